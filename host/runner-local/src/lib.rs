@@ -1,0 +1,1 @@
+//! Steps as processes on this machine.

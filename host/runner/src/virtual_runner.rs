@@ -1,0 +1,1 @@
+//! The virtual runner: tests and simulations decide how each unit ends.

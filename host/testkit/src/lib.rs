@@ -1,0 +1,1 @@
+//! Fixtures, clock, faulty store.
