@@ -1,0 +1,2 @@
+//! The binary `colchis`.
+fn main() {}
