@@ -1,0 +1,276 @@
+//! The servers and programs that tests talk to: found, or fetched from ordinary package sources, or said to be missing.
+//!
+//! ```text
+//!   PATH ──► Debian package, unpacked beside the build ──► Go module, built ──► our own Go program, built ──► missing, with the reason
+//!                        └────────────── kept in the cache folder by recipe, linked into target/tools/bin ──────────────┘
+//! ```
+//!
+//! Invariants
+//! - Nothing is installed into the system: Debian packages are unpacked into the cache folder, so no root is needed and no service starts.
+//! - A tool that cannot be had is never an error here. The tests that need it skip themselves and say so.
+//! - Tests find tools in `$COLCHIS_TOOLS`, in `target/tools/bin` of the clone, then in `PATH` (`testkit::tools`).
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+use crate::shell;
+
+/// A program that tests start.
+struct Tool {
+    name: &'static str,
+    /// Which tests cannot run without it.
+    needed_by: &'static str,
+    from: From,
+}
+
+enum From {
+    /// A file of a Debian package.
+    Debian { package: &'static str, file: &'static str },
+    /// A command of a Go module at a version.
+    Go { package: &'static str, version: &'static str },
+    /// A Go program of this repository.
+    Folder(&'static str),
+}
+
+const TOOLS: &[Tool] = &[
+    Tool {
+        name: "busybox",
+        needed_by: "container images made by the tests",
+        from: From::Debian { package: "busybox-static", file: "bin/busybox" },
+    },
+    Tool {
+        name: "docker-registry",
+        needed_by: "pulling images from an OCI registry",
+        from: From::Debian { package: "docker-registry", file: "usr/bin/docker-registry" },
+    },
+    Tool {
+        name: "etcd",
+        needed_by: "the Kubernetes API server (store-kube)",
+        from: From::Debian { package: "etcd-server", file: "usr/bin/etcd" },
+    },
+    Tool {
+        name: "versitygw",
+        needed_by: "artifacts on an S3 server",
+        from: From::Go { package: "github.com/versity/versitygw/cmd/versitygw", version: "v1.8.0" },
+    },
+    Tool {
+        name: "kubetest",
+        needed_by: "the Kubernetes API server (store-kube)",
+        from: From::Folder("tests/kubetest"),
+    },
+];
+
+/// One tool's fate.
+pub(crate) struct Provided {
+    pub(crate) name: &'static str,
+    pub(crate) needed_by: &'static str,
+    /// Where it is, or why it is not there.
+    pub(crate) place: Result<PathBuf>,
+    /// What it took, when it had to be made.
+    pub(crate) took: Option<Duration>,
+}
+
+/// `tools [NAME…]`: all of them, or the named ones.
+pub(crate) fn command(args: &[String]) -> Result<()> {
+    if let Some(unknown) = args.iter().find(|a| !TOOLS.iter().any(|t| t.name == a.as_str())) {
+        let names: Vec<_> = TOOLS.iter().map(|t| t.name).collect();
+        bail!("no tool `{unknown}`; there are: {}", names.join(", "));
+    }
+    for provided in provide(|name| args.is_empty() || args.iter().any(|a| a == name)) {
+        match (&provided.place, provided.took) {
+            (Ok(place), Some(took)) => {
+                println!("  {:<16}{} ({:.0} s)", provided.name, place.display(), took.as_secs_f32());
+            }
+            (Ok(place), None) => println!("  {:<16}{}", provided.name, place.display()),
+            (Err(reason), _) => {
+                println!("  {:<16}missing: {reason:#}\n{:18}needed by: {}", provided.name, "", provided.needed_by)
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The folder that `$COLCHIS_TOOLS` names for the tests.
+pub(crate) fn folder() -> PathBuf {
+    shell::root().join("target").join("tools").join("bin")
+}
+
+/// Finds or makes the wanted tools and links each into [`folder`].
+pub(crate) fn provide(wanted: impl Fn(&str) -> bool) -> Vec<Provided> {
+    TOOLS.iter().filter(|tool| wanted(tool.name)).map(provide_one).collect()
+}
+
+fn provide_one(tool: &Tool) -> Provided {
+    let begun = Instant::now();
+    let mut took = None;
+    let place = in_path(tool).map_or_else(
+        || {
+            let kept = shell::cache_dir().join("tools").join(key(tool)?).join("bin").join(tool.name);
+            if !shell::is_executable(&kept) {
+                println!("  {}: making it, this is done once …", tool.name);
+                make(tool, &kept)?;
+                took = Some(begun.elapsed());
+            }
+            Ok(kept)
+        },
+        Ok,
+    );
+    let place = place.and_then(|place| link(tool.name, &place));
+    Provided { name: tool.name, needed_by: tool.needed_by, place, took }
+}
+
+fn in_path(tool: &Tool) -> Option<PathBuf> {
+    if matches!(tool.from, From::Folder(_)) {
+        return None;
+    }
+    let found = shell::which(tool.name)?;
+    // A busybox that needs the machine's libraries does not run in an image that has none.
+    let usable = tool.name != "busybox" || fs::read(&found).is_ok_and(|bytes| !contains(&bytes, b"/ld-linux"));
+    usable.then_some(found)
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// What the tool is made of: the same key, the same program.
+fn key(tool: &Tool) -> Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(tool.name);
+    hash.update(std::env::consts::ARCH);
+    match &tool.from {
+        From::Debian { package, file } => {
+            hash.update(package);
+            hash.update(file);
+            hash.update(fs::read("/etc/os-release").unwrap_or_default());
+        }
+        From::Go { package, version } => {
+            hash.update(package);
+            hash.update(version);
+            hash.update(go_version()?);
+        }
+        From::Folder(folder) => {
+            hash.update(go_version()?);
+            for ending in [".go", "go.mod", "go.sum"] {
+                for file in shell::files(&shell::root().join(folder), ending) {
+                    hash.update(shell::relative(&file));
+                    hash.update(fs::read(&file).with_context(|| format!("reading {}", file.display()))?);
+                }
+            }
+        }
+    }
+    let digest = hash.finalize();
+    Ok(format!("{}-{}", tool.name, digest.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>()))
+}
+
+fn go_version() -> Result<String> {
+    shell::capture(Command::new("go").args(["env", "GOVERSION"])).context("Go is needed to build it")
+}
+
+/// Makes the tool in a folder of its own and moves it into place at the end, so that two at once do not meet.
+fn make(tool: &Tool, kept: &Path) -> Result<()> {
+    let work = shell::cache_dir().join("tools").join(format!("making-{}-{}", tool.name, std::process::id()));
+    fs::create_dir_all(&work).with_context(|| format!("creating {}", work.display()))?;
+    let made = make_in(tool, &work).and_then(|made| {
+        let bin = kept.parent().context("a tool lies in a folder")?;
+        fs::create_dir_all(bin)?;
+        fs::set_permissions(&made, fs::Permissions::from_mode(0o755))?;
+        fs::rename(&made, kept).with_context(|| format!("moving it to {}", kept.display()))
+    });
+    let _ = fs::remove_dir_all(&work);
+    made
+}
+
+fn make_in(tool: &Tool, work: &Path) -> Result<PathBuf> {
+    match &tool.from {
+        From::Debian { package, file } => debian(package, work).map(|()| work.join(file)),
+        From::Go { package, version } => {
+            shell::run(
+                Command::new("go")
+                    .args(["install", "-trimpath", "-ldflags=-s -w"])
+                    .arg(format!("{package}@{version}"))
+                    .env("GOBIN", work),
+            )?;
+            Ok(work.join(tool.name))
+        }
+        From::Folder(folder) => {
+            let out = work.join(tool.name);
+            shell::run(
+                Command::new("go")
+                    .args(["build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o"])
+                    .arg(&out)
+                    .arg(".")
+                    .current_dir(shell::root().join(folder)),
+            )?;
+            Ok(out)
+        }
+    }
+}
+
+/// Unpacks a Debian package below `work`. Package lists of our own are used when the system has none (they are checked against the system's keys).
+fn debian(package: &str, work: &Path) -> Result<()> {
+    if shell::which("apt-get").is_none() || shell::which("dpkg-deb").is_none() {
+        bail!("not a Debian system: install `{package}` or what provides it by hand");
+    }
+    let packages = || shell::files(work, ".deb");
+    if shell::capture(Command::new("apt-get").args(["download", package]).current_dir(work)).is_err()
+        || packages().is_empty()
+    {
+        let state = shell::cache_dir().join("apt");
+        fs::create_dir_all(state.join("lists/partial"))?;
+        fs::create_dir_all(state.join("cache/archives/partial"))?;
+        let lists = format!("Dir::State::lists={}", state.join("lists").display());
+        let cache = format!("Dir::Cache={}", state.join("cache").display());
+        let apt = |words: &[&str]| {
+            let mut command = Command::new("apt-get");
+            command
+                .args(["-q", "-o", &lists, "-o", &cache, "-o", "APT::Sandbox::User=root"])
+                .args(words)
+                .current_dir(work);
+            shell::capture(&mut command)
+        };
+        apt(&["update"]).context("Debian's package lists cannot be read")?;
+        apt(&["download", package])?;
+    }
+    let archive = packages().into_iter().next().with_context(|| format!("apt-get downloaded no {package}"))?;
+    shell::run(Command::new("dpkg-deb").arg("-x").arg(archive).arg(work))
+}
+
+fn link(name: &str, place: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder())?;
+    let link = folder().join(name);
+    if fs::read_link(&link).is_ok_and(|to| to == place) {
+        return Ok(link);
+    }
+    let fresh = folder().join(format!(".{name}-{}", std::process::id()));
+    symlink(place, &fresh).with_context(|| format!("linking {}", link.display()))?;
+    fs::rename(&fresh, &link).with_context(|| format!("linking {}", link.display()))?;
+    Ok(link)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_folder_name_and_differs() {
+        let mut keys: Vec<String> = TOOLS.iter().filter_map(|t| key(t).ok()).collect();
+        assert!(keys.iter().all(|k| k.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')), "{keys:?}");
+        let count = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), count);
+    }
+
+    #[test]
+    fn bytes_are_searched() {
+        assert!(contains(b"a/lib64/ld-linux-x86-64.so.2", b"/ld-linux"));
+        assert!(!contains(b"", b"x"));
+    }
+}
