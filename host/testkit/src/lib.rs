@@ -1,1 +1,3 @@
 //! Fixtures, clock, faulty store.
+
+pub mod tools;
