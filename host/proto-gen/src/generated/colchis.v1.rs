@@ -676,7 +676,7 @@ pub struct WatchWorkflowsResponse {
     /// The run; absent in a bookmark.
     #[prost(message, optional, tag = "2")]
     pub workflow: ::core::option::Option<WorkflowSummary>,
-    /// The revision of this event: resume from the last one seen.
+    /// The revision of this event: resume from the last one seen. 0 while what was there at the beginning is told, up to the first bookmark.
     #[prost(uint64, tag = "3")]
     pub revision: u64,
 }
@@ -800,9 +800,6 @@ pub struct WatchNodesRequest {
     /// With each node's `document`.
     #[prost(bool, tag = "3")]
     pub full: bool,
-    /// Leave out nodes that have not changed since this journal position: what a watch that was cut has seen. 0: all.
-    #[prost(uint64, tag = "4")]
-    pub from_position: u64,
 }
 /// News of nodes.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1504,7 +1501,8 @@ pub mod workflows_client {
                 .insert(GrpcMethod::new("colchis.v1.Workflows", "ListNodes"));
             self.inner.unary(req, path, codec).await
         }
-        /// All nodes first, then each change; ends with the run.
+        /// All nodes first (as of some position, in several messages), then each change; ends with the run. One that was cut begins anew: a node that is
+        /// told again replaces what was told before.
         pub async fn watch_nodes(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchNodesRequest>,
@@ -1838,7 +1836,8 @@ pub mod workflows_server {
             >
             + std::marker::Send
             + 'static;
-        /// All nodes first, then each change; ends with the run.
+        /// All nodes first (as of some position, in several messages), then each change; ends with the run. One that was cut begins anew: a node that is
+        /// told again replaces what was told before.
         async fn watch_nodes(
             &self,
             request: tonic::Request<super::WatchNodesRequest>,
@@ -6366,7 +6365,7 @@ pub struct WatchResponse {
     /// The object; absent in a bookmark.
     #[prost(message, optional, tag = "2")]
     pub object: ::core::option::Option<ObjectItem>,
-    /// The revision of this event: resume from the last one seen.
+    /// The revision of this event: resume from the last one seen. 0 while what was there at the beginning is told, up to the first bookmark.
     #[prost(uint64, tag = "3")]
     pub revision: u64,
 }
