@@ -17,13 +17,13 @@ pub enum StoreError {
         what: String,
     },
     /// A compare-and-set did not hold: somebody else wrote first.
-    #[error("{what}: expected revision {expected}, it is at {actual}; read it again and repeat the change")]
+    #[error("{what}: expected {expected}, found {actual}; read it again and repeat the change")]
     Conflict {
         /// Kind, namespace and name, or the instance.
         what: String,
-        /// What the caller had seen.
+        /// What the caller had seen: `revision 7`, `uid …`, `sequence 3`.
         expected: String,
-        /// What is there.
+        /// What is there, in the same words.
         actual: String,
     },
     /// A journal was appended to by a later owner: this one must stop.

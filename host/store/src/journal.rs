@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::Result;
+use crate::{Limits, Result, StoreError};
 
 /// Which instance: the engine's name and the instance's own id (a workflow's uid, a limiter's key).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,13 +36,13 @@ pub struct Append {
     pub after: u64,
     /// The encoding's version.
     pub format: u16,
-    /// The encoded changes. Empty with `live` set only changes that mark.
+    /// The encoded changes. An empty payload adds no record: generation, `live`, `wake_ms` and `snapshot` are set, and the last sequence number is the answer.
     pub payload: Vec<u8>,
     /// Whether the instance still runs after this: recovery reads only live ones.
     pub live: bool,
     /// When it wants to be called next (milliseconds since the epoch), so that idle instances need not be held in memory.
     pub wake_ms: Option<i64>,
-    /// A snapshot of the state after this record: records up to it may be dropped.
+    /// A snapshot of the state after this record, in the same `format`: records up to it are dropped.
     pub snapshot: Option<Vec<u8>>,
 }
 
@@ -74,15 +74,18 @@ pub struct Replay {
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Appends one transaction durably and answers its sequence number. Appends that are under way at once share an fsync.
+    ///
+    /// The generation is looked at first: a lower one than stored is `Fenced`, a higher one takes the instance over. Then `after` (`Conflict`). An engine's
+    /// name and an instance's id are at most `instance_id_bytes_max`, a payload `record_bytes_max`, a snapshot `snapshot_bytes_max` (`TooLarge`).
     async fn append(&self, append: Append) -> Result<u64>;
 
-    /// Reads an instance: its newest snapshot and the records behind it.
+    /// Reads an instance: its newest snapshot and the records behind it. An unknown instance is an empty replay.
     async fn read(&self, instance: &InstanceId) -> Result<Replay>;
 
-    /// Reads records from `from_seq` on, at most `limit`, for those who follow a journal.
+    /// Reads records from `from_seq` on, at most `limit` (and `page_max`), for those who follow a journal. Records that a snapshot replaced are `Expired`.
     async fn read_from(&self, instance: &InstanceId, from_seq: u64, limit: u32) -> Result<Vec<Record>>;
 
-    /// The live instances of an engine, without their records: what a restart recovers. Finished ones are not touched.
+    /// The live instances of an engine, without their records, by id: what a restart recovers. Finished ones are not touched.
     async fn live(&self, engine: &'static str) -> Result<BoxStream<'static, Result<InstanceInfo>>>;
 
     /// One instance.
@@ -90,4 +93,45 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Forgets an instance and its records. Forgetting what is not there is no error.
     async fn delete(&self, instance: &InstanceId) -> Result<()>;
+}
+
+impl std::fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.engine, self.id)
+    }
+}
+
+/// Refuses an append that passes a limit; for implementations.
+pub fn admit_append(append: &Append, limits: &Limits) -> Result<()> {
+    let instance = &append.instance;
+    let name = (instance.engine.len() + instance.id.len()) as u64;
+    let what = || format!("instance {instance}");
+    Limits::check(
+        || "an instance's engine and id".to_owned(),
+        "instance_id_bytes_max",
+        limits.instance_id_bytes_max,
+        name,
+    )?;
+    Limits::check(what, "record_bytes_max", limits.record_bytes_max, append.payload.len() as u64)?;
+    let snapshot = append.snapshot.as_ref().map_or(0, |s| s.len() as u64);
+    Limits::check(what, "snapshot_bytes_max", limits.snapshot_bytes_max, snapshot)
+}
+
+/// Decides whether an append fits what is stored, `(generation, last_seq)`; for implementations.
+pub fn check_append(append: &Append, (generation, last_seq): (u64, u64)) -> Result<()> {
+    if append.generation < generation {
+        return Err(StoreError::Fenced {
+            instance: append.instance.to_string(),
+            ours: append.generation,
+            theirs: generation,
+        });
+    }
+    if append.after != last_seq {
+        return Err(StoreError::Conflict {
+            what: format!("instance {}", append.instance),
+            expected: format!("sequence {}", append.after),
+            actual: format!("sequence {last_seq}"),
+        });
+    }
+    Ok(())
 }

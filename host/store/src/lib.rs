@@ -16,12 +16,22 @@
 //!
 //! Must not know: engines, gRPC, SQL, Kubernetes.
 
+pub mod codec;
 pub mod events;
 pub mod journal;
+pub mod memory;
 pub mod objects;
+pub mod semantics;
+pub mod stamp;
+pub mod token;
+pub mod watch;
 
 mod error;
+mod limits;
+mod selector;
+
 pub use error::StoreError;
+pub use limits::Limits;
 
 /// The result of every store call.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use model::Object;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
@@ -12,7 +13,7 @@ use crate::Result;
 pub type Revision = u64;
 
 /// What kind of object: the API group and version as manifests write it, and the kind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gvk {
     /// For example `argoproj.io/v1alpha1`, or `v1`.
     pub api_version: Arc<str>,
@@ -21,7 +22,7 @@ pub struct Gvk {
 }
 
 /// Which object. `namespace` is empty for cluster-scoped kinds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     /// The kind.
     pub gvk: Gvk,
@@ -29,6 +30,43 @@ pub struct Key {
     pub namespace: Arc<str>,
     /// The name.
     pub name: Arc<str>,
+}
+
+impl Gvk {
+    /// From the two words of a manifest.
+    pub fn new(api_version: impl Into<Arc<str>>, kind: impl Into<Arc<str>>) -> Self {
+        Self { api_version: api_version.into(), kind: kind.into() }
+    }
+}
+
+impl Key {
+    /// From its parts; `namespace` is empty for cluster-scoped kinds.
+    pub fn new(gvk: Gvk, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { gvk, namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of an object, as its metadata has it.
+    pub fn of(object: &Object) -> Self {
+        let meta = &object.metadata;
+        Self::new(
+            Gvk::new(object.api_version.as_str(), object.kind.as_str()),
+            meta.namespace.as_str(),
+            meta.name.as_str(),
+        )
+    }
+}
+
+/// As people write it: `workflow default/hello`.
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for c in self.gvk.kind.chars() {
+            std::fmt::Write::write_char(f, c.to_ascii_lowercase())?;
+        }
+        match &*self.namespace {
+            "" => write!(f, " {}", self.name),
+            namespace => write!(f, " {namespace}/{}", self.name),
+        }
+    }
 }
 
 /// What to list or watch. An absent part matches all.
@@ -70,10 +108,10 @@ pub enum LabelRequirement {
 /// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// By kind, namespace and name.
+    /// By kind (then API version), namespace and name, byte by byte.
     #[default]
     Name,
-    /// The newest first, by creation and then uid; what people look at.
+    /// The newest first, by creation; what people look at. Objects of one millisecond come in an order of the store's own, the same in every page.
     NewestFirst,
 }
 
@@ -84,11 +122,12 @@ pub struct ListQuery {
     pub selector: Selector,
     /// The order.
     pub order: Order,
-    /// At most so many; the store's own `page_max` bounds it.
+    /// At most so many; the store's own `page_max` bounds it and is what absence and 0 mean. A page may be shorter before the end (`page_bytes_max`):
+    /// only a missing `continue_token` says that the list is complete.
     pub limit: Option<u32>,
-    /// Where the last page ended.
+    /// Where the last page ended. It belongs to the query that it came from; with another selector or order it is `Invalid`.
     pub continue_token: Option<String>,
-    /// Leave the body (spec) out, metadata and status only: what lists and tables need.
+    /// Leave the body (spec) out (it is `{}`), metadata and status only: what lists and tables need.
     pub without_body: bool,
 }
 
@@ -99,9 +138,10 @@ pub struct Page {
     pub items: Vec<Arc<Object>>,
     /// Hand this back for the next page; `None` at the end.
     pub continue_token: Option<String>,
-    /// A revision from which a watch continues this list without a gap.
+    /// A revision from which a watch continues this list without a gap: that of the first page, on all its pages. An object that is there from the first
+    /// page to the last is listed exactly once, whatever is written meanwhile; what comes or goes meanwhile may be listed or not, and the watch tells.
     pub revision: Revision,
-    /// How many follow this page, where the store knows cheaply.
+    /// How many follow this page, where the store knows cheaply; exact when given.
     pub remaining: Option<u64>,
 }
 
@@ -112,13 +152,14 @@ pub enum WatchEvent {
     Added(Arc<Object>),
     /// It changed.
     Modified(Arc<Object>),
-    /// It is gone, or left the selector; the last state seen.
+    /// It is gone, or left the selector: the last state that the selector showed, with the revision of the change that ended it as `resourceVersion`.
     Deleted(Arc<Object>),
     /// Nothing that the selector shows has happened up to this revision: resume from here.
     Bookmark(Revision),
 }
 
-/// A watch: ends with an error when the watcher is too slow or its revision expired.
+/// A watch: in the order of revisions; ends with an error when the watcher is too slow (`Expired`: more than `watch_buffer_max` events wait for it) or the
+/// store was reopened (`Unavailable`). After an error resume from the last revision seen, or list again.
 pub type WatchStream = BoxStream<'static, Result<WatchEvent>>;
 
 /// What must hold for a write to be done.
@@ -162,8 +203,26 @@ pub enum Deleted {
 
 /// The objects port.
 ///
-/// The store fills `uid` (unless given by the caller), `resourceVersion`, `generation` (grows when the body changes, not with metadata or status) and
-/// `creationTimestamp`, and resolves `generateName`. Times and ids come from the [`Stamp`] that the implementation was built with.
+/// The store fills `uid` (unless given by the caller), `resourceVersion`, `generation` (grows when the body changes, not with metadata or status, and once
+/// more when deletion begins, as in Kubernetes) and `creationTimestamp`, and resolves `generateName`. Times and ids come from the [`Stamp`] that the
+/// implementation was built with.
+///
+/// What Kubernetes does and the signatures leave open:
+/// - **Revisions.** Every changed object has a revision of its own: a cascade that deletes three objects counts three.
+/// - **create** drops the status and what only the server writes; a `resourceVersion` is `Invalid`. `generateName` is cut to 58 bytes, gets five characters,
+///   and is tried anew up to `generate_name_tries_max` times. A failed create leaves nothing.
+/// - **update** looks at the [`Precondition`] alone, not at the object's own `resourceVersion`; a `uid` in the object that is not the stored one is a
+///   `Conflict`. `uid`, `creationTimestamp`, `generation`, `deletionTimestamp` and the status stay as they are stored. It never creates (`NotFound`).
+/// - **No-op.** An update or status update that changes nothing is no commit: it answers the stored object with its old revision. Bodies and statuses are
+///   compared as JSON, regardless of white space and the order of keys.
+/// - **Finalizers.** While `deletionTimestamp` is set, finalizers can be removed but not added (`Invalid`); the update that removes the last one removes the
+///   object and answers its last state. Deleting again changes nothing (unless a different propagation is asked for that has not begun).
+/// - **Owners.** A reference counts while its owner, by kind, name and uid, is in the same namespace or cluster-wide. A dependent goes with the last of its
+///   owners; while another remains it only loses the reference. A dependent made after its owner went is deleted soon after; references to kinds of
+///   which this store never held an object are left alone. *Background*: the owner goes at once. *Foreground*: the owner waits, with `deletionTimestamp` and the finalizer
+///   `foregroundDeletion`, for the dependents that say `blockOwnerDeletion`. *Orphan*: the owner waits with the finalizer `orphan` until the references are
+///   gone. Small cascades are done when the delete answers, the rest soon after, surviving a restart.
+/// - **Deleted objects** carry the revision of their deletion.
 #[async_trait]
 pub trait Objects: Send + Sync + 'static {
     /// Reads one object.
@@ -173,6 +232,9 @@ pub trait Objects: Send + Sync + 'static {
     async fn list(&self, query: &ListQuery) -> Result<Page>;
 
     /// Watches from after `from` (or from now on: the stream begins with an `Added` for each present object, then a bookmark, when `from` is `None`).
+    ///
+    /// A resumed watch may leave out states that were overtaken before it was opened, never the last one of an object. A revision that is no longer
+    /// retained, or that this store never reached (it was restored from a backup), is `Expired`: list again.
     async fn watch(&self, selector: &Selector, from: Option<Revision>) -> Result<WatchStream>;
 
     /// Creates. Fails with `AlreadyExists`.
