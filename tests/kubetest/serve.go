@@ -23,10 +23,7 @@ import (
 	"time"
 )
 
-const (
-	readyWithin = 90 * time.Second
-	endWithin   = 10 * time.Second
-)
+const readyWithin = 90 * time.Second
 
 // Ready is what serve prints, once.
 type Ready struct {
@@ -63,6 +60,7 @@ func serve(dir, etcd string) error {
 	case <-closed:
 		return nil
 	case name := <-cluster.gone:
+		cluster.gone <- name
 		return fmt.Errorf("%s ended by itself: %s", name, cluster.lastWords(name))
 	}
 }
@@ -144,22 +142,13 @@ func (c *cluster) run(name, program string, arguments ...string) error {
 	return nil
 }
 
-// stop ends what runs, the last first, politely and then not.
+// stop ends what runs at once: the data is thrown away, so nobody has to finish anything.
 func (c *cluster) stop() {
-	for i := len(c.running) - 1; i >= 0; i-- {
-		process := c.running[i].Process
-		_ = process.Signal(syscall.SIGTERM)
+	for _, command := range c.running {
+		_ = command.Process.Kill()
 	}
-	deadline := time.After(endWithin)
-	for left := len(c.running); left > 0; left-- {
-		select {
-		case <-c.gone:
-		case <-deadline:
-			for _, command := range c.running {
-				_ = command.Process.Kill()
-			}
-			return
-		}
+	for range c.running {
+		<-c.gone
 	}
 }
 
@@ -202,6 +191,7 @@ func (c *cluster) waitReady(server, token string) error {
 		}
 		select {
 		case name := <-c.gone:
+			c.gone <- name
 			return fmt.Errorf("%s ended while it started: %s", name, c.lastWords(name))
 		case <-ctx.Done():
 			return fmt.Errorf("the API server was not ready within %s: %s", readyWithin, c.lastWords("kube-apiserver"))
