@@ -82,8 +82,11 @@ where
 }
 
 /// Declares types of the resource model: camelCase in JSON, every field may be missing or `null`, and empty fields are not written.
+///
+/// A field acts unless its type is followed by `= kept "where it acts"` (accepted, without effect on the local runner) or
+/// `= refused "why"`; both go into the schema as `x-colchis` and `x-colchis-reason`, the one source that the checker reads.
 macro_rules! record {
-    ($( $(#[$meta:meta])* pub struct $name:ident { $( $(#[$field_meta:meta])* pub $field:ident : $ty:ty, )* } )*) => { $(
+    ($( $(#[$meta:meta])* pub struct $name:ident { $( $(#[$field_meta:meta])* pub $field:ident : $ty:ty $(= $disposition:ident $reason:literal)?, )* } )*) => { $(
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
@@ -94,6 +97,7 @@ macro_rules! record {
                 skip_serializing_if = "crate::empty::Empty::is_empty",
                 deserialize_with = "crate::empty::nullable"
             )]
+            $(#[schemars(extend("x-colchis" = stringify!($disposition), "x-colchis-reason" = $reason))])?
             pub $field: $ty,
         )* }
 
@@ -145,4 +149,38 @@ macro_rules! words {
             }
         }
     )* };
+}
+
+/// A field that is accepted and forgotten (`metadata.managedFields`). Takes no memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped;
+
+impl Empty for Dropped {
+    fn is_empty(&self) -> bool {
+        true
+    }
+}
+
+impl serde::Serialize for Dropped {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Dropped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl schemars::JsonSchema for Dropped {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Dropped".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+    }
+    fn inline_schema() -> bool {
+        true
+    }
 }

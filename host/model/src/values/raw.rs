@@ -41,6 +41,12 @@ impl<S> Raw<S> {
         serde_json::from_str(self.json.get())
     }
 
+    /// Says whether two JSON texts hold the same value.
+    pub(crate) fn same_json(a: &str, b: &str) -> bool {
+        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        a == b || matches!((parse(a), parse(b)), (Some(a), Some(b)) if a == b)
+    }
+
     /// The JSON text, owned.
     pub fn into_inner(self) -> Box<RawValue> {
         self.json
@@ -61,11 +67,7 @@ impl<S> Default for Raw<S> {
 
 impl<S> PartialEq for Raw<S> {
     fn eq(&self, other: &Self) -> bool {
-        if self.get() == other.get() {
-            return true;
-        }
-        let parse = |raw: &Self| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
-        matches!((parse(self), parse(other)), (Some(a), Some(b)) if a == b)
+        Self::same_json(self.get(), other.get())
     }
 }
 
@@ -111,5 +113,11 @@ impl JsonSchema for Any {
     }
     fn inline_schema() -> bool {
         true
+    }
+}
+
+impl<S> crate::empty::Empty for Raw<S> {
+    fn is_empty(&self) -> bool {
+        self.get() == "null"
     }
 }
