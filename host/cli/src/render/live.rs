@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn lines(texts: &[&str]) -> Vec<Text> {
-        texts.iter().map(|t| Text::plain(t)).collect()
+        texts.iter().map(Text::plain).collect()
     }
 
     #[test]

@@ -8,10 +8,12 @@
 
 pub mod fields;
 pub mod live;
+pub mod phase;
 pub mod table;
 pub mod terminal;
 pub mod text;
 pub mod time;
+pub mod tree;
 
 pub use table::{Column, Table};
 pub use terminal::Terminal;

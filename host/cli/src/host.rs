@@ -1,0 +1,181 @@
+//! What the command line asks of the binary it is built into.
+//!
+//! The command line talks to servers through their API and knows no adapter. What only the composition root can do (start a server in this process, read the
+//! configuration, look into the image store) stands behind this trait.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::Exit;
+use crate::settings::{Effective, Setting, SettingProblem};
+
+/// How the configuration is read.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigRequest {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// Flags that set settings: key, the flag as it was written, value.
+    pub flags: Vec<(String, String, String)>,
+}
+
+/// The configuration as it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// The file that was read, if there was one.
+    pub file: Option<PathBuf>,
+    /// Every setting with its value.
+    pub effective: Vec<Effective>,
+    /// All that is wrong.
+    pub problems: Vec<SettingProblem>,
+}
+
+/// Where commands send their requests.
+#[derive(Clone, Default)]
+pub struct Target {
+    /// `http://127.0.0.1:2746` or `https://…`.
+    pub address: String,
+    /// The bearer token.
+    pub token: Option<String>,
+    /// Authorities of the server's certificate, PEM.
+    pub ca: Option<Vec<u8>>,
+    /// The client's certificate and key, PEM.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+    /// The namespace of commands that name none; empty: the server's default.
+    pub namespace: String,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+/// A server in this process.
+#[derive(Debug, Clone, Default)]
+pub struct EmbedRequest {
+    /// The configuration to read.
+    pub config: ConfigRequest,
+    /// Its folder; a temporary one when absent.
+    pub data_dir: Option<PathBuf>,
+    /// Keep a temporary folder.
+    pub keep: bool,
+    /// `images`, when said on the command line.
+    pub images: Option<String>,
+}
+
+/// A server that runs in this process.
+#[async_trait]
+pub trait Embedded: Send {
+    /// Where it listens and with what token.
+    fn target(&self) -> Target;
+    /// What a person should know: which root steps run on, and why.
+    fn announcements(&self) -> Vec<String>;
+    /// Its folder.
+    fn data_dir(&self) -> PathBuf;
+    /// Stops it: finishes commits, and removes a temporary folder that is not kept (its steps are ended first).
+    async fn stop(self: Box<Self>) -> anyhow::Result<()>;
+}
+
+/// A container image in the store of this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageInfo {
+    /// The name it is known by: `docker.io/library/alpine:3.20`.
+    pub name: String,
+    /// `sha256:…` of its manifest.
+    pub digest: String,
+    /// Bytes of its layers, unpacked.
+    pub size_bytes: u64,
+    /// Layers.
+    pub layers: usize,
+    /// Created (ms since the epoch), where its config says.
+    pub created_ms: Option<i64>,
+    /// Last used (ms since the epoch).
+    pub used_ms: Option<i64>,
+    /// The platform: `linux/amd64`.
+    pub platform: String,
+    /// The image's config as JSON text; only from `inspect`.
+    pub config: Option<String>,
+}
+
+/// What is done with images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageAction {
+    /// Unpacks an archive (`docker save` or an OCI layout, also gzipped) under the names in it, or another.
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// A name for it.
+        name: Option<String>,
+    },
+    /// Gets it from its registry.
+    Pull {
+        /// Its reference.
+        name: String,
+    },
+    /// All of them.
+    List,
+    /// One of them, with its config.
+    Inspect {
+        /// Its name or digest.
+        name: String,
+    },
+    /// Forgets names; layers that nothing names go.
+    Remove {
+        /// Names or digests.
+        names: Vec<String>,
+    },
+    /// Removes what no name holds, and what was not used for so long.
+    Prune {
+        /// All images that were not used for so long (ms).
+        unused_for_ms: Option<i64>,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageOutcome {
+    /// The images it is about.
+    pub images: Vec<ImageInfo>,
+    /// Bytes that were freed.
+    pub freed_bytes: u64,
+}
+
+/// The binary's version.
+#[derive(Debug, Clone, Default)]
+pub struct Version {
+    /// `0.1.0`.
+    pub version: String,
+    /// The commit, where known.
+    pub commit: String,
+    /// `linux/x86_64`.
+    pub platform: String,
+}
+
+/// What only the composition root can do.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// The table of settings.
+    fn settings(&self) -> &'static [Setting];
+
+    /// The binary's version.
+    fn version(&self) -> Version;
+
+    /// Reads the configuration and says all that is wrong with it.
+    fn configuration(&self, request: &ConfigRequest) -> Configuration;
+
+    /// Where commands send their requests: as configured, or the server of the data folder.
+    fn target(&self, request: &ConfigRequest) -> anyhow::Result<Target>;
+
+    /// Runs a server until it is told to stop.
+    async fn serve(&self, request: &ConfigRequest) -> anyhow::Result<Exit>;
+
+    /// Starts a server in this process.
+    async fn embed(&self, request: &EmbedRequest) -> anyhow::Result<Box<dyn Embedded>>;
+
+    /// Reads a URL, at most so many bytes.
+    async fn fetch(&self, url: &str, bytes_max: u64) -> anyhow::Result<Vec<u8>>;
+
+    /// Works on the image store of the data folder.
+    async fn images(&self, request: &ConfigRequest, action: ImageAction) -> anyhow::Result<ImageOutcome>;
+
+    /// Copies the store of the data folder to a file while it may be in use. Answers the file's size in bytes.
+    async fn backup(&self, request: &ConfigRequest, to: &std::path::Path) -> anyhow::Result<u64>;
+}

@@ -1,0 +1,139 @@
+//! The table of everything that can be set. `colchis config explain` prints it with the values in use.
+
+use cli::settings::{Setting, SettingKind as Kind};
+
+/// The highest count that makes sense anywhere.
+const MANY: u64 = 1_000_000_000;
+
+const fn count(min: u64, max: u64) -> Kind {
+    Kind::Count { min, max }
+}
+
+const fn setting(key: &'static str, kind: Kind, default: &'static str, unit: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind, default, unit, doc }
+}
+
+/// How images are had.
+pub const IMAGE_MODES: &[&str] = &["auto", "pull", "imported", "host"];
+
+/// All settings, in the order in which they are shown. Keys that Argo's controller knows keep its names.
+pub static SETTINGS: &[Setting] = &[
+    // Where it lives and listens.
+    setting("dataDir", Kind::Path, "", "", "Folder of the database, logs, images and local artifacts; by default `colchis` below `$XDG_DATA_HOME` (`~/.local/share`)."),
+    setting("listen", Kind::Address, "127.0.0.1:2746", "", "Address of the gRPC API. Anything but loopback needs `tls.cert` and `tls.key`."),
+    setting("tls.cert", Kind::Path, "", "", "PEM file with the server's certificate chain."),
+    setting("tls.key", Kind::Path, "", "", "PEM file with the certificate's private key."),
+    setting("tls.clientCA", Kind::Path, "", "", "PEM file with the authorities whose client certificates are asked for."),
+    setting("auth.tokensFile", Kind::Path, "", "", "YAML file with further users, their token digests and roles, beside the generated administrator token."),
+    setting("stopGraceSeconds", count(0, 3_600), "30", "seconds", "How long a stopping server waits for requests that are under way; steps run on without it."),
+    // What it tells.
+    setting("log.format", Kind::Choice(&["pretty", "json"]), "pretty", "", "How log lines look."),
+    setting("log.level", Kind::Text, "info", "", "`error`, `warn`, `info`, `debug`, `trace`, or per part: `info,runtime=debug`."),
+    setting("metrics.listen", Kind::Address, "127.0.0.1:2747", "", "Address of `/metrics`, `/healthz` and `/readyz`; empty: not served."),
+    setting("otlp.endpoint", Kind::Text, "", "", "Where traces of runs, nodes and effects are sent, such as `http://127.0.0.1:4317`; empty: nowhere."),
+    setting("otlp.protocol", Kind::Choice(&["grpc", "http"]), "grpc", "", "How traces are sent: OTLP over gRPC, or protobuf over HTTP (`/v1/traces` is added to the endpoint)."),
+    setting("otlp.headers", Kind::Secret, "", "", "Headers sent with traces, `name=value,name=value`: credentials of the collector."),
+    setting("otlp.sampleRatio", Kind::Number, "1", "share", "Share of runs that are traced, from 0 to 1."),
+    // What Argo's controller has.
+    setting("parallelism", count(0, MANY), "0", "workflows", "Runs at a time on this server; 0: no limit."),
+    setting("namespaceParallelism", count(0, MANY), "0", "workflows", "Runs at a time in each namespace; 0: no limit. A namespace's label `workflows.argoproj.io/parallelism-limit` overrides it."),
+    setting("resourceRateLimit.limit", Kind::Number, "0", "steps per second", "Steps started per second; 0: no limit."),
+    setting("resourceRateLimit.burst", count(0, MANY), "1", "steps", "Steps that may start at once above the rate."),
+    setting("workflowDefaults", Kind::Document, "", "", "Metadata and spec that every run takes where its own manifest says nothing."),
+    setting("retentionPolicy.completed", count(0, MANY), "0", "workflows", "Succeeded runs that are kept; 0: all, until their own time to live."),
+    setting("retentionPolicy.failed", count(0, MANY), "0", "workflows", "Failed runs that are kept; 0: all."),
+    setting("retentionPolicy.errored", count(0, MANY), "0", "workflows", "Runs in error that are kept; 0: all."),
+    setting("workflowRestrictions.templateReferencing", Kind::Choice(&["", "Strict", "Secure"]), "", "", "`Strict`: only runs that refer to a template; `Secure`: and no changed template for a run that began."),
+    setting("artifactRepository", Kind::Document, "", "", "Where artifacts go unless a run says otherwise (`s3:`, `gcs:`, `azure:`, `oss:`, `archiveLogs`, …); by default the folder `artifacts` of the data folder."),
+    setting("artifactRepositoryRef.configMap", Kind::Text, "artifact-repositories", "", "ConfigMap of a run's namespace that holds artifact repositories for `artifactRepositoryRef`."),
+    setting("artifactRepositoryRef.namespace", Kind::Text, "", "", "Namespace whose ConfigMap is looked at when the run's own has none."),
+    setting("defaultNamespace", Kind::Text, "default", "", "Namespace of requests and manifests that name none."),
+    setting("podGCGracePeriodSeconds", count(0, 86_400), "30", "seconds", "Between the request to stop a step (TERM) and its end (KILL), unless its template says otherwise."),
+    // How steps run.
+    setting("images", Kind::Choice(IMAGE_MODES), "pull", "", "Root of a step: `pull` from a registry, `imported` images only, the machine's own (`host`), or what can be had (`auto`). `colchis run` uses `auto`."),
+    setting("stepsMax", count(0, 100_000), "0", "steps", "Steps that run at a time on this machine; 0: eight for each core."),
+    // Named limits.
+    setting("limits.nodes_max", count(1, 100_000_000), "1000000", "nodes", "Nodes of one run."),
+    setting("limits.recursion_max", count(1, 10_000), "100", "levels", "Templates within templates."),
+    setting("limits.loop_items_max", count(1, 10_000_000), "100000", "items", "Items of one loop."),
+    setting("limits.object_bytes_max", Kind::Bytes, "64Mi", "bytes", "Size of one object."),
+    setting("limits.message_bytes_max", Kind::Bytes, "4Mi", "bytes", "Size of one API message; larger documents are streamed."),
+    setting("limits.parameter_bytes_max", Kind::Bytes, "16Mi", "bytes", "Size of one parameter's value."),
+    setting("limits.eval_fuel_max", count(1_000, MANY), "1000000", "steps", "Steps of evaluating one expression."),
+    setting("limits.eval_memory_bytes_max", Kind::Bytes, "64Mi", "bytes", "Memory of evaluating one expression."),
+    setting("limits.requests_max", count(1, 1_000_000), "1024", "requests", "Requests under way at a time."),
+    setting("limits.watchers_max", count(1, 1_000_000), "1024", "watches", "Watches and log streams at a time."),
+    setting("limits.log_bytes_max", Kind::Bytes, "1Gi", "bytes", "Log of one container; what is beyond is dropped and said so."),
+    // The command line as a client.
+    setting("client.server", Kind::Text, "", "", "Server that commands talk to, `host:port` or `https://host:port`; by default the one of this data folder."),
+    setting("client.namespace", Kind::Text, "", "", "Namespace of commands; by default the server's."),
+    setting("client.token", Kind::Secret, "", "", "Token of commands; by default the one in the data folder."),
+    setting("client.tokenFile", Kind::Path, "", "", "File that holds the token of commands."),
+    setting("client.ca", Kind::Path, "", "", "PEM file with the authorities that the server's certificate may come from."),
+    setting("client.cert", Kind::Path, "", "", "PEM file with the client's certificate."),
+    setting("client.key", Kind::Path, "", "", "PEM file with the client certificate's key."),
+    setting("client.timeoutSeconds", count(1, 86_400), "30", "seconds", "How long one request may take; watches and streams have no such end."),
+];
+
+/// Keys of Argo's controller configuration that are not settings here, and what to do instead.
+pub static KNOWN_ELSEWHERE: &[(&str, &str)] = &[
+    ("persistence", "finished runs stay in the store's indexes; set `retentionPolicy` to bound them"),
+    ("metricsConfig", "set `metrics.listen`"),
+    ("telemetryConfig", "set `metrics.listen` and `otlp.endpoint`"),
+    ("sso", "tokens and roles are set in `auth.tokensFile`"),
+    ("executor", "steps are processes here, there is no executor container"),
+    ("mainContainer", "set `workflowDefaults.spec.templateDefaults.container`"),
+    ("containerRuntimeExecutor", "remove it: there is one way to run steps"),
+    ("instanceID", "run a second server with a data folder of its own"),
+    ("kubeConfig", "remove it: no cluster is needed"),
+    ("nodeEvents", "remove it: nodes are watched through the API"),
+    ("workflowEvents", "remove it: runs are watched through the API"),
+    ("podSpecLogStrategy", "set `log.level` to `debug`"),
+    ("initialDelay", "remove it: start-up needs no delay"),
+    ("images", "`images` is one word here: auto, pull, imported or host"),
+    ("links", "remove it: links belong to the web page, which is not there yet"),
+    ("columns", "remove it: columns belong to the web page, which is not there yet"),
+    ("navColor", "remove it: it belongs to the web page, which is not there yet"),
+    ("synchronization", "remove it: locks live in the server's own store"),
+    ("artifactDrivers", "remove it: the built-in drivers are used"),
+    ("failedPodRestart", "use a retryStrategy"),
+    ("semaphoreLimitCacheSeconds", "remove it: limits are read from their ConfigMap as it is"),
+    ("podGCDeleteDelayDuration", "set `spec.podGC.deleteDelayDuration` in `workflowDefaults`"),
+];
+
+/// The row of a key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_settings_share_a_name() {
+        let mut seen = HashSet::new();
+        for setting in SETTINGS {
+            assert!(seen.insert(setting.env()), "{} twice", setting.env());
+            assert!(seen.insert(setting.flag()), "{} twice", setting.flag());
+            assert!(setting.doc.ends_with('.'), "{}: the sentence ends with a dot", setting.key);
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_kind() {
+        for setting in SETTINGS {
+            super::super::kinds::from_text(setting, setting.default).unwrap();
+        }
+    }
+
+    #[test]
+    fn numbers_have_units() {
+        for setting in SETTINGS {
+            let numeric = matches!(setting.kind, Kind::Count { .. } | Kind::Number | Kind::Bytes);
+            assert_eq!(numeric, !setting.unit.is_empty(), "{}", setting.key);
+        }
+    }
+}

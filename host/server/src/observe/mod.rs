@@ -1,0 +1,7 @@
+//! What the server tells of itself: logs, metrics, traces, health.
+
+pub mod exposition;
+pub mod http;
+pub mod logs;
+pub mod process;
+pub mod traces;
