@@ -46,15 +46,18 @@ pub fn size_of(object: &Object) -> u64 {
     let owners: usize = meta.owner_references.iter().map(|o| o.name.len() + o.uid.len() + o.kind.len() + 64).sum();
     let finalizers: usize = meta.finalizers.iter().map(|f| f.len() + 3).sum();
     let status = object.status.as_ref().map_or(0, |s| s.get().len());
-    (256 + pairs(&meta.labels) + pairs(&meta.annotations) + owners + finalizers + object.body.get().len() + status) as u64
+    (256 + pairs(&meta.labels) + pairs(&meta.annotations) + owners + finalizers + object.body.get().len() + status)
+        as u64
 }
 
 /// About how many bytes the parts of the metadata take that users write.
 pub fn size_of_metadata(meta: &ObjectMeta) -> u64 {
     let pairs = |m: &model::meta::StringMap| m.iter().map(|(k, v)| k.len() + v.len() + 6).sum::<usize>();
     let owners: usize = meta.owner_references.iter().map(|o| o.name.len() + o.uid.len() + o.kind.len() + 64).sum();
-    (pairs(&meta.labels) + pairs(&meta.annotations) + owners + meta.finalizers.iter().map(|f| f.len() + 3).sum::<usize>())
-        as u64
+    (pairs(&meta.labels)
+        + pairs(&meta.annotations)
+        + owners
+        + meta.finalizers.iter().map(|f| f.len() + 3).sum::<usize>()) as u64
 }
 
 /// The empty JSON object.
@@ -67,7 +70,9 @@ fn without_space(text: &str) -> Option<String> {
     let first = outside_strings(text).find(|(_, c)| c.is_ascii_whitespace())?.0;
     let mut out = Vec::with_capacity(text.len());
     out.extend_from_slice(text.as_bytes().get(..first)?);
-    out.extend(all(text).filter(|(i, c, inside)| *i >= first && (*inside || !c.is_ascii_whitespace())).map(|(_, c, _)| c));
+    out.extend(
+        all(text).filter(|(i, c, inside)| *i >= first && (*inside || !c.is_ascii_whitespace())).map(|(_, c, _)| c),
+    );
     String::from_utf8(out).ok()
 }
 
@@ -120,7 +125,9 @@ mod tests {
 
     #[test]
     fn reads_the_phase() {
-        for (status, want) in [(r#"{"nodes":{"a":{"phase":"X"}},"phase":"Running"}"#, "Running"), (r#"{"phase":7}"#, ""), ("{}", "")] {
+        for (status, want) in
+            [(r#"{"nodes":{"a":{"phase":"X"}},"phase":"Running"}"#, "Running"), (r#"{"phase":7}"#, ""), ("{}", "")]
+        {
             assert_eq!(&*phase_of(Some(&raw(status))), want);
         }
         assert_eq!(&*phase_of(None), "");

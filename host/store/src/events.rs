@@ -66,7 +66,10 @@ pub trait Events: Send + Sync + 'static {
 /// Refuses a topic's or consumer's name that cannot be one; for implementations.
 pub fn admit_name(name: &str, limits: &Limits) -> Result<()> {
     if name.is_empty() {
-        return Err(StoreError::Invalid { what: "a topic or consumer".to_owned(), reason: "its name is empty".to_owned() });
+        return Err(StoreError::Invalid {
+            what: "a topic or consumer".to_owned(),
+            reason: "its name is empty".to_owned(),
+        });
     }
     let what = || "the name of a topic, consumer or event".to_owned();
     Limits::check(what, "event_name_bytes_max", limits.event_name_bytes_max, name.len() as u64)

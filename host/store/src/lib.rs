@@ -17,6 +17,7 @@
 //! Must not know: engines, gRPC, SQL, Kubernetes.
 
 pub mod codec;
+pub mod conformance;
 pub mod events;
 pub mod journal;
 pub mod memory;

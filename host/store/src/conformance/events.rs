@@ -32,7 +32,14 @@ where
     dropped_is_expired(&*fresh().await.store).await;
     waiting(fresh().await.store).await;
     racing(fresh().await.store).await;
-    let small = Limits { payload_bytes_max: 4, publish_max: 2, event_name_bytes_max: 8, page_max: 3, topic_bytes_max: 30, ..Limits::default() };
+    let small = Limits {
+        payload_bytes_max: 4,
+        publish_max: 2,
+        event_name_bytes_max: 8,
+        page_max: 3,
+        topic_bytes_max: 30,
+        ..Limits::default()
+    };
     limits(&*make(small).await.store).await;
 }
 
@@ -151,7 +158,11 @@ async fn dropped_is_expired(e: &dyn Events) {
     let offsets = e.publish("t", ["a", "b", "c"].map(event).to_vec()).await.unwrap();
     e.trim("t", Retention { age_ms: FOREVER, bytes_max: 4 }).await.unwrap();
     refused(e.read("t", offsets[0], 10, 0).await, "Expired");
-    assert_eq!(ids(&e.read("t", offsets[1], 10, 0).await.unwrap()), ["c"], "nothing was missed behind the last dropped");
+    assert_eq!(
+        ids(&e.read("t", offsets[1], 10, 0).await.unwrap()),
+        ["c"],
+        "nothing was missed behind the last dropped"
+    );
     assert_eq!(ids(&e.read("t", 0, 10, 0).await.unwrap()), ["c"], "0 is the oldest kept");
 }
 

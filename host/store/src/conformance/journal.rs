@@ -27,7 +27,13 @@ where
     instances_are_apart(&*fresh().await).await;
     bytes_are_kept(&*fresh().await).await;
     racing_appends(fresh().await).await;
-    let small = Limits { record_bytes_max: 8, snapshot_bytes_max: 8, instance_id_bytes_max: 16, page_max: 3, ..Limits::default() };
+    let small = Limits {
+        record_bytes_max: 8,
+        snapshot_bytes_max: 8,
+        instance_id_bytes_max: 16,
+        page_max: 3,
+        ..Limits::default()
+    };
     limits(&*make(small).await).await;
 }
 
@@ -203,7 +209,9 @@ async fn instances_are_apart(j: &dyn Journal) {
 async fn bytes_are_kept(j: &dyn Journal) {
     let a = id("ü/ %\u{1f980}");
     let all: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    j.append(Append { payload: all.clone(), format: u16::MAX, wake_ms: Some(i64::MIN), ..step(&a, 0, "") }).await.unwrap();
+    j.append(Append { payload: all.clone(), format: u16::MAX, wake_ms: Some(i64::MIN), ..step(&a, 0, "") })
+        .await
+        .unwrap();
     let replay = j.read(&a).await.unwrap();
     assert_eq!((replay.records[0].payload.as_slice(), replay.records[0].format), (all.as_slice(), u16::MAX));
     assert_eq!(j.info(&a).await.unwrap().unwrap().wake_ms, Some(i64::MIN));

@@ -47,3 +47,48 @@ impl MemoryStore {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{self, EventsSubject, ObjectsSubject, Promises};
+    use crate::objects::Gvk;
+    use crate::stamp::ManualStamp;
+
+    fn stamp() -> Arc<ManualStamp> {
+        Arc::new(ManualStamp::new(1_700_000_000_000, 1))
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn objects_conform() {
+        conformance::objects(|limits| async move {
+            let clock = stamp();
+            ObjectsSubject {
+                store: MemoryStore::with_limits(clock.clone(), limits),
+                kind: Gvk::new("argoproj.io/v1alpha1", "Workflow"),
+                other_kind: Gvk::new("argoproj.io/v1alpha1", "CronWorkflow"),
+                namespaces: ["one".into(), "two".into()],
+                clock: Some(clock),
+                promises: Promises::OWN,
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn journal_conforms() {
+        conformance::journal(|limits| async move {
+            MemoryStore::with_limits(stamp(), limits) as Arc<dyn crate::journal::Journal>
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn events_conform() {
+        conformance::events(|limits| async move {
+            let clock = stamp();
+            EventsSubject { store: MemoryStore::with_limits(clock.clone(), limits), clock }
+        })
+        .await;
+    }
+}

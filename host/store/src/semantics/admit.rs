@@ -21,7 +21,10 @@ pub fn admit_create(mut object: Object, limits: &Limits) -> Result<Object> {
         });
     }
     if meta.name.is_empty() && meta.generate_name.is_empty() {
-        return Err(StoreError::Invalid { what, reason: "metadata.name or metadata.generateName is required".to_owned() });
+        return Err(StoreError::Invalid {
+            what,
+            reason: "metadata.name or metadata.generateName is required".to_owned(),
+        });
     }
     meta.deletion_timestamp = None;
     meta.deletion_grace_period_seconds = None;
@@ -42,7 +45,10 @@ pub fn admit_status(key: &Key, mut status: StatusUpdate, limits: &Limits) -> Res
     status.status = codec::compact(status.status);
     let text = status.status.get();
     if !(text.starts_with('{') || text == "null") {
-        return Err(StoreError::Invalid { what: key.to_string(), reason: "the status is not a JSON object".to_owned() });
+        return Err(StoreError::Invalid {
+            what: key.to_string(),
+            reason: "the status is not a JSON object".to_owned(),
+        });
     }
     Limits::check(|| key.to_string(), "object_bytes_max", limits.object_bytes_max, text.len() as u64)?;
     Ok(status)
@@ -56,7 +62,12 @@ fn admit(mut object: Object, limits: &Limits) -> Result<Object> {
         return Err(StoreError::Invalid { what, reason });
     }
     let describe = || what.clone();
-    Limits::check(describe, "metadata_bytes_max", limits.metadata_bytes_max, codec::size_of_metadata(&object.metadata))?;
+    Limits::check(
+        describe,
+        "metadata_bytes_max",
+        limits.metadata_bytes_max,
+        codec::size_of_metadata(&object.metadata),
+    )?;
     Limits::check(describe, "object_bytes_max", limits.object_bytes_max, codec::size_of(&object))?;
     Ok(object)
 }

@@ -14,7 +14,12 @@ use crate::{Limits, Result, StoreError, codec};
 const GENERATE_NAME_BYTES_MAX: usize = 58;
 
 /// Creates what [`super::admit_create`] let through.
-pub fn create<T: Table>(table: &mut T, new: &Object, stamp: &dyn Stamp, limits: &Limits) -> Result<Arc<Object>, T::Error> {
+pub fn create<T: Table>(
+    table: &mut T,
+    new: &Object,
+    stamp: &dyn Stamp,
+    limits: &Limits,
+) -> Result<Arc<Object>, T::Error> {
     let mut object = new.clone();
     if object.metadata.name.is_empty() {
         object.metadata.name = free_name(table, &object, stamp, limits)?;
@@ -50,7 +55,10 @@ fn free_name<T: Table>(table: &mut T, object: &Object, stamp: &dyn Stamp, limits
         }
     }
     Err(StoreError::AlreadyExists {
-        what: format!("{key} (and {} more names tried for generateName)", limits.generate_name_tries_max.saturating_sub(1)),
+        what: format!(
+            "{key} (and {} more names tried for generateName)",
+            limits.generate_name_tries_max.saturating_sub(1)
+        ),
     }
     .into())
 }
@@ -158,7 +166,12 @@ pub fn update_status<T: Table>(
         }
     }
     let describe = || key.to_string();
-    Limits::check(describe, "metadata_bytes_max", limits.metadata_bytes_max, codec::size_of_metadata(&object.metadata))?;
+    Limits::check(
+        describe,
+        "metadata_bytes_max",
+        limits.metadata_bytes_max,
+        codec::size_of_metadata(&object.metadata),
+    )?;
     Limits::check(describe, "object_bytes_max", limits.object_bytes_max, codec::size_of(&object))?;
     let phase = if same_status { row.phase().clone() } else { phase.clone() };
     Ok(table.put(Some(&row), object, phase)?.object().clone())

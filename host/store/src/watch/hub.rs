@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::subscription::{Queue, Subscription};
 use super::Change;
+use super::subscription::{Queue, Subscription};
 use crate::objects::{Revision, Selector};
 use crate::{Limits, Result, StoreError, codec};
 

@@ -37,8 +37,7 @@ pub struct Subscription {
 
 impl Queue {
     pub(super) fn new(selector: Selector, after: Revision) -> Self {
-        let inner =
-            Waiting { changes: VecDeque::new(), after, told: after, bookmark: None, cut: None, ended: false };
+        let inner = Waiting { changes: VecDeque::new(), after, told: after, bookmark: None, cut: None, ended: false };
         Self { selector, inner: Mutex::new(inner), notify: Notify::new() }
     }
 
