@@ -25,7 +25,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use model::Object;
-use model::workflow::{Artifact, Template, Volume};
+use model::core::Volume;
+use model::workflow::{Artifact, Template};
 use serde::{Deserialize, Serialize};
 
 pub mod virtual_runner;
@@ -64,6 +65,8 @@ pub struct Unit {
     pub output_artifacts: Vec<Artifact>,
     /// Whether a container's log is also saved as an artifact (`archiveLogs`): its location with a key that ends in a folder.
     pub log_archive: Option<Artifact>,
+    /// Names of the run's `imagePullSecrets`, of type `kubernetes.io/dockerconfigjson`.
+    pub image_pull_secrets: Vec<String>,
     /// When it is stopped with a `DeadlineExceeded` (milliseconds since the epoch).
     pub deadline_ms: Option<i64>,
     /// Set when consumers address it by IP (`daemon`), or the template asks for its own network.
@@ -95,7 +98,7 @@ pub struct Environment {
 }
 
 /// Something happened to a unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UnitEvent {
     /// Which unit.
     pub key: UnitKey,
@@ -106,7 +109,7 @@ pub struct UnitEvent {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum UnitHappening {
     /// Waiting for something that may come, or preparing: an image being pulled, a claim that is not there yet.
     Waiting {
@@ -139,7 +142,7 @@ pub enum UnitHappening {
 }
 
 /// How a unit ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UnitResult {
     /// Succeeded, failed (the step's doing) or error (the system's).
     pub phase: EndPhase,
