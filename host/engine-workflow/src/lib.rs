@@ -1,1 +1,108 @@
-//! The workflow engine.
+//! The workflow engine: decides what each run does next.
+//!
+//! ```text
+//!                                  ┌────────────────────── RunState ──────────────────────┐
+//!  Input ──► decide ──► Change ──► │ run · nodes · todo · timers · held · locks · lookups │ ──► Effect (leaf, lock, lookup, …)
+//!              ▲                   └──────────────────────────────────────────────────────┘
+//!              └── todo: ready work, oldest first ── what apply found to be ready ──┘
+//!
+//!  a node:   Pending ──► (memo? locks? slots?) ──► Running ──► Succeeded │ Failed │ Error
+//!               └──────────► Skipped │ Omitted
+//!  a run:    New ──► Main ──► Exit ──► Over ──(retry)──► Main
+//! ```
+//!
+//! # Invariants
+//! - Only `apply` moves state; it evaluates nothing. All that was evaluated is written into changes.
+//! - A transition costs the same in a run of ten nodes and of a hundred thousand: a task that ends touches those that wait for it, and nothing else.
+//! - The effects of a state are a function of the state; each has a stable key and is answered at most once.
+//! - A manifest is parsed once. A value that is put into a template is a string in it and nothing else.
+//! - What the author got wrong is a message on a node or the run, never a panic.
+//!
+//! # What this crate must not know
+//! A clock, randomness, stores, runners, the network. It sees objects as `model` has them and text as `expr` reads it.
+
+mod apply;
+mod change;
+mod decide;
+mod effect;
+mod effects;
+mod holder;
+mod input;
+mod locks;
+mod metrics;
+mod program;
+mod state;
+mod values;
+mod vars;
+
+pub mod project;
+
+#[cfg(test)]
+mod tests;
+
+use engine::{Engine, IdSource, Tx};
+use model::Timestamp;
+
+pub use change::{Change, End, NewNode, Place};
+pub use effect::{Effect, LeafStart, LockKind, LockRequest, Lookup, Usage};
+pub use input::{
+    ContainerEnd, Found, Input, LeafEnd, LeafEvent, Limits, Order, PinnedTemplates, Repository, Shutdown, SpecChange,
+    Submission, TemplateSource,
+};
+pub use metrics::{Sample, SampleValue};
+pub use state::{Kind, NodeIx, Role, RunState, Stage};
+pub use values::{Inputs, Outputs, Param, Text};
+
+/// The workflow engine.
+pub struct WorkflowEngine;
+
+/// What a call found besides its changes.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What could not be evaluated or done and is not a node's end; for people.
+    pub refusals: Vec<String>,
+    /// Metrics that the manifest defines.
+    pub metrics: Vec<Sample>,
+}
+
+impl Engine for WorkflowEngine {
+    type State = RunState;
+    type Input = Input;
+    type Change = Change;
+    type Effect = Effect;
+    type Report = Report;
+
+    const NAME: &'static str = "workflow";
+
+    fn handle(tx: &mut Tx<'_, Self>, input: Input, now: Timestamp, ids: &mut dyn IdSource) -> Report {
+        decide::handle(tx, input, now, ids)
+    }
+
+    fn apply(state: &mut RunState, change: &Change) {
+        apply::apply(state, change);
+    }
+
+    fn effects(state: &RunState, change: &Change, out: &mut Vec<Effect>) {
+        effects::of_change(state, change, out);
+    }
+
+    fn outstanding(state: &RunState) -> Vec<Effect> {
+        effects::outstanding(state)
+    }
+
+    fn next_wake(state: &RunState) -> Option<Timestamp> {
+        if !state.todo.is_empty() {
+            return Some(Timestamp::default());
+        }
+        state.timers.first().map(|(at, _)| *at)
+    }
+
+    fn live(state: &RunState) -> bool {
+        // Locks and claims are given back after the end.
+        let Some(run) = state.run() else { return false };
+        run.stage != Stage::Over
+            || run.lock_state != state::LockState::None
+            || run.claims == state::ClaimState::Deleting
+            || !state.open.is_empty()
+    }
+}

@@ -1,0 +1,201 @@
+//! What a node of each kind needs while it runs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use model::Timestamp;
+use model::workflow::NodePhase;
+
+use super::index::NodeIx;
+use crate::program::{DagPlan, StepsPlan};
+use crate::values::Text;
+
+/// What a node of its kind needs.
+#[derive(Debug)]
+pub enum Body {
+    /// A DAG.
+    Dag(DagRun),
+    /// Steps.
+    Steps(StepsRun),
+    /// A group of steps.
+    Group(GroupRun),
+    /// A loop.
+    Loop(LoopRun),
+    /// A retried template.
+    Retry(RetryRun),
+    /// A leaf.
+    Leaf(LeafRun),
+}
+
+/// A boundary's parallelism.
+#[derive(Debug, Default)]
+pub struct Slots {
+    /// `parallelism`, when it is limited.
+    pub limit: Option<u32>,
+    /// Children that run.
+    pub active: u32,
+    /// Children (or loops that would make more of them) that wait, oldest first.
+    pub held: VecDeque<NodeIx>,
+}
+
+impl Slots {
+    /// Whether one more may run.
+    pub fn free(&self) -> bool {
+        self.limit.is_none_or(|limit| self.active < limit)
+    }
+}
+
+/// A DAG that runs.
+#[derive(Debug)]
+pub struct DagRun {
+    /// Its graph.
+    pub plan: Arc<DagPlan>,
+    /// Its tasks, in the order of the template.
+    pub tasks: Box<[TaskSlot]>,
+    /// Tasks that take part and are not settled.
+    pub open: u32,
+    /// Tasks whose node is not settled.
+    pub running: u32,
+    /// A target can no longer succeed and `failFast` holds: nothing new is started.
+    pub doomed: bool,
+    /// Its parallelism.
+    pub slots: Slots,
+    /// Daemons to stop at its end.
+    pub daemons: Vec<NodeIx>,
+    /// A hook of a task failed.
+    pub failed_hook: Option<NodeIx>,
+}
+
+/// A task of a DAG that runs.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskSlot {
+    /// Its node, once there is one.
+    pub node: Option<NodeIx>,
+    /// Dependencies that are not settled.
+    pub waiting: u32,
+    /// Where it stands.
+    pub state: TaskState,
+    /// How its branch ended.
+    pub branch: Branch,
+}
+
+/// Where a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskState {
+    /// It takes no part: not above a target.
+    Out,
+    /// Dependencies are open.
+    Waiting,
+    /// It is ready.
+    Queued,
+    /// It has a node.
+    Running,
+    /// It is over, its hooks too.
+    Settled,
+}
+
+/// How a branch ended: a task's own end, or for a task that was omitted the worst of those it depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Branch {
+    /// Not known yet.
+    Open,
+    /// Well.
+    Good,
+    /// With a failure.
+    Failed,
+    /// With an error.
+    Error,
+}
+
+/// Steps that run.
+#[derive(Debug)]
+pub struct StepsRun {
+    /// Names and places.
+    pub plan: Arc<StepsPlan>,
+    /// The groups begun so far.
+    pub groups: Vec<NodeIx>,
+    /// Its parallelism.
+    pub slots: Slots,
+    /// Daemons to stop at its end.
+    pub daemons: Vec<NodeIx>,
+}
+
+/// A group of steps that runs.
+#[derive(Debug)]
+pub struct GroupRun {
+    /// Each step's node, once there is one.
+    pub steps: Box<[Option<NodeIx>]>,
+    /// Steps without a node.
+    pub undecided: u32,
+    /// Steps whose node is not settled.
+    pub running: u32,
+    /// A hook of a step failed.
+    pub failed_hook: Option<NodeIx>,
+}
+
+/// A loop that runs.
+#[derive(Debug, Default)]
+pub struct LoopRun {
+    /// One JSON value per iteration.
+    pub items: Vec<Text>,
+    /// The iterations begun so far, by item; one that a retry took out is missing.
+    pub children: Vec<Option<NodeIx>>,
+    /// Items whose iteration is to be made again, the next one last.
+    pub again: Vec<u32>,
+    /// Iterations that are not settled.
+    pub running: u32,
+    /// No more iterations are made.
+    pub stopped: bool,
+}
+
+impl LoopRun {
+    /// The item whose iteration is made next.
+    pub fn next(&self) -> Option<u32> {
+        if self.stopped {
+            return None;
+        }
+        let fresh = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
+        self.again.last().copied().or((self.children.len() < self.items.len()).then_some(fresh))
+    }
+}
+
+/// A retried template.
+#[derive(Debug, Default)]
+pub struct RetryRun {
+    /// The attempts so far.
+    pub attempts: Vec<NodeIx>,
+    /// When the next is due.
+    pub due: Option<Timestamp>,
+}
+
+/// A leaf that runs.
+#[derive(Debug, Default)]
+pub struct LeafRun {
+    /// Its address.
+    pub ip: Option<Text>,
+    /// Its machine.
+    pub host: Option<Text>,
+    /// `done/total` as it said itself.
+    pub progress: Option<(u64, u64)>,
+    /// When it is to be stopped.
+    pub deadline: Option<Timestamp>,
+    /// Strings of its template that had expressions in them, evaluated.
+    pub evaluated: Vec<(u32, Text)>,
+    /// Why it is being stopped, what its end is called, and whether without grace.
+    pub stopping: Option<(NodePhase, Text, bool)>,
+    /// Containers of a container set.
+    pub containers: Vec<NodeIx>,
+}
+
+/// Hooks of a task, a step or the run.
+#[derive(Debug, Default)]
+pub struct HookRun {
+    /// Names in order, `exit` for `onExit` too, and the node of each that was run.
+    pub list: Vec<(Text, Option<NodeIx>)>,
+    /// Those that run.
+    pub running: u32,
+    /// A hook that failed.
+    pub failed: Option<NodeIx>,
+    /// No more will be run.
+    pub closed: bool,
+}
