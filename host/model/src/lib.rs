@@ -5,9 +5,13 @@ mod empty;
 
 pub mod core;
 pub mod meta;
+pub mod path;
 pub mod values;
+pub mod violation;
 pub mod workflow;
+pub mod yaml;
 
 pub use empty::Empty;
 pub use meta::{Condition, Kind, KindInfo, LabelSelector, Object, ObjectMeta, OwnerReference, TypeMeta};
 pub use values::{AnyString, IntOrString, Quantity, Raw, Timestamp};
+pub use violation::{Severity, Violation};

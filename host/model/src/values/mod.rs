@@ -8,6 +8,7 @@ mod raw;
 mod timestamp;
 
 pub use any_string::AnyString;
+pub(crate) use any_string::float_text;
 pub use duration::{DurationError, parse_duration_ms, parse_go_duration_ms};
 pub use int_or_string::IntOrString;
 pub use quantity::{Quantity, QuantityError};

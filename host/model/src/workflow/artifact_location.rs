@@ -1,7 +1,6 @@
 //! The ten places where an artifact may lie.
 
 use crate::core::{ConfigMapKeySelector, SecretKeySelector};
-use crate::meta::StringMap;
 
 /// Declares a type with all locations and more; JSON knows no nesting here, Rust does.
 macro_rules! location_record {
@@ -90,8 +89,6 @@ record! {
         pub encryption_options: Option<S3EncryptionOptions>,
         /// The authority of the server's certificate.
         pub ca_secret: Option<SecretKeySelector>,
-        /// How the bucket is put in addresses: `auto`, `path` or `virtual-hosted`.
-        pub addressing_style: String,
         /// The object's key.
         pub key: String,
     }
@@ -320,7 +317,5 @@ record! {
         pub connection_timeout_seconds: i32,
         /// The artifact's key.
         pub key: String,
-        /// Settings by name.
-        pub parameters: StringMap,
     }
 }
