@@ -104,6 +104,12 @@ pub trait Engine: Sized + 'static {
     /// The next moment at which the answer may change, derived from the state alone.
     fn next_wake(state: &Self::State) -> Option<Timestamp>;
 
+    /// Changes that give this state to an empty one: a snapshot, written when an instance that lives long has many records. `None` for engines whose
+    /// instances end.
+    fn condense(_state: &Self::State) -> Option<Vec<Self::Change>> {
+        None
+    }
+
     /// Whether the instance still has something to do: recovery reads only live ones.
     fn live(state: &Self::State) -> bool;
 }
