@@ -30,6 +30,8 @@ type Ready struct {
 	Server     string `json:"server"`
 	Token      string `json:"token"`
 	Kubeconfig string `json:"kubeconfig"`
+	// Etcd speaks JSON below /v3, for tests that make the API server forget.
+	Etcd string `json:"etcd"`
 }
 
 func serve(dir, etcd string) error {
@@ -112,10 +114,10 @@ func (c *cluster) start(etcd string) (*Ready, error) {
 	// Of the controllers only those that an empty cluster needs to delete what is owned and what lies in a namespace.
 	if err := c.run("kube-controller-manager", self, "kube-controller-manager",
 		"--kubeconfig", kubeconfig, "--leader-elect=false", "--secure-port", "0",
-		"--controllers", "garbage-collector-controller,namespace-controller"); err != nil {
+		"--controllers", "garbage-collector-controller,namespace-controller", "--kube-api-qps", "2000", "--kube-api-burst", "4000"); err != nil {
 		return nil, err
 	}
-	return &Ready{Server: server, Token: token, Kubeconfig: kubeconfig}, nil
+	return &Ready{Server: server, Token: token, Kubeconfig: kubeconfig, Etcd: local("http", client)}, nil
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }

@@ -6,6 +6,8 @@
 //!   watch ──► GET …?watch=1 from the last revision seen, opened again when the server closes it ──► events of the port
 //! ```
 //!
+//! Where a kind has no status subresource (the definitions that Argo ships have none), the server counts a status as a generation.
+//!
 //! | what | who decides |
 //! |---|---|
 //! | uid, generation, creationTimestamp, generateName, finalizers, cascades | the API server and its garbage collector; a cascade is never done when the delete answers |
@@ -40,7 +42,8 @@ use async_trait::async_trait;
 use kube::Client;
 use model::Object;
 use store::objects::{
-    DeleteOptions, Deleted, Gvk, Key, ListQuery, Objects, Page, Precondition, Revision, Selector, StatusUpdate, WatchStream,
+    DeleteOptions, Deleted, Gvk, Key, ListQuery, Objects, Page, Precondition, Revision, Selector, StatusUpdate,
+    WatchStream,
 };
 use store::{Limits, Result, StoreError};
 
@@ -114,9 +117,12 @@ impl KubeStore {
                 let options = kube::config::KubeConfigOptions::default();
                 kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| failed(what(), e.into()))?
             }
-            None => kube::Config::infer().await.map_err(|e| failed("no credentials for Kubernetes were found".into(), e.into()))?,
+            None => kube::Config::infer()
+                .await
+                .map_err(|e| failed("no credentials for Kubernetes were found".into(), e.into()))?,
         };
-        let client = Client::try_from(config).map_err(|e| failed("the connection to Kubernetes cannot be set up".into(), e.into()))?;
+        let client = Client::try_from(config)
+            .map_err(|e| failed("the connection to Kubernetes cannot be set up".into(), e.into()))?;
         Ok(Self::new(client, settings))
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::Method;
 use model::Object;
 use store::objects::{Gvk, LabelRequirement, ListQuery, Order, Page, Revision, Selector};
 use store::{Limits, Result, StoreError, codec};
@@ -47,7 +46,9 @@ impl Inner {
         for gvk in &asked {
             match self.resource(gvk).await {
                 // One namespace holds no cluster-wide objects, and the empty one no others.
-                Ok(resource) if selector.namespace.as_ref().is_none_or(|n| n.is_empty() != resource.namespaced) => found.push(resource),
+                Ok(resource) if selector.namespace.as_ref().is_none_or(|n| n.is_empty() != resource.namespaced) => {
+                    found.push(resource)
+                }
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -70,7 +71,8 @@ impl Inner {
         };
         let (mut items, mut bytes, mut scanned) = (Vec::new(), 0, 0);
         loop {
-            let room = u32::try_from(limit.saturating_sub(items.len())).unwrap_or(u32::MAX).min(self.settings.server_page_max);
+            let room =
+                u32::try_from(limit.saturating_sub(items.len())).unwrap_or(u32::MAX).min(self.settings.server_page_max);
             let page = self.server_page(&query.selector, resource, room, next.as_deref(), None).await?;
             let revision = *first_revision.get_or_insert(page.revision);
             scanned += page.objects.len() as u64;
@@ -79,7 +81,9 @@ impl Inner {
                 items.push(Arc::new(trimmed(object, query.without_body)));
             }
             next = page.next;
-            let full = items.len() >= limit || bytes >= self.settings.limits.page_bytes_max || scanned >= self.settings.scan_objects_max;
+            let full = items.len() >= limit
+                || bytes >= self.settings.limits.page_bytes_max
+                || scanned >= self.settings.scan_objects_max;
             if next.is_none() || full {
                 let continue_token =
                     next.map(|text| PageToken::new(query, revision, Place::Server(text)).encode()).transpose()?;
@@ -109,7 +113,9 @@ impl Inner {
             let mut next: Option<String> = None;
             loop {
                 let at = revision.filter(|_| next.is_none() && after.is_none());
-                let page = self.server_page(&query.selector, resource, self.settings.server_page_max, next.as_deref(), at).await?;
+                let page = self
+                    .server_page(&query.selector, resource, self.settings.server_page_max, next.as_deref(), at)
+                    .await?;
                 revision.get_or_insert(page.revision);
                 scanned += page.objects.len() as u64;
                 Limits::check(|| "the list".to_owned(), "scan_objects_max", self.settings.scan_objects_max, scanned)?;
@@ -162,16 +168,18 @@ impl Inner {
         let limit = limit.max(1).to_string();
         let at = at.map(|r| r.to_string());
         let (labels, fields) = (label_selector(selector), field_selector(selector));
-        let mut pairs = vec![("limit", limit.as_str())];
-        pairs.extend(labels.as_deref().map(|l| ("labelSelector", l)));
-        pairs.extend(fields.as_deref().map(|f| ("fieldSelector", f)));
-        pairs.extend(next.map(|n| ("continue", n)));
-        if let Some(at) = &at {
-            pairs.extend([("resourceVersion", at.as_str()), ("resourceVersionMatch", "Exact")]);
-        }
         let collection = resource.collection(selector.namespace.as_deref().unwrap_or_default());
-        let uri = format!("{collection}{}", wire::query(&pairs));
-        let text = match self.send(&what, Method::GET, uri, None).await {
+        let uri = |next: Option<&str>| {
+            let mut pairs = vec![("limit", limit.as_str())];
+            pairs.extend(labels.as_deref().map(|l| ("labelSelector", l)));
+            pairs.extend(fields.as_deref().map(|f| ("fieldSelector", f)));
+            pairs.extend(next.map(|n| ("continue", n)));
+            if let Some(at) = &at {
+                pairs.extend([("resourceVersion", at.as_str()), ("resourceVersionMatch", "Exact")]);
+            }
+            format!("{collection}{}", wire::query(&pairs))
+        };
+        let text = match self.send_for_page(&what, uri, next).await {
             Err(StoreError::NotFound { .. }) => {
                 // The definition went while we remembered it.
                 self.kinds.forget(&resource.gvk);
@@ -180,7 +188,8 @@ impl Inner {
             other => other?,
         };
         let answer = parse_list(&what, &text)?;
-        let objects = answer.items.iter().map(|item| wire::object(&what, &resource.gvk, item.get())).collect::<Result<_>>()?;
+        let objects =
+            answer.items.iter().map(|item| wire::object(&what, &resource.gvk, item.get())).collect::<Result<_>>()?;
         let revision = wire::revision(&what, &answer.metadata.resource_version)?;
         Ok(ServerPage { objects, revision, next: answer.metadata.r#continue.filter(|text| !text.is_empty()) })
     }
@@ -199,7 +208,9 @@ fn trimmed(object: Object, without_body: bool) -> Object {
 fn rank(object: &Object, order: Order) -> Rank {
     let meta = &object.metadata;
     match order {
-        Order::Name => Rank::Name(object.kind.clone(), object.api_version.clone(), meta.namespace.clone(), meta.name.clone()),
+        Order::Name => {
+            Rank::Name(object.kind.clone(), object.api_version.clone(), meta.namespace.clone(), meta.name.clone())
+        }
         Order::NewestFirst => Rank::Newest(-meta.creation_timestamp.map_or(0, |t| t.as_millis()), hash(&meta.uid)),
     }
 }
@@ -222,7 +233,8 @@ pub(crate) fn label_selector(selector: &Selector) -> Option<String> {
 /// What every kind can be selected by.
 pub(crate) fn field_selector(selector: &Selector) -> Option<String> {
     selector.name.as_ref().map(|name| {
-        let escaped: String = name.chars().flat_map(|c| matches!(c, '\\' | ',' | '=').then_some('\\').into_iter().chain([c])).collect();
+        let escaped: String =
+            name.chars().flat_map(|c| matches!(c, '\\' | ',' | '=').then_some('\\').into_iter().chain([c])).collect();
         format!("metadata.name={escaped}")
     })
 }

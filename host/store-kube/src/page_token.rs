@@ -53,7 +53,8 @@ impl PageToken {
     pub(crate) fn of(query: &ListQuery) -> Result<Option<Self>> {
         let Some(text) = query.continue_token.as_deref().filter(|t| !t.is_empty()) else { return Ok(None) };
         let unknown = || invalid("it was not made by this store");
-        let pairs = (0..text.len()).step_by(2).map(|at| text.get(at..at + 2).and_then(|p| u8::from_str_radix(p, 16).ok()));
+        let pairs =
+            (0..text.len()).step_by(2).map(|at| text.get(at..at + 2).and_then(|p| u8::from_str_radix(p, 16).ok()));
         let bytes: Vec<u8> = pairs.collect::<Option<_>>().ok_or_else(unknown)?;
         let token: Self = serde_json::from_slice(&bytes).map_err(|_| unknown())?;
         if token.query != fingerprint(query) {

@@ -25,5 +25,6 @@ impl Inner {
 }
 
 pub(crate) fn parse_list(what: &str, text: &str) -> Result<ListAnswer> {
-    serde_json::from_str(text).map_err(|error| store::StoreError::Corrupt { what: what.to_owned(), reason: error.to_string() })
+    serde_json::from_str(text)
+        .map_err(|error| store::StoreError::Corrupt { what: what.to_owned(), reason: error.to_string() })
 }

