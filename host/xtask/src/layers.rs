@@ -14,7 +14,15 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (Layer::Words, &["model", "expr"]),
     (
         Layer::Engines,
-        &["engine", "engine-workflow", "engine-sync", "engine-rollout", "engine-events", "engine-workload"],
+        &[
+            "engine",
+            "engine-workflow",
+            "engine-limiter",
+            "engine-sync",
+            "engine-rollout",
+            "engine-events",
+            "engine-workload",
+        ],
     ),
     (Layer::Ports, &["store", "plugin", "runner", "source", "artifact", "egress"]),
     (

@@ -12,9 +12,9 @@ const READ: &[&str] =
 const BANNED: &[(&str, &str)] = &[
     (r"(^|[\s\x22'`(=])/wo[r]k/", "an absolute path of one person's machine"),
     (r"(^|[\s\x22'`(=])/home/[a-z]+/[a-z]", "an absolute path of one person's machine"),
-    (r"(?i)\b(this|our|the|my|last|next|an? (earlier|later|parallel)) se[s]sion\b", "how the work was organised"),
+    (r"(?i)\b(this|our|my|last|next|an? (earlier|later|parallel)) se[s]sion\b", "how the work was organised"),
     (r"(?i)\bissue (#|no\.? ?)?\d+", "a number of some tracker: say what it is about"),
-    (r"(?i)(//|#|<!--)[/!]?\s*(todo|fixme|xxx)\b", "unfinished work: do it, or describe the limit where users see it"),
+    (r"(//|#|<!--)[/!]?\s*(TODO|FIXME|XXX)\b", "unfinished work: do it, or describe the limit where users see it"),
     (r"(?i)\b(chatgpt|claude|copilot|language model)\b", "how the work was written"),
     (r"\u{2028}|\u{200b}", "an invisible character"),
 ];
