@@ -1,0 +1,57 @@
+//! The inside of a container: process 1 of its namespaces.
+//!
+//! ```text
+//!   supervisor ── clone(pid, mount) ──► init: root, mounts, pivot ── Ready ─►
+//!              ── Go ─────────────────► init ── clone, exec ──► the step's program
+//!              ◄─ Exited ────────────── init reaps all orphans; its own end ends everything else inside
+//! ```
+//!
+//! The step's program is not process 1, so that signals have their usual effect on it and orphans are reaped.
+
+mod attach;
+mod init;
+mod process;
+mod root;
+mod seccomp;
+mod user;
+
+pub(crate) use attach::resolve;
+pub(crate) use init::{Command, Handles, Message, run};
+pub(crate) use process::{Program, become_plain, null_device};
+pub(crate) use root::{DeviceTemplate, machine_mounts, memory_volume, shared_memory, try_overlay};
+pub(crate) use seccomp::Filters;
+
+use std::path::PathBuf;
+
+use super::protocol::{Isolation, LaunchSpec};
+
+/// What all containers of a unit are made from.
+pub(crate) struct Pod<'a> {
+    /// The unit.
+    pub spec: &'a LaunchSpec,
+    /// Made once by the agent.
+    pub devices: &'a DeviceTemplate,
+    /// Compiled once by the agent.
+    pub filters: &'a Filters,
+    /// File systems of the machine that lie over its root (for the machine's own root).
+    pub machine_mounts: &'a [PathBuf],
+    /// `/etc/hosts` for containers of images and units with a network of their own.
+    pub hosts_file: Option<PathBuf>,
+    /// `/etc/resolv.conf` likewise.
+    pub resolv_file: Option<PathBuf>,
+    /// `/etc/hostname` likewise.
+    pub hostname_file: Option<PathBuf>,
+    /// A shared `/dev/shm`, when several containers need one.
+    pub shm: Option<PathBuf>,
+}
+
+impl Pod<'_> {
+    /// Where the memory volume of this name is mounted, in the supervisor's mount namespace.
+    pub(crate) fn memory_dir(&self, name: &str) -> PathBuf {
+        self.spec.unit_dir.join("memory").join(name)
+    }
+
+    pub(crate) fn in_user_namespace(&self) -> bool {
+        self.spec.isolation == Isolation::User
+    }
+}

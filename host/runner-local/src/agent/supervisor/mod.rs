@@ -1,0 +1,78 @@
+//! A supervisor: the process that a unit's containers belong to. It outlives the server and answers to whoever comes with its socket.
+//!
+//! ```text
+//!   Launch ─► lock, claim (synced) ─► [init containers in order] ─► mains and sidecars ─► mains ended
+//!                                            │ deadline, Stop            │                   │
+//!                                            └── TERM … KILL ────────────┴───────────► sidecars stopped
+//!             exit ◄── [hold until released] ◄── Ended (synced, told) ◄── outputs read ◄─────┘
+//! ```
+
+mod clock;
+mod container;
+mod link;
+pub(crate) mod log;
+mod outcome;
+mod outputs;
+mod probe;
+pub(crate) mod record;
+mod unit;
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use super::fault::Fault;
+use super::protocol::{FromSupervisor, LaunchSpec, Record, SOCKET_FILE, ToSupervisor, read_frame, write_frame};
+use super::zygote::Agent;
+use link::{Connection, Links};
+use record::{ClaimError, RecordFile};
+
+/// Serves the unit that comes over this connection, to its end.
+pub(crate) fn serve(agent: &Agent, connection: OwnedFd) {
+    let mut stream = UnixStream::from(connection);
+    let spec = match read_frame(&mut stream) {
+        Ok(Some(ToSupervisor::Launch(spec))) => spec,
+        _ => return,
+    };
+    if let Err(message) = claim_and_run(agent, &spec, &stream) {
+        let _ = write_frame(&mut stream, &message);
+    }
+}
+
+fn claim_and_run(agent: &Agent, spec: &LaunchSpec, stream: &UnixStream) -> Result<(), FromSupervisor> {
+    let refused = |e: ClaimError| match e {
+        ClaimError::Duplicate => {
+            FromSupervisor::Refused { duplicate: true, message: format!("{} was started before", spec.key) }
+        }
+        ClaimError::Io(e) => FromSupervisor::Refused {
+            duplicate: false,
+            message: format!("the claim of the step could not be written to {}: {e}", spec.log_dir.display()),
+        },
+    };
+    let failed = |e: std::io::Error| refused(ClaimError::Io(e));
+    let lock = record::lock(&spec.unit_dir).map_err(refused)?;
+    let claim = Record::Claim {
+        key: spec.key.clone(),
+        supervisor: std::process::id(),
+        at_ms: clock::now_ms(),
+        unit_dir: spec.unit_dir.clone(),
+        unit: spec.claim.clone(),
+    };
+    let record = RecordFile::claim(&spec.log_dir, &claim).map_err(refused)?;
+    // Relative, because the whole path may be longer than a socket's name may be.
+    std::env::set_current_dir(&spec.unit_dir).map_err(failed)?;
+    let _ = std::fs::remove_file(SOCKET_FILE);
+    let listener = UnixListener::bind(SOCKET_FILE).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let connection = Connection::new(stream.try_clone().map_err(failed)?).map_err(failed)?;
+    let mut links = Links::new(connection);
+    links.listener = Some(listener);
+    let mut unit = unit::Unit::new(agent, spec, record, links);
+    unit.run();
+    drop(lock);
+    Ok(())
+}
+
+/// What a failure to start anything is told as.
+pub(crate) fn describe(name: &str, fault: &Fault) -> String {
+    format!("container {name}: {fault}")
+}

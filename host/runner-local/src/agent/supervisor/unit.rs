@@ -1,0 +1,756 @@
+//! The life of a unit: which container starts when, what stops it, how it ended.
+//!
+//! One thread, one `poll`. `advance` looks at the whole state and does what is due; handlers only change state.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use runner::EndClass;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SendFlags, send};
+
+use super::clock;
+use super::container::{Container, End, State};
+use super::describe;
+use super::link::Links;
+use super::log::Stream;
+use super::outputs::OutputRoot;
+use super::probe::{self, Going, ProbeState, Purpose, Verdict};
+use super::record::RecordFile;
+use crate::agent::cgroup::UnitGroup;
+use crate::agent::container::{self as inside, Command, Message, Pod};
+use crate::agent::fault::{At, Fault};
+use crate::agent::network::Attached;
+use crate::agent::protocol::{
+    FromSupervisor, Isolation, LaunchSpec, NetworkSpec, ProbeAction, Record, Role, ToSupervisor,
+};
+use crate::agent::sys;
+use crate::agent::zygote::Agent;
+
+/// How often the progress file is looked at.
+const PROGRESS_PERIOD: Duration = Duration::from_millis(500);
+/// How long the last words may take to be sent.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// A tick while something is waited for that cannot be polled.
+const TICK: Duration = Duration::from_millis(20);
+const PROGRESS_BYTES_MAX: usize = 64;
+
+/// Why a unit is being ended from outside.
+#[derive(Debug, Clone)]
+pub(super) struct Stop {
+    pub class: EndClass,
+    pub message: String,
+    pub grace: Duration,
+}
+
+/// A unit.
+pub(super) struct Unit<'a> {
+    pub spec: &'a LaunchSpec,
+    pub containers: Vec<Container<'a>>,
+    pub stop: Option<Stop>,
+    pub group: UnitGroup,
+    pub started_ms: Option<i64>,
+    pub was_ready: bool,
+    pod: Pod<'a>,
+    record: RecordFile,
+    links: Links,
+    network: Attached,
+    notes: Vec<String>,
+    deadline: Option<Instant>,
+    progress_at: Option<Instant>,
+    progress: Option<(u64, u64)>,
+    next_exec: u64,
+    released: bool,
+}
+
+enum Source {
+    Signals,
+    Listener,
+    Connection(usize),
+    Control(usize),
+    Output(usize, Stream),
+}
+
+impl<'a> Unit<'a> {
+    pub(super) fn new(agent: &'a Agent, spec: &'a LaunchSpec, record: RecordFile, links: Links) -> Self {
+        let pod = Pod {
+            spec,
+            devices: &agent.devices,
+            filters: &agent.filters,
+            machine_mounts: &agent.machine_mounts,
+            hosts_file: None,
+            resolv_file: None,
+            hostname_file: None,
+            shm: None,
+        };
+        let left = |ms: i64| Duration::from_millis(u64::try_from(ms - clock::now_ms()).unwrap_or(0));
+        Self {
+            spec,
+            containers: spec.containers.iter().map(|c| Container::new(spec, c)).collect(),
+            stop: None,
+            group: agent.unit_group(),
+            started_ms: None,
+            was_ready: false,
+            pod,
+            record,
+            links,
+            network: Attached::default(),
+            notes: Vec::new(),
+            // From here on by the monotonic clock: a wall clock that jumps neither kills nor spares a step.
+            deadline: spec.deadline_ms.map(|ms| Instant::now() + left(ms)),
+            progress_at: None,
+            progress: None,
+            next_exec: 0,
+            released: false,
+        }
+    }
+
+    /// To the end.
+    pub(super) fn run(&mut self) {
+        let signals = match sys::signal_pipe(&[]) {
+            Ok(signals) => signals,
+            Err(e) => {
+                self.give_up(&Fault { what: "watch for ended processes".to_owned(), source: Some(e) });
+                return;
+            }
+        };
+        // The root is made while the claim is being synced; the program starts only afterwards.
+        if self.spec.isolation == Isolation::Plain {
+            if !self.make_durable() {
+                return;
+            }
+            self.prepare();
+        } else {
+            self.prepare();
+            self.advance();
+            if !self.make_durable() {
+                return;
+            }
+        }
+        while !self.advance() {
+            self.wait(&signals);
+        }
+        self.finish(&signals);
+    }
+
+    fn give_up(&mut self, fault: &Fault) {
+        self.links.say(&FromSupervisor::Refused { duplicate: false, message: fault.to_string() });
+    }
+
+    fn make_durable(&mut self) -> bool {
+        match self.record.sync(true) {
+            Ok(()) => {
+                self.links.say(&FromSupervisor::Claimed { supervisor: std::process::id() });
+                true
+            }
+            Err(e) => {
+                for container in &mut self.containers {
+                    container.kill();
+                }
+                let _ = std::fs::remove_file(self.spec.log_dir.join(crate::agent::protocol::RECORD_FILE));
+                self.give_up(&Fault { what: "make the step's claim durable".to_owned(), source: Some(e) });
+                false
+            }
+        }
+    }
+
+    /// What all containers share: network, memory volumes, limits.
+    fn prepare(&mut self) {
+        if let Err(fault) = self.try_prepare() {
+            self.fail(EndClass::CouldNotStart, fault.to_string());
+        }
+    }
+
+    fn try_prepare(&mut self) -> Result<(), Fault> {
+        self.notes.extend(self.group.limit(self.spec.limits));
+        if self.spec.isolation == Isolation::Plain {
+            return Ok(());
+        }
+        rustix::system::sethostname(self.spec.hostname.as_bytes()).at(|| "set the host name".to_owned())?;
+        if let NetworkSpec::Own { bridge, base, prefix } = &self.spec.network {
+            let (attached, notes) = crate::agent::network::attach(bridge, *base, *prefix, self.spec.isolation)?;
+            self.network = attached;
+            self.notes.extend(notes);
+        }
+        self.write_network_files()?;
+        for volume in &self.spec.memory_volumes {
+            inside::memory_volume(&self.pod.memory_dir(&volume.name), volume)?;
+        }
+        if self.spec.containers.len() > 1 {
+            let shm = self.spec.unit_dir.join("shm");
+            inside::shared_memory(&shm)?;
+            self.pod.shm = Some(shm);
+        }
+        Ok(())
+    }
+
+    /// Hosts, resolver and host name: files of the unit for containers of images and for units with a network of their own.
+    fn write_network_files(&mut self) -> Result<(), Fault> {
+        let wanted = self.spec.network_files.is_some() || self.network.address.is_some();
+        if !wanted {
+            return Ok(());
+        }
+        let files = self.spec.network_files.clone().unwrap_or_default();
+        let dir = self.spec.unit_dir.join("etc");
+        let own = self.network.address.as_deref().unwrap_or("127.0.1.1");
+        let hosts = format!("{}{own}\t{}\n", files.hosts, self.spec.hostname);
+        let resolv = if self.network.address.is_some() { &files.resolv_own } else { &files.resolv };
+        let hostname = format!("{}\n", self.spec.hostname);
+        std::fs::create_dir_all(&dir).at(|| format!("make {}", dir.display()))?;
+        for (name, text, slot) in [
+            ("hosts", &hosts, &mut self.pod.hosts_file),
+            ("resolv.conf", resolv, &mut self.pod.resolv_file),
+            ("hostname", &hostname, &mut self.pod.hostname_file),
+        ] {
+            let path = dir.join(name);
+            std::fs::write(&path, text).at(|| format!("write {}", path.display()))?;
+            *slot = Some(path);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, class: EndClass, message: String) {
+        if self.stop.is_none() {
+            let grace = Duration::from_millis(self.spec.grace_ms);
+            self.stop = Some(Stop { class, message, grace });
+        }
+    }
+
+    /// Does what is due. True when all is over.
+    fn advance(&mut self) -> bool {
+        self.check_times();
+        if let Some(stop) = self.stop.clone() {
+            for at in 0..self.containers.len() {
+                self.skip_waiting(at, &stop.message);
+                self.begin_stop(at, stop.grace);
+            }
+        }
+        let first_open_init = self.containers.iter().position(|c| c.spec.role == Role::Init && !ended_well(c));
+        if let Some(at) = first_open_init {
+            if matches!(self.containers.get(at).map(|c| &c.state), Some(State::Ended(_))) {
+                for other in at + 1..self.containers.len() {
+                    self.skip_waiting(other, "an init container failed");
+                }
+            } else {
+                self.start_if_waiting(at);
+            }
+        } else {
+            for at in 0..self.containers.len() {
+                self.start_if_possible(at);
+            }
+            self.tell_progress_of_life();
+        }
+        let mains_over = self.containers.iter().filter(|c| c.is_main()).all(|c| matches!(c.state, State::Ended(_)));
+        if mains_over && self.stop.is_none() {
+            let grace = Duration::from_millis(self.spec.grace_ms);
+            for at in 0..self.containers.len() {
+                self.skip_waiting(at, "the main container ended first");
+                self.begin_stop(at, grace);
+            }
+        }
+        self.containers.iter().all(|c| matches!(c.state, State::Ended(_)))
+    }
+
+    fn skip_waiting(&mut self, at: usize, why: &str) {
+        if let Some(container) = self.containers.get_mut(at)
+            && container.state == State::Waiting
+        {
+            container.state = State::Ended(End::Skipped(why.to_owned()));
+        }
+    }
+
+    fn start_if_possible(&mut self, at: usize) {
+        let Some(container) = self.containers.get(at) else { return };
+        if container.state != State::Waiting {
+            return;
+        }
+        let mut open = false;
+        let mut failed = None;
+        for name in &container.spec.dependencies {
+            match self.containers.iter().find(|c| &c.spec.name == name).map(|c| &c.state) {
+                Some(State::Ended(end)) if end.success() => {}
+                Some(State::Ended(_)) | None => failed = Some(name.clone()),
+                Some(_) => open = true,
+            }
+        }
+        if let Some(name) = failed {
+            self.skip_waiting(at, &format!("its dependency {name} did not succeed"));
+        } else if !open && container.retry_at.is_none_or(|t| t <= Instant::now()) {
+            self.start_if_waiting(at);
+        }
+    }
+
+    fn start_if_waiting(&mut self, at: usize) {
+        let Some(container) = self.containers.get_mut(at) else { return };
+        if container.state != State::Waiting || container.retry_at.is_some_and(|t| t > Instant::now()) {
+            return;
+        }
+        container.state = State::Starting;
+        container.retry_at = None;
+        let started = if self.spec.isolation == Isolation::Plain {
+            super::container::start_plain(container)
+        } else {
+            start_inside(&self.pod, container, &self.group, &mut self.notes)
+        };
+        match started {
+            Ok(()) if self.spec.isolation == Isolation::Plain => self.runs(at),
+            Ok(()) => {}
+            Err(fault) => {
+                container.state = State::Ended(End::Failed(fault.to_string()));
+                let message = describe(&container.spec.name, &fault);
+                self.fail(EndClass::CouldNotStart, message);
+            }
+        }
+    }
+
+    /// Its program runs now.
+    fn runs(&mut self, at: usize) {
+        let Some(container) = self.containers.get_mut(at) else { return };
+        container.state = State::Running;
+        container.started_ms.get_or_insert(clock::now_ms());
+        let spec = container.spec;
+        for (purpose, probe) in [
+            (Purpose::Startup, &spec.startup),
+            (Purpose::Readiness, &spec.readiness),
+            (Purpose::Liveness, &spec.liveness),
+        ] {
+            if let Some(probe) = probe {
+                container.probes.push(ProbeState::new(purpose, probe.clone()));
+            }
+        }
+        if let Some(action) = &spec.post_start {
+            let timeout = Duration::from_secs(30);
+            container.probes.push(ProbeState::once(Purpose::PostStart, action.clone(), timeout));
+        }
+        if container.is_main() {
+            self.progress_at = Some(Instant::now() + PROGRESS_PERIOD);
+            if self.started_ms.is_none() {
+                self.tell_started();
+            }
+        }
+    }
+
+    fn tell_started(&mut self) {
+        let at_ms = clock::now_ms();
+        self.started_ms = Some(at_ms);
+        let mut message = self.spec.message.clone();
+        for note in &self.notes {
+            message.push_str("; ");
+            message.push_str(note);
+        }
+        let ip = self.network.address.clone();
+        let _ = self.record.append(&Record::Started { at_ms, message: message.clone(), ip: ip.clone() });
+        self.links.say(&FromSupervisor::Started { at_ms, message, ip });
+    }
+
+    fn tell_progress_of_life(&mut self) {
+        if !self.spec.daemon || self.was_ready || self.started_ms.is_none() {
+            return;
+        }
+        let ready = self.containers.iter().filter(|c| c.is_main()).all(|c| {
+            c.state == State::Running
+                && c.probes
+                    .iter()
+                    .filter(|p| matches!(p.purpose, Purpose::Readiness | Purpose::Startup))
+                    .all(|p| p.passed)
+        });
+        if ready {
+            self.was_ready = true;
+            self.links.say(&FromSupervisor::Ready { at_ms: clock::now_ms() });
+        }
+    }
+
+    fn begin_stop(&mut self, at: usize, grace: Duration) {
+        let Some(container) = self.containers.get_mut(at) else { return };
+        if !container.alive() || container.kill_at.is_some() || container.killed_by_us {
+            return;
+        }
+        let grace = container.spec.grace_ms.map_or(grace, Duration::from_millis);
+        container.kill_at = Some(Instant::now() + grace);
+        container.probes.retain(|p| p.purpose == Purpose::PreStop);
+        match (&container.spec.pre_stop, &container.state) {
+            (Some(action), State::Running) => {
+                container.probes.push(ProbeState::once(Purpose::PreStop, action.clone(), grace));
+            }
+            (_, State::Starting) => container.kill(),
+            _ => container.signal(container.spec.stop_signal),
+        }
+    }
+
+    fn check_times(&mut self) {
+        let now = Instant::now();
+        if self.deadline.is_some_and(|d| d <= now) {
+            self.deadline = None;
+            self.fail(EndClass::DeadlineExceeded, "its deadline passed (activeDeadlineSeconds)".to_owned());
+        }
+        for at in 0..self.containers.len() {
+            if let Some(container) = self.containers.get_mut(at) {
+                if container.kill_at.is_some_and(|t| t <= now) {
+                    container.kill();
+                }
+                if container.reaped.is_some() && container.alive() && container.settle() {
+                    self.ended(at);
+                }
+            }
+            self.run_probes(at, now);
+        }
+        if self.progress_at.is_some_and(|t| t <= now) {
+            self.progress_at = Some(now + PROGRESS_PERIOD);
+            self.read_progress();
+        }
+    }
+
+    /// After a container's last byte was read.
+    fn ended(&mut self, at: usize) {
+        let spec = self.spec;
+        let Some(container) = self.containers.get_mut(at) else { return };
+        container.out_of_memory |= self.group.container_out_of_memory(&container.spec.name);
+        let State::Ended(end) = container.state.clone() else { return };
+        match end {
+            End::Failed(why) => {
+                let message = describe(&container.spec.name, &Fault::new(why));
+                self.fail(EndClass::CouldNotStart, message);
+            }
+            End::Exit { code, .. }
+                if code != 0 && container.attempt < container.spec.retries && self.stop.is_none() =>
+            {
+                container.again(spec);
+            }
+            _ => {}
+        }
+    }
+
+    fn run_probes(&mut self, at: usize, now: Instant) {
+        let Some(container) = self.containers.get_mut(at) else { return };
+        if container.state != State::Running || container.reaped.is_some() {
+            return;
+        }
+        let starting = container.probes.iter().any(|p| p.purpose == Purpose::Startup && !p.passed);
+        let address = self.network.address.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
+        let mut verdicts = Vec::new();
+        for probe in &mut container.probes {
+            if starting && matches!(probe.purpose, Purpose::Readiness | Purpose::Liveness) {
+                continue;
+            }
+            if probe.due().is_none_or(|t| t > now) {
+                continue;
+            }
+            let timeout = Duration::from_millis(probe.probe.timeout_ms.max(1));
+            match probe.going {
+                Going::Over => {}
+                Going::Resting(_) => match (&probe.probe.action, &container.control) {
+                    (ProbeAction::Exec { argv }, Some(control)) => {
+                        self.next_exec += 1;
+                        command(control, &Command::Exec { id: self.next_exec, argv: argv.clone() });
+                        probe.going = Going::Inside(self.next_exec, now + timeout);
+                    }
+                    (ProbeAction::Exec { argv }, None) => {
+                        // A plain process: the command runs beside it.
+                        probe.going = match plain_check(argv, container.spec) {
+                            Some(pid) => Going::Child(pid, now + timeout),
+                            None => Going::Over,
+                        };
+                    }
+                    (action, _) => {
+                        probe.going = match probe::start_child(action, &address, timeout) {
+                            Ok(Some(pid)) => Going::Child(pid, now + timeout + timeout),
+                            _ => Going::Resting(now + Duration::from_millis(100)),
+                        };
+                    }
+                },
+                Going::Child(pid, _) => {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                    verdicts.push((probe.purpose, probe.finished(false)));
+                }
+                Going::Inside(id, _) => {
+                    if let Some(control) = &container.control {
+                        command(control, &Command::Cancel { id });
+                    }
+                    verdicts.push((probe.purpose, probe.finished(false)));
+                }
+            }
+        }
+        for (purpose, verdict) in verdicts {
+            self.judged(at, purpose, &verdict);
+        }
+    }
+
+    fn probe_finished(&mut self, at: usize, is: impl Fn(&Going) -> bool, success: bool) {
+        let Some(container) = self.containers.get_mut(at) else { return };
+        let Some(probe) = container.probes.iter_mut().find(|p| is(&p.going)) else { return };
+        let (purpose, verdict) = (probe.purpose, probe.finished(success));
+        self.judged(at, purpose, &verdict);
+    }
+
+    fn judged(&mut self, at: usize, purpose: Purpose, verdict: &Verdict) {
+        let Some(container) = self.containers.get_mut(at) else { return };
+        match (purpose, verdict) {
+            // Whatever the handler did, the container is asked to end next.
+            (Purpose::PreStop, Verdict::Passed | Verdict::Failed) => container.signal(container.spec.stop_signal),
+            (_, Verdict::Failed) => {
+                container.verdict = Some(format!("its {} failed", purpose.field()));
+                let grace = Duration::from_millis(self.spec.grace_ms);
+                self.begin_stop(at, grace);
+            }
+            _ => {}
+        }
+    }
+
+    fn read_progress(&mut self) {
+        let text = match self.main().and_then(|c| c.root.as_ref()) {
+            Some(root) => OutputRoot::Container(root).read("/argo/progress", PROGRESS_BYTES_MAX),
+            None => std::fs::read_to_string(self.spec.unit_dir.join("argo/progress")),
+        };
+        let progress = text.ok().and_then(|t| {
+            let (done, total) = t.trim().split_once('/')?;
+            Some((done.parse::<u64>().ok()?, total.parse::<u64>().ok()?))
+        });
+        if let Some((done, total)) = progress
+            && total > 0
+            && done <= total
+            && self.progress != progress
+        {
+            self.progress = progress;
+            self.links.say(&FromSupervisor::Progress { at_ms: clock::now_ms(), done, total });
+        }
+    }
+
+    /// The container whose outputs are the unit's: `main`, or the first of the mains.
+    pub(super) fn main(&self) -> Option<&Container<'a>> {
+        self.containers
+            .iter()
+            .find(|c| c.is_main() && c.spec.name == "main")
+            .or_else(|| self.containers.iter().find(|c| c.is_main()))
+    }
+
+    fn next_time(&self) -> Option<Instant> {
+        let mut times: Vec<Instant> = self.deadline.into_iter().collect();
+        if self.containers.iter().any(|c| c.is_main() && c.state == State::Running) {
+            times.extend(self.progress_at);
+        }
+        for container in &self.containers {
+            times.extend(container.kill_at.filter(|_| container.alive()));
+            times.extend(container.retry_at.filter(|_| container.state == State::Waiting));
+            if container.state == State::Running && container.reaped.is_none() {
+                let starting = container.probes.iter().any(|p| p.purpose == Purpose::Startup && !p.passed);
+                let asleep = |p: &ProbeState| starting && matches!(p.purpose, Purpose::Readiness | Purpose::Liveness);
+                times.extend(container.probes.iter().filter(|p| !asleep(p)).filter_map(ProbeState::due));
+            }
+            if container.reaped.is_some() && container.alive() {
+                times.push(Instant::now() + TICK);
+            }
+        }
+        times.into_iter().min()
+    }
+
+    /// Waits for something to happen and takes it.
+    fn wait(&mut self, signals: &OwnedFd) {
+        let until = self.next_time();
+        self.wait_until(signals, until);
+    }
+
+    fn wait_until(&mut self, signals: &OwnedFd, until: Option<Instant>) {
+        let timeout = until.map(|t| t.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|d| Timespec::try_from(d + Duration::from_micros(500)).ok());
+        let mut sources = vec![Source::Signals];
+        let mut fds = vec![PollFd::new(signals, PollFlags::IN)];
+        if let Some(listener) = &self.links.listener {
+            sources.push(Source::Listener);
+            fds.push(PollFd::new(listener, PollFlags::IN));
+        }
+        for (at, connection) in self.links.connections.iter().enumerate() {
+            let writes = if connection.wants_to_write() { PollFlags::OUT } else { PollFlags::empty() };
+            sources.push(Source::Connection(at));
+            fds.push(PollFd::new(&connection.stream, PollFlags::IN | writes));
+        }
+        for (at, container) in self.containers.iter().enumerate() {
+            if let Some(control) = &container.control {
+                sources.push(Source::Control(at));
+                fds.push(PollFd::new(control, PollFlags::IN));
+            }
+            for (stream, file) in [(Stream::Stdout, &container.stdout), (Stream::Stderr, &container.stderr)] {
+                if let Some(file) = file {
+                    sources.push(Source::Output(at, stream));
+                    fds.push(PollFd::new(file, PollFlags::IN));
+                }
+            }
+        }
+        if poll(&mut fds, timeout.as_ref()).is_err() {
+            return;
+        }
+        let happened: Vec<bool> = fds.iter().map(|f| !f.revents().is_empty()).collect();
+        drop(fds);
+        for (source, _) in sources.into_iter().zip(happened).filter(|(_, happened)| *happened) {
+            self.take(&source, signals);
+        }
+        self.links.tidy();
+    }
+
+    fn take(&mut self, source: &Source, signals: &OwnedFd) {
+        match source {
+            Source::Signals => {
+                let mut buffer = [0u8; 64];
+                while rustix::io::read(signals, &mut buffer).is_ok_and(|n| n == buffer.len()) {}
+                while let Some((pid, reaped)) = sys::reap() {
+                    self.reaped(pid, reaped);
+                }
+            }
+            Source::Listener => self.links.accept(),
+            Source::Connection(at) => {
+                let Some(connection) = self.links.connections.get_mut(*at) else { return };
+                connection.flush();
+                for message in connection.receive() {
+                    match message {
+                        ToSupervisor::Stop { grace_ms } => {
+                            self.fail(EndClass::Stopped, "it was stopped".to_owned());
+                            if let Some(stop) = &mut self.stop {
+                                stop.grace = Duration::from_millis(grace_ms);
+                            }
+                            let latest = Instant::now() + Duration::from_millis(grace_ms);
+                            for container in &mut self.containers {
+                                // A second, shorter patience counts.
+                                container.kill_at = container.kill_at.map(|t| t.min(latest));
+                            }
+                        }
+                        ToSupervisor::Release => self.released = true,
+                        ToSupervisor::Launch(_) => {}
+                    }
+                }
+            }
+            Source::Control(at) => self.hear(*at),
+            Source::Output(at, stream) => {
+                if let Some(container) = self.containers.get_mut(*at) {
+                    container.read(*stream);
+                }
+            }
+        }
+    }
+
+    fn reaped(&mut self, pid: rustix::process::Pid, reaped: sys::Reaped) {
+        if let Some(at) = self.containers.iter().position(|c| c.process == Some(pid) && c.reaped.is_none()) {
+            // What init said last may still wait to be read.
+            self.hear(at);
+            if let Some(container) = self.containers.get_mut(at) {
+                container.reaped = Some((reaped, Instant::now()));
+                if container.alive() && container.settle() {
+                    self.ended(at);
+                }
+            }
+            return;
+        }
+        for at in 0..self.containers.len() {
+            self.probe_finished(at, |g| matches!(g, Going::Child(p, _) if *p == pid), reaped.code == 0);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn hear(&mut self, at: usize) {
+        loop {
+            let Some(container) = self.containers.get_mut(at) else { return };
+            let Some(control) = &container.control else { return };
+            let Some((bytes, fds)) = super::container::receive(control) else { return };
+            match serde_json::from_slice(&bytes) {
+                Ok(Message::Ready) => {
+                    let mut fds = fds.into_iter();
+                    (container.root, container.namespace) = (fds.next(), fds.next());
+                    if self.stop.is_none() {
+                        command(control, &Command::Go);
+                    } else {
+                        container.kill();
+                    }
+                }
+                Ok(Message::Failed(why)) => container.said = Some(End::Failed(why)),
+                Ok(Message::Running) => self.runs(at),
+                Ok(Message::Exited { code, signal }) => container.said = Some(End::Exit { code, signal }),
+                Ok(Message::ExecEnded { id, code }) => {
+                    self.probe_finished(at, |g| matches!(g, Going::Inside(i, _) if *i == id), code == 0);
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn hear(&mut self, _at: usize) {}
+
+    /// Writes down how it ended, says it, and stays as long as its files are wanted.
+    fn finish(&mut self, signals: &OwnedFd) {
+        let outcome = super::outcome::outcome(self);
+        let hold = self.spec.hold && !outcome.artifacts_found.is_empty();
+        let ended = Record::Ended(Box::new(outcome.clone()));
+        if self.record.append(&ended).and_then(|()| self.record.sync(false)).is_err() {
+            // No room: it is still told, and kept until somebody has heard it.
+            self.links.said_only_here = true;
+        }
+        self.links.say(&FromSupervisor::Ended(Box::new(outcome)));
+        let farewell = Instant::now() + FAREWELL;
+        while !self.links.flushed() && Instant::now() < farewell {
+            self.wait_until(signals, Some(farewell));
+        }
+        let until = Instant::now() + Duration::from_millis(self.spec.hold_ms_max);
+        while (hold || self.links.said_only_here) && !self.released && Instant::now() < until {
+            if !self.spec.unit_dir.join(crate::agent::protocol::LOCK_FILE).exists() {
+                return;
+            }
+            self.wait_until(signals, Some(until.min(Instant::now() + Duration::from_secs(10))));
+        }
+    }
+}
+
+fn ended_well(container: &Container<'_>) -> bool {
+    matches!(&container.state, State::Ended(end) if end.success())
+}
+
+/// Sends to init; a full or closed socket means that it is about to end anyway.
+pub(super) fn command(control: &OwnedFd, command: &Command) {
+    if let Ok(bytes) = serde_json::to_vec(command) {
+        let _ = send(control, &bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+    }
+}
+
+/// Starts a container in namespaces of its own.
+#[cfg(target_os = "linux")]
+fn start_inside(
+    pod: &Pod<'_>,
+    container: &mut Container<'_>,
+    group: &UnitGroup,
+    notes: &mut Vec<String>,
+) -> Result<(), Fault> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    let ((out_read, stdout), (err_read, stderr)) = (super::container::pipe()?, super::container::pipe()?);
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .at(|| "make a control socket".to_owned())?;
+    match sys::fork_into(libc::CLONE_NEWNS | libc::CLONE_NEWPID).at(|| "make the container's namespaces".to_owned())? {
+        None => {
+            let handles = inside::Handles { control: theirs, stdout, stderr };
+            inside::run(pod, container.spec, container.attempt, &handles)
+        }
+        Some(pid) => {
+            container.process = Some(pid);
+            container.control = Some(ours);
+            (container.stdout, container.stderr) = (Some(out_read), Some(err_read));
+            notes.extend(group.container(&container.spec.name, container.spec.limits, pid));
+            Ok(())
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn start_inside(_: &Pod<'_>, _: &mut Container<'_>, _: &UnitGroup, _: &mut Vec<String>) -> Result<(), Fault> {
+    Err(Fault::new("containers need Linux"))
+}
+
+fn plain_check(argv: &[String], spec: &crate::agent::protocol::ContainerSpec) -> Option<rustix::process::Pid> {
+    let home = std::env::var("HOME").unwrap_or_else(|_| "/".to_owned());
+    let program = inside::Program::new(argv, &spec.env, &home).ok()?;
+    let null = inside::null_device().ok()?;
+    let working_dir = std::path::PathBuf::from(&spec.working_dir);
+    match sys::fork().ok()? {
+        Some(pid) => Some(pid),
+        None => {
+            let _ = sys::die_with_parent(true);
+            let _ = inside::become_plain(&program, &working_dir, [null.as_fd(), null.as_fd(), null.as_fd()]);
+            sys::exit_now(126)
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Output artifacts and archived logs: from the main container's root to the repository.
+//!
+//! A path is resolved inside the container's root with its links, and only the last name, which is then no link, is given to the
+//! driver: nothing a step made can lead to a file of the machine.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use artifact::{ArtifactError, Context};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
+use model::workflow::{ArchiveStrategy, Artifact, NoneStrategy};
+use runner::{EndClass, EndPhase, UnitResult};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use tokio::io::AsyncWriteExt;
+
+use super::Inner;
+use super::keys::Places;
+use super::unit::Claim;
+use crate::agent::protocol::Outcome;
+use crate::agent::supervisor::log::file_name;
+use crate::plan::artifacts;
+
+/// Artifacts saved at a time for one unit.
+const PARALLEL: usize = 4;
+/// Links followed in one output's path.
+const LINKS_MAX: usize = 40;
+
+/// Saves what was found and answers the unit's result.
+pub(super) async fn save(
+    inner: &Arc<Inner>,
+    places: &Places,
+    claim: &Claim,
+    outcome: Outcome,
+    supervisor: Option<u32>,
+) -> UnitResult {
+    let mut result = outcome.result;
+    let context = artifacts::context(&inner.environment, &claim.namespace);
+    let found = &outcome.artifacts_found;
+    let wanted: Vec<&Artifact> =
+        claim.output_artifacts.iter().filter(|a| found.iter().any(|f| **f == *a.name)).collect();
+    if !wanted.is_empty() {
+        match root(claim, &outcome.root_fd, supervisor) {
+            Ok(root) => {
+                let work: Vec<BoxFuture<'_, _>> =
+                    wanted.into_iter().map(|artifact| save_one(inner, &context, artifact, &root).boxed()).collect();
+                let saved: Vec<_> = stream::iter(work).buffered(PARALLEL).collect().await;
+                for each in saved {
+                    match each {
+                        Ok(artifact) => result.artifacts.push(artifact),
+                        Err(e) => fail(&mut result, &e),
+                    }
+                }
+            }
+            Err(e) => {
+                let names: Vec<&str> = wanted.iter().map(|a| &*a.name).collect();
+                let message = format!("output artifacts {}: the step's files are gone: {e}", names.join(", "));
+                add_failure(&mut result, EndClass::Artifact, message);
+            }
+        }
+    }
+    if let Some(archive) = &claim.log_archive {
+        save_logs(inner, places, claim, &context, archive, &mut result).await;
+    }
+    result
+}
+
+fn fail(result: &mut UnitResult, error: &ArtifactError) {
+    add_failure(result, artifacts::class(error), format!("output {error}"));
+}
+
+/// A step that failed by itself keeps its own reason in front.
+fn add_failure(result: &mut UnitResult, class: EndClass, message: String) {
+    if result.phase == EndPhase::Succeeded {
+        (result.phase, result.class, result.message) = (EndPhase::Error, class, message);
+    } else {
+        result.message = format!("{}\n{message}", result.message);
+    }
+}
+
+/// Where outputs are read from.
+enum Root {
+    Container(OwnedFd),
+    Machine,
+}
+
+fn root(claim: &Claim, root_fd: &Option<i32>, supervisor: Option<u32>) -> io::Result<Root> {
+    if claim.plain {
+        return Ok(Root::Machine);
+    }
+    let (Some(fd), Some(pid)) = (root_fd, supervisor) else {
+        return Err(io::Error::other("its supervisor is gone"));
+    };
+    let path = format!("/proc/{pid}/fd/{fd}");
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(Root::Container(openat(CWD, path, flags, Mode::empty())?))
+}
+
+async fn save_one(
+    inner: &Arc<Inner>,
+    context: &Context,
+    artifact: &Artifact,
+    root: &Root,
+) -> Result<Artifact, ArtifactError> {
+    let path = artifact.path.as_deref().unwrap_or_default();
+    let source = source(root, path).map_err(|e| ArtifactError {
+        artifact: artifact.name.to_string(),
+        operation: "save",
+        location: path.to_owned(),
+        reason: format!("{path} in the container: {e}"),
+        class: artifact::ErrorClass::Permanent,
+        source: Some(Box::new(e)),
+    })?;
+    artifacts::save(inner.environment.artifacts.as_ref(), context, artifact, &source.path).await?;
+    Ok(artifact.clone())
+}
+
+/// A path that the driver may open, valid as long as the folder's descriptor is held.
+struct Source {
+    path: PathBuf,
+    _folder: Option<OwnedFd>,
+}
+
+#[cfg(target_os = "linux")]
+fn source(root: &Root, path: &str) -> io::Result<Source> {
+    use crate::agent::container::resolve;
+    let Root::Container(root) = root else {
+        return Ok(Source { path: PathBuf::from(path), _folder: None });
+    };
+    let mut path = Path::new("/").join(path);
+    for _ in 0..LINKS_MAX {
+        let Some(name) = path.file_name().map(ToOwned::to_owned) else {
+            // The root itself, or a path that ends in `..`: its folder is what is meant.
+            let folder = resolve(root, &path, OFlags::PATH | OFlags::DIRECTORY)?;
+            let path = PathBuf::from(format!("/proc/self/fd/{}/.", folder.as_raw_fd()));
+            return Ok(Source { path, _folder: Some(folder) });
+        };
+        let parent = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let folder = resolve(root, &parent, OFlags::PATH | OFlags::DIRECTORY)?;
+        let stat = rustix::fs::statat(&folder, &name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink() {
+            let path = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
+            return Ok(Source { path, _folder: Some(folder) });
+        }
+        let target = rustix::fs::readlinkat(&folder, &name, Vec::new())?;
+        let target = PathBuf::from(std::ffi::OsString::from(target.to_string_lossy().into_owned()));
+        path = if target.is_absolute() { target } else { parent.join(target) };
+    }
+    Err(io::Error::other("too many links"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn source(_: &Root, path: &str) -> io::Result<Source> {
+    Ok(Source { path: PathBuf::from(path), _folder: None })
+}
+
+/// Saves each container's log as plain text below the archive's key, as `<container>-logs`.
+async fn save_logs(
+    inner: &Arc<Inner>,
+    places: &Places,
+    claim: &Claim,
+    context: &Context,
+    archive: &Artifact,
+    result: &mut UnitResult,
+) {
+    for container in &claim.containers {
+        let artifact = log_artifact(archive, container);
+        let saved = match plain_log(places, container).await {
+            Ok(None) => continue,
+            Ok(Some(file)) => {
+                let saved = artifacts::save(inner.environment.artifacts.as_ref(), context, &artifact, &file).await;
+                let _ = tokio::fs::remove_file(&file).await;
+                saved.map_err(|e| e.to_string())
+            }
+            Err(e) => Err(e.to_string()),
+        };
+        match saved {
+            Ok(()) => result.artifacts.push(artifact),
+            // The log itself is kept here; the step is not to blame.
+            Err(e) => {
+                tracing::warn!(unit = %places.log_dir.display(), container, error = e, "the log was not archived")
+            }
+        }
+    }
+}
+
+fn log_artifact(archive: &Artifact, container: &str) -> Artifact {
+    let mut artifact = archive.clone();
+    artifact.name = format!("{container}-logs").into();
+    artifact.path = None;
+    artifact.archive = Some(Box::new(ArchiveStrategy { none: Some(NoneStrategy {}), ..ArchiveStrategy::default() }));
+    let below = |key: &mut String| {
+        if !key.is_empty() && !key.ends_with('/') {
+            key.push('/');
+        }
+        key.push_str(container);
+        key.push_str(".log");
+    };
+    let at = &mut artifact.location;
+    if let Some(s3) = &mut at.s3 {
+        below(&mut s3.key);
+    } else if let Some(gcs) = &mut at.gcs {
+        below(&mut gcs.key);
+    } else if let Some(oss) = &mut at.oss {
+        below(&mut oss.key);
+    } else if let Some(azure) = &mut at.azure {
+        below(&mut azure.blob);
+    } else if let Some(http) = &mut at.http {
+        below(&mut http.url);
+    } else if let Some(artifactory) = &mut at.artifactory {
+        below(&mut artifactory.url);
+    } else if let Some(plugin) = &mut at.plugin {
+        below(&mut plugin.key);
+    }
+    artifact
+}
+
+/// Writes a container's log without times and marks to a file beside it.
+async fn plain_log(places: &Places, container: &str) -> io::Result<Option<PathBuf>> {
+    use tokio::io::AsyncBufReadExt;
+    let segments = super::logs::segments(&places.log_dir, container);
+    if segments.is_empty() {
+        return Ok(None);
+    }
+    let path = places.log_dir.join(format!("{container}.txt"));
+    let mut to = tokio::io::BufWriter::new(tokio::fs::File::create(&path).await?);
+    for (attempt, segment) in segments {
+        let file = tokio::fs::File::open(places.log_dir.join(file_name(container, attempt, segment))).await?;
+        let mut lines = tokio::io::BufReader::new(file);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line).await? > 0 {
+            let mut fields = line.splitn(4, |b| *b == b' ');
+            let (stream, kind) = (fields.nth(1).unwrap_or_default(), fields.next().unwrap_or_default());
+            let text = fields.next().unwrap_or_default();
+            if stream != crate::agent::supervisor::log::END_STREAM.as_bytes() {
+                // A part of a line goes on in the next entry.
+                let text = if kind == b"P" { text.strip_suffix(b"\n").unwrap_or(text) } else { text };
+                to.write_all(text).await?;
+            }
+            line.clear();
+        }
+    }
+    to.flush().await?;
+    Ok(Some(path))
+}

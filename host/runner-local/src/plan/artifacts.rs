@@ -1,0 +1,133 @@
+//! Artifacts before and after: loaded into the unit's folder and mounted, saved from the main container's root.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use artifact::{ArtifactError, Artifacts, Context, ErrorClass};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use model::workflow::Artifact;
+use runner::{EndClass, Environment, Unit};
+
+use super::references::NamespaceSecrets;
+use super::{Cannot, Planner};
+use crate::agent::protocol::{MountSource, MountSpec};
+
+/// Artifacts moved at a time for one unit.
+const PARALLEL: usize = 4;
+/// Tries of one artifact when the repository has passing trouble.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// A loaded input artifact.
+pub(crate) struct Input {
+    name: String,
+    target: String,
+    at: PathBuf,
+}
+
+/// On whose behalf a unit's artifacts move.
+pub(crate) fn context(environment: &Environment, namespace: &Arc<str>) -> Context {
+    let secrets = NamespaceSecrets { references: environment.references.clone(), namespace: namespace.clone() };
+    Context { namespace: namespace.clone(), secrets: Arc::new(secrets) }
+}
+
+/// The class of the unit's end for an artifact's trouble.
+pub(crate) fn class(error: &ArtifactError) -> EndClass {
+    if error.class == ErrorClass::Transient { EndClass::Transient } else { EndClass::Artifact }
+}
+
+/// Loads all that have a path.
+pub(super) async fn load_inputs(planner: &Planner<'_>, unit: &Unit) -> Result<Vec<Input>, Cannot> {
+    let wanted: Vec<&Artifact> = unit.input_artifacts.iter().filter(|a| a.path.is_some()).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let folder = planner.places.unit_dir.join("inputs");
+    std::fs::create_dir_all(&folder).map_err(|e| Cannot::start(format!("make {}: {e}", folder.display())))?;
+    (planner.waiting)(format!("loading {} input artifacts", wanted.len()));
+    let context = context(planner.environment, &unit.namespace);
+    let artifacts = planner.environment.artifacts.as_ref();
+    let work = wanted.into_iter().enumerate();
+    let work: Vec<BoxFuture<'_, _>> =
+        work.map(|(at, artifact)| load(artifacts, &context, artifact, folder.join(at.to_string())).boxed()).collect();
+    let loaded = stream::iter(work).buffered(PARALLEL).try_collect::<Vec<_>>().await?;
+    Ok(loaded.into_iter().flatten().collect())
+}
+
+async fn load(
+    artifacts: &dyn Artifacts,
+    context: &Context,
+    artifact: &Artifact,
+    at: PathBuf,
+) -> Result<Option<Input>, Cannot> {
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1.. {
+        match artifacts.load(context, artifact, &at).await {
+            Ok(_) => break,
+            Err(e) if e.class == ErrorClass::NotFound && artifact.optional => return Ok(None),
+            Err(e) if e.class == ErrorClass::Transient && attempt < TRIES => {
+                let _ = remove(&at).await;
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(e) => return Err(Cannot { class: class(&e), message: format!("input {e}") }),
+        }
+    }
+    let target = artifact.path.as_deref().unwrap_or_default();
+    let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
+    Ok(Some(Input { name: artifact.name.to_string(), target, at }))
+}
+
+async fn remove(path: &Path) -> std::io::Result<()> {
+    match tokio::fs::symlink_metadata(path).await {
+        Ok(m) if m.is_dir() => tokio::fs::remove_dir_all(path).await,
+        Ok(_) => tokio::fs::remove_file(path).await,
+        Err(_) => Ok(()),
+    }
+}
+
+/// Mounts for one container: onto its root, or copied into the volume that lies there.
+pub(super) fn mounts(inputs: &[Input], volumes: &[MountSpec], plain: bool) -> Result<Vec<MountSpec>, Cannot> {
+    if plain && let Some(input) = inputs.first() {
+        return Err(Cannot::start(format!(
+            "inputs.artifacts: {}: plain processes share this machine's files, so nothing is placed at {}; namespaces are needed",
+            input.name, input.target
+        )));
+    }
+    let in_volume = |target: &str| volumes.iter().any(|v| Path::new(target).starts_with(&v.target));
+    let mounts = inputs.iter().map(|input| MountSpec {
+        source: if in_volume(&input.target) {
+            MountSource::Copy(input.at.clone())
+        } else {
+            MountSource::Path(input.at.clone())
+        },
+        target: input.target.clone(),
+        sub_path: None,
+        read_only: false,
+    });
+    Ok(mounts.collect())
+}
+
+/// Saves one output, trying again when the repository has passing trouble.
+pub(crate) async fn save(
+    artifacts: &dyn Artifacts,
+    context: &Context,
+    artifact: &Artifact,
+    source: &Path,
+) -> Result<(), ArtifactError> {
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1.. {
+        match artifacts.save(context, artifact, source).await {
+            Ok(_) => break,
+            Err(e) if e.class == ErrorClass::Transient && attempt < TRIES => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}

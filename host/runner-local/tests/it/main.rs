@@ -1,0 +1,5 @@
+//! Real processes through the runner's port.
+#![allow(missing_docs)]
+
+mod basics;
+mod kit;
