@@ -87,9 +87,9 @@ where
 /// `= refused "why"`; both go into the schema as `x-colchis` and `x-colchis-reason`, the one source that the checker reads.
 macro_rules! record {
     ($( $(#[$meta:meta])* pub struct $name:ident { $( $(#[$field_meta:meta])* pub $field:ident : $ty:ty $(= $disposition:ident $reason:literal)?, )* } )*) => { $(
-        $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "camelCase")]
+        $(#[$meta])*
         pub struct $name { $(
             $(#[$field_meta])*
             #[serde(
@@ -103,7 +103,7 @@ macro_rules! record {
 
         impl crate::empty::Empty for $name {
             fn is_empty(&self) -> bool {
-                false
+                *self == Self::default()
             }
         }
     )* };

@@ -6,6 +6,7 @@ mod empty;
 pub mod core;
 pub mod meta;
 pub mod path;
+pub mod schema;
 pub mod values;
 pub mod violation;
 pub mod workflow;

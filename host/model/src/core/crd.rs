@@ -72,7 +72,7 @@ record! {
 
     /// The shape of a version's objects.
     pub struct CrdVersionSchema {
-        /// A structural schema; see [`crate::schema::check_custom`].
+        /// A structural schema; see [`crate::schema::CustomSchema`].
         #[serde(rename = "openAPIV3Schema")]
         pub open_api_v3_schema: Option<Raw>,
     }

@@ -3,6 +3,7 @@
 mod arguments;
 mod artifact;
 mod artifact_location;
+mod artifact_repository;
 mod control;
 mod cron;
 mod data;
@@ -24,6 +25,10 @@ pub use artifact_location::{
     ArtifactLocation, ArtifactoryArtifact, AzureArtifact, BasicAuth, ClientCertAuth, CreateS3Bucket, GcsArtifact,
     GitArtifact, HdfsArtifact, HttpArtifact, HttpAuth, OAuth2Auth, OAuth2EndpointParam, OssArtifact, OssLifecycleRule,
     PlainHeader, PluginArtifact, RawArtifact, S3Artifact, S3EncryptionOptions,
+};
+pub use artifact_repository::{
+    ArtifactRepository, ArtifactoryArtifactRepository, AzureArtifactRepository, GcsArtifactRepository,
+    KEY_FORMAT_DEFAULT, OssArtifactRepository, S3ArtifactRepository,
 };
 pub use control::{
     Backoff, ContinueOn, LifecycleHook, RetryAffinity, RetryNodeAntiAffinity, RetryPolicy, RetryStrategy,

@@ -76,6 +76,7 @@ record! {
     }
 
     /// A header.
+    #[schemars(rename = "HttpRequestHeader")]
     pub struct HttpHeader {
         /// Name.
         pub name: String,

@@ -24,11 +24,12 @@ pub(super) fn resolve(text: &str) -> Scalar {
     }
 }
 
+/// `y` and `n` stay text, against YAML 1.1: as keys (coordinates) and values they are letters far more often than answers.
 fn word(text: &str) -> Scalar {
     match text {
         "~" | "null" | "Null" | "NULL" => Scalar::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "y" | "Y" | "on" | "On" | "ON" => Scalar::Bool(true),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "n" | "N" | "off" | "Off" | "OFF" => Scalar::Bool(false),
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Scalar::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Scalar::Bool(false),
         _ => Scalar::Text,
     }
 }
@@ -122,7 +123,7 @@ mod tests {
             ("nullx", Scalar::Text),
             ("yes", Scalar::Bool(true)),
             ("On", Scalar::Bool(true)),
-            ("y", Scalar::Bool(true)),
+            ("y", Scalar::Text),
             ("off", Scalar::Bool(false)),
             ("NO", Scalar::Bool(false)),
             ("nO", Scalar::Text),
