@@ -192,6 +192,26 @@ impl Error {
         self
     }
 
+    /// Forgets the place: it was in a text that the person does not see.
+    pub(crate) fn unplaced(mut self) -> Self {
+        self.0.span = None;
+        self.0.source = None;
+        self
+    }
+
+    /// Forgets the text but not the place: the caller knows a larger one.
+    pub(crate) fn unsourced(mut self) -> Self {
+        self.0.source = None;
+        self
+    }
+
+    /// Moves the place to the right, because the text was a part of a larger one that is set later.
+    pub(crate) fn moved(mut self, by: usize) -> Self {
+        self.0.source = None;
+        self.0.span = self.0.span.map(|span| span.shift(by));
+        self
+    }
+
     /// Moves the span of an error found in a part of `outer` that starts at byte `offset`.
     pub(crate) fn within(mut self, outer: &str, offset: usize) -> Self {
         if self.0.source.is_none() {
@@ -249,10 +269,7 @@ impl Error {
 
     /// Is it a limit that was passed, and not a mistake in the text?
     pub fn is_limit(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::BudgetExceeded { .. } | ErrorKind::TooDeep { .. } | ErrorKind::TooLong { .. }
-        )
+        matches!(self.0.kind, ErrorKind::BudgetExceeded { .. } | ErrorKind::TooDeep { .. } | ErrorKind::TooLong { .. })
     }
 
     /// The message, the line with a caret under the mistake, what was expected, and the hints; several lines, no trailing newline.
@@ -314,7 +331,8 @@ fn draw(out: &mut String, source: &str, span: Span) {
     let (left, right) = (if from > 0 { "…" } else { "" }, if to < line.len() { "…" } else { "" });
     let pad = column - from + left.chars().count();
     let carets = marked.min(to.saturating_sub(column).max(1));
-    let place = if source.contains('\n') { format!(" line {line_number}, column {}", column + 1) } else { String::new() };
+    let place =
+        if source.contains('\n') { format!(" line {line_number}, column {}", column + 1) } else { String::new() };
     let _ = write!(out, "\n  |{place}\n  | {left}{text}{right}\n  | {}{}", " ".repeat(pad), "^".repeat(carets));
 }
 

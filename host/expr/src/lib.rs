@@ -47,13 +47,15 @@ pub mod selector;
 
 mod condition;
 mod depends;
+mod func;
 mod lang;
+mod pattern;
 mod sprig;
 mod template;
 
 pub use budget::Budget;
 pub use condition::Condition;
-pub use depends::{Depends, DependsTask, TaskResult};
+pub use depends::{Depends, DependsExpression, DependsTask, TaskResult};
 pub use error::{Error, ErrorKind, Resource, Span};
 pub use lang::Expression;
 pub use scope::{Env, MapScope, NoScope, RandomSource, Scope};

@@ -38,7 +38,8 @@ pub(crate) fn duration_text(ns: i64) -> String {
 /// Reads `1h30m`, `-1.5h`, `300ms` … into nanoseconds.
 pub(crate) fn parse_duration(text: &str) -> Result<i64, Error> {
     let invalid = || {
-        Error::value(format!("invalid duration {text:?}")).expected("a number with a unit such as `300ms`, `10s`, `1h30m`")
+        Error::value(format!("invalid duration {text:?}"))
+            .expected("a number with a unit such as `300ms`, `10s`, `1h30m`")
     };
     let (negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, text.get(1..).unwrap_or("")),
@@ -53,9 +54,9 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, Error> {
     }
     let mut total: u128 = 0;
     while !rest.is_empty() {
-        let number_len = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(|| {
-            invalid().hint("the last number has no unit")
-        })?;
+        let number_len = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(|| invalid().hint("the last number has no unit"))?;
         let (number, tail) = rest.split_at(number_len);
         let unit_len = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, after) = tail.split_at(unit_len);

@@ -12,23 +12,46 @@ use crate::error::Error;
 enum Item {
     LongMonth,
     ShortMonth,
-    Month { zero: bool },
+    Month {
+        zero: bool,
+    },
     LongWeekday,
     ShortWeekday,
-    Day { pad: Pad },
-    YearDay { pad: Pad },
+    Day {
+        pad: Pad,
+    },
+    YearDay {
+        pad: Pad,
+    },
     Hour24,
-    Hour12 { zero: bool },
-    Minute { zero: bool },
-    Second { zero: bool },
+    Hour12 {
+        zero: bool,
+    },
+    Minute {
+        zero: bool,
+    },
+    Second {
+        zero: bool,
+    },
     Year4,
     Year2,
-    AmPm { upper: bool },
+    AmPm {
+        upper: bool,
+    },
     ZoneName,
     /// `Z07:00` and relatives: `z` prints `Z` for UTC.
-    ZoneOffset { z: bool, colon: bool, minutes: bool, seconds: bool },
+    ZoneOffset {
+        z: bool,
+        colon: bool,
+        minutes: bool,
+        seconds: bool,
+    },
     /// `.000` (fixed) or `.999` (trailing zeros dropped), with its separator.
-    Fraction { separator: u8, digits: usize, fixed: bool },
+    Fraction {
+        separator: u8,
+        digits: usize,
+        fixed: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +78,7 @@ const OFFSETS: [(&str, bool, bool, bool, bool); 10] = [
 fn next_item(layout: &str) -> (&str, Option<Item>, &str) {
     for at in 0..layout.len() {
         let Some(tail) = layout.get(at..) else { continue };
-        if let Some((item, len)) = item_at(tail, layout.as_bytes().get(..at).unwrap_or(&[])) {
+        if let Some((item, len)) = item_at(tail) {
             // `_2006` is an underscore and a year.
             let skip = usize::from(tail.starts_with("_2006"));
             return (layout.get(..at + skip).unwrap_or(""), Some(item), tail.get(skip + len..).unwrap_or(""));
@@ -64,7 +87,7 @@ fn next_item(layout: &str) -> (&str, Option<Item>, &str) {
     (layout, None, "")
 }
 
-fn item_at(tail: &str, _before: &[u8]) -> Option<(Item, usize)> {
+fn item_at(tail: &str) -> Option<(Item, usize)> {
     let lower_follows = |n: usize| tail.as_bytes().get(n).is_some_and(u8::is_ascii_lowercase);
     let starts = |prefix: &str| tail.starts_with(prefix);
     Some(match tail.as_bytes().first()? {
@@ -235,14 +258,11 @@ pub(crate) const KNOWN_LAYOUTS: [&str; 9] = [
 
 /// Reads `text` in any of the forms that `date()` knows.
 pub(crate) fn parse_any(text: &str, zone: &Zone) -> Result<Time, Error> {
-    KNOWN_LAYOUTS
-        .iter()
-        .find_map(|layout| read(text, layout).and_then(|parts| finish(parts, zone)))
-        .ok_or_else(|| {
-            Error::value(format!("invalid date {text:?}"))
-                .expected("a date such as `2006-01-02`, `2006-01-02 15:04:05` or RFC 3339")
-                .hint("give the form as second argument, in Go's way: `date(text, \"02.01.2006\")`")
-        })
+    KNOWN_LAYOUTS.iter().find_map(|layout| read(text, layout).and_then(|parts| finish(parts, zone))).ok_or_else(|| {
+        Error::value(format!("invalid date {text:?}"))
+            .expected("a date such as `2006-01-02`, `2006-01-02 15:04:05` or RFC 3339")
+            .hint("give the form as second argument, in Go's way: `date(text, \"02.01.2006\")`")
+    })
 }
 
 fn read(text: &str, layout: &str) -> Option<Parts> {
@@ -419,7 +439,12 @@ fn read_zone_name<'t>(parts: &mut Parts, text: &'t str) -> Option<&'t str> {
         return Some(rest);
     }
     let len = match text.as_bytes().first()? {
-        b'+' | b'-' => 1 + text.bytes().skip(1).take_while(u8::is_ascii_digit).count(),
+        b'+' | b'-' => {
+            let digits = text.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+            // An abbreviation such as `+03`; anything longer is an offset, which this item is not.
+            text.get(1..1 + digits).and_then(|digits| digits.parse().ok()).filter(|hours: &u8| *hours < 24)?;
+            1 + digits
+        }
         _ => {
             let letters = text.bytes().take(6).take_while(u8::is_ascii_uppercase).count();
             let signed = text.starts_with("GMT") && matches!(text.as_bytes().get(3), Some(b'+' | b'-'));

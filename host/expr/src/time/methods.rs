@@ -1,18 +1,61 @@
 //! The methods that expressions call on times and durations: `date(x).Year()`, `duration(x).Hours()`.
 
+use std::sync::Arc;
+
 use super::{Time, Zone, format_time, round_duration, truncate_duration, zero_time};
 use crate::error::Error;
 use crate::value::Value;
 
 /// Names for suggestions.
 pub(crate) const TIME_METHODS: [&str; 31] = [
-    "Year", "Month", "Day", "Hour", "Minute", "Second", "Nanosecond", "Weekday", "YearDay", "Unix", "UnixMilli",
-    "UnixMicro", "UnixNano", "Format", "Add", "Sub", "AddDate", "In", "UTC", "Local", "Location", "Truncate", "Round",
-    "Before", "After", "Equal", "Compare", "IsZero", "String", "GoString", "IsDST",
+    "Year",
+    "Month",
+    "Day",
+    "Hour",
+    "Minute",
+    "Second",
+    "Nanosecond",
+    "Weekday",
+    "YearDay",
+    "Unix",
+    "UnixMilli",
+    "UnixMicro",
+    "UnixNano",
+    "Format",
+    "Add",
+    "Sub",
+    "AddDate",
+    "In",
+    "UTC",
+    "Local",
+    "Location",
+    "Truncate",
+    "Round",
+    "Before",
+    "After",
+    "Equal",
+    "Compare",
+    "IsZero",
+    "String",
+    "GoString",
+    "IsDST",
 ];
 pub(crate) const DURATION_METHODS: [&str; 10] = [
-    "Hours", "Minutes", "Seconds", "Milliseconds", "Microseconds", "Nanoseconds", "String", "Round", "Truncate", "Abs",
+    "Hours",
+    "Minutes",
+    "Seconds",
+    "Milliseconds",
+    "Microseconds",
+    "Nanoseconds",
+    "String",
+    "Round",
+    "Truncate",
+    "Abs",
 ];
+
+fn time_value(time: Time) -> Value {
+    Value::Time(Arc::new(time))
+}
 
 fn other_time(args: &[Value]) -> Result<&Time, Error> {
     match args {
@@ -50,24 +93,24 @@ pub(crate) fn time_method(time: &Time, name: &str, args: &[Value]) -> Option<Res
             [Value::Str(layout)] => Ok(Value::from(format_time(time, layout))),
             _ => Err(Error::ty("expected one argument, a layout such as `2006-01-02`")),
         },
-        "Add" => span(args).and_then(|ns| time.plus(ns)).map(Value::Time),
+        "Add" => span(args).and_then(|ns| time.plus(ns)).map(time_value),
         "Sub" => other_time(args).map(|other| Value::Duration(time.since(other))),
         "AddDate" => match args {
             [years, months, days] => match (years.as_int(), months.as_int(), days.as_int()) {
                 (Some(y), Some(m), Some(d)) if [y, m, d].iter().all(|n| n.abs() < 10_000_000) => {
-                    time.add_date(y, m, d).map(Value::Time)
+                    time.add_date(y, m, d).map(time_value)
                 }
                 _ => Err(Error::ty("expected three integers: years, months, days")),
             },
             _ => Err(Error::ty("expected three integers: years, months, days")),
         },
         "In" => match args {
-            [Value::Zone(zone)] => Ok(Value::Time(time.in_zone(zone.clone()))),
+            [Value::Zone(zone)] => Ok(time_value(time.in_zone(zone.as_ref().clone()))),
             _ => Err(Error::ty("expected one argument, `timezone(\"…\")`")),
         },
-        "UTC" => Ok(Value::Time(time.in_zone(Zone::Utc))),
-        "Local" => Ok(Value::Time(time.in_zone(Zone::Local))),
-        "Location" => Ok(Value::Zone(time.zone().clone())),
+        "UTC" => Ok(time_value(time.in_zone(Zone::Utc))),
+        "Local" => Ok(time_value(time.in_zone(Zone::Local))),
+        "Location" => Ok(Value::Zone(Arc::new(time.zone().clone()))),
         "Truncate" | "Round" => span(args).and_then(|unit| {
             // Go counts multiples from its zero time.
             let since = i128::from(unit.max(1));
@@ -80,7 +123,7 @@ pub(crate) fn time_method(time: &Time, name: &str, args: &[Value]) -> Option<Res
             } else {
                 rest
             };
-            time.plus(i64::try_from(-back).unwrap_or(0)).map(Value::Time)
+            time.plus(i64::try_from(-back).unwrap_or(0)).map(time_value)
         }),
         "Before" => other_time(args).map(|other| Value::Bool(time.at() < other.at())),
         "After" => other_time(args).map(|other| Value::Bool(time.at() > other.at())),

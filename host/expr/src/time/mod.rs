@@ -16,16 +16,25 @@ use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use duration::{duration_text, parse_duration, round_duration, truncate_duration};
 pub(crate) use layout::{format_time, parse_any, parse_time};
-pub(crate) use methods::{duration_method, time_method};
+pub(crate) use methods::{DURATION_METHODS, TIME_METHODS, duration_method, time_method};
 
 use crate::error::Error;
 
 pub(crate) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
-pub(crate) const WEEKDAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(crate) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// A time zone.
 #[derive(Clone, Debug)]

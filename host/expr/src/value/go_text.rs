@@ -67,7 +67,7 @@ fn write(out: &mut String, value: &Value, meter: &mut Meter) -> Result<(), Error
     meter.alloc((out.len() - before).min(64))
 }
 
-/// A float as Go's `%v` prints it: shortest digits, with an exponent below 1e-4 and from 1e21.
+/// A float as Go's `%v` prints it: shortest digits, with an exponent below 1e-4 and from 1e6 (not the limit of JSON).
 pub(crate) fn go_float(n: f64) -> String {
     if n.is_nan() {
         return "NaN".to_owned();
@@ -78,7 +78,7 @@ pub(crate) fn go_float(n: f64) -> String {
     let scientific = format!("{n:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if n != 0.0 && !(-4..21).contains(&exponent) {
+    if n != 0.0 && !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
     } else {

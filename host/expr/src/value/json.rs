@@ -166,7 +166,9 @@ pub(super) fn from_json(json: &serde_json::Value) -> Value {
             serde_json::Value::Bool(b) => Value::Bool(*b),
             serde_json::Value::Number(n) => number(n),
             serde_json::Value::String(text) => Value::from(text.as_str()),
-            serde_json::Value::Array(items) => Value::from(items.iter().map(|v| walk(v, level + 1)).collect::<Vec<_>>()),
+            serde_json::Value::Array(items) => {
+                Value::from(items.iter().map(|v| walk(v, level + 1)).collect::<Vec<_>>())
+            }
             serde_json::Value::Object(entries) => {
                 let mut map = Map::with_capacity(entries.len());
                 for (key, value) in entries {

@@ -45,11 +45,11 @@ pub enum Value {
     /// A map; keeps the order of insertion.
     Map(Arc<Map>),
     /// A moment, shown in its time zone.
-    Time(Time),
+    Time(Arc<Time>),
     /// Nanoseconds.
     Duration(i64),
     /// A time zone.
-    Zone(Zone),
+    Zone(Arc<Zone>),
     /// A month, 1 to 12: a number that prints as its name.
     Month(u8),
     /// A day of the week, 0 (Sunday) to 6: a number that prints as its name.
@@ -228,7 +228,7 @@ impl From<f64> for Value {
 
 impl From<jiff::Timestamp> for Value {
     fn from(at: jiff::Timestamp) -> Self {
-        Value::Time(Time::utc(at))
+        Value::Time(Arc::new(Time::utc(at)))
     }
 }
 
