@@ -111,6 +111,8 @@ impl Hub {
         missed.for_each(|change| {
             queue.offer(change, usize::MAX);
         });
+        // Behind what it missed, it may forget everything up to now.
+        queue.bookmark(inner.revision);
         let id = inner.next_id;
         inner.next_id += 1;
         inner.watchers.insert(id, queue.clone());

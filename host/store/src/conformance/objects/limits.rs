@@ -31,6 +31,11 @@ pub(super) async fn slow_watchers_are_cut(s: &ObjectsSubject) {
     let mut unconcerned = s.store.watch(&elsewhere, None).await.unwrap();
     assert!(matches!(message(&mut unconcerned).await, WatchEvent::Bookmark(_)));
     says(&mut quick, &["+a"]).await;
+    // From here on it is live, and then reads no more.
+    says(&mut slow, &["+a"]).await;
+    s.set_status("a", r#"{"n":-1}"#).await;
+    says(&mut slow, &["~a"]).await;
+    says(&mut quick, &["~a"]).await;
     for i in 0..20 {
         s.set_status("a", &format!(r#"{{"n":{i}}}"#)).await;
         says(&mut quick, &["~a"]).await;
