@@ -1,0 +1,11 @@
+//! End-to-end tests: the real server and the real command line.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod examples;
