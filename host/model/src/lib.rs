@@ -4,7 +4,11 @@
 mod empty;
 
 pub mod core;
+pub mod cron;
+pub mod defaults;
+pub mod merge;
 pub mod meta;
+pub mod names;
 pub mod path;
 pub mod schema;
 pub mod values;
