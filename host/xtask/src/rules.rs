@@ -1,5 +1,6 @@
 //! House rules as an ordinary test: what `host/STYLE.md` says and a machine can see.
 
+mod dashboards;
 mod manifests;
 mod modules;
 mod readme;
@@ -24,6 +25,7 @@ pub(crate) fn command(_: &[String]) -> Result<()> {
     modules::check(&mut problems);
     manifests::check(&mut problems);
     readme::check(&mut problems);
+    dashboards::check(&mut problems);
     papers(&mut problems);
     shell::verdict("source files", sources.len(), &problems)
 }
