@@ -1,5 +1,7 @@
 //! Laying specs over each other: what a run says itself, over the template that it is made from, over the server's defaults.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,11 +13,23 @@ const KINDS: &[&str] =
     &["container", "containerSet", "script", "resource", "dag", "steps", "suspend", "data", "http", "plugin"];
 
 /// Lays `own` over `base`: fields set in `own` win, lists of named things are merged by name.
-pub fn merge_spec(base: WorkflowSpec, own: WorkflowSpec) -> Result<WorkflowSpec, serde_json::Error> {
+pub fn merge_spec(mut base: WorkflowSpec, mut own: WorkflowSpec) -> Result<WorkflowSpec, serde_json::Error> {
     if base == WorkflowSpec::default() {
         return Ok(own);
     }
-    merge(&base, &own)
+    // Templates are set apart: they may be very large, and only those of one name need to be laid over each other.
+    let mut templates = std::mem::take(&mut base.templates);
+    let own_templates = std::mem::take(&mut own.templates);
+    let places: HashMap<String, usize> = templates.iter().enumerate().map(|(i, t)| (t.name.clone(), i)).collect();
+    for template in own_templates {
+        match places.get(&template.name).and_then(|i| templates.get_mut(*i)) {
+            Some(place) => *place = merge(&*place, &template)?,
+            None => templates.push(template),
+        }
+    }
+    let mut merged: WorkflowSpec = merge(&base, &own)?;
+    merged.templates = templates;
+    Ok(merged)
 }
 
 /// Gives every template of a spec what `templateDefaults` says and it does not say itself.
@@ -26,6 +40,9 @@ pub fn with_template_defaults(mut spec: WorkflowSpec, defaults: &Template) -> Re
         None => Vec::new(),
     };
     for template in &mut spec.templates {
+        // A graph of many tasks is not taken through JSON when there is nothing to lay under it.
+        let dag = template.dag.take_if(|_| defaults.dag.is_none());
+        let steps = template.steps.take_if(|_| defaults.steps.is_none());
         let own = serde_json::to_value(&*template)?;
         let mut base = common.clone();
         if let Some(fields) = base.as_object_mut() {
@@ -34,6 +51,8 @@ pub fn with_template_defaults(mut spec: WorkflowSpec, defaults: &Template) -> Re
             }
         }
         *template = serde_json::from_value(strategic("Workflow", base, &own))?;
+        template.dag = dag.or(template.dag.take());
+        template.steps = steps.or(template.steps.take());
     }
     Ok(spec)
 }

@@ -173,7 +173,8 @@ fn apply(target: &mut Value, operation: &Value) -> Result<(), String> {
 
 /// The parent of what a pointer names, and the last part of the pointer, unescaped.
 fn parent<'a>(target: &'a mut Value, path: &str) -> Result<(&'a mut Value, String), String> {
-    let (up, last) = path.rsplit_once('/').ok_or_else(|| format!("{path:?} is not a JSON pointer: it begins with /"))?;
+    let (up, last) =
+        path.rsplit_once('/').ok_or_else(|| format!("{path:?} is not a JSON pointer: it begins with /"))?;
     let parent = target.pointer_mut(up).ok_or_else(|| format!("there is nothing at {up:?}"))?;
     Ok((parent, last.replace("~1", "/").replace("~0", "~")))
 }
@@ -203,7 +204,9 @@ fn add(target: &mut Value, path: &str, value: Value) -> Result<(), String> {
 
 fn remove(target: &mut Value, path: &str) -> Result<Value, String> {
     match parent(target, path)? {
-        (Value::Object(fields), last) => fields.shift_remove(&last).ok_or_else(|| format!("there is nothing at {path:?}")),
+        (Value::Object(fields), last) => {
+            fields.shift_remove(&last).ok_or_else(|| format!("there is nothing at {path:?}"))
+        }
         (Value::Array(items), last) => {
             let at = index(&last, items.len())?;
             Ok(items.remove(at))
@@ -226,7 +229,11 @@ mod tests {
     #[test]
     fn strategic_merge() {
         for (base, patch, expect) in [
-            (json!({"a": 1, "b": 2}), json!({"b": 3, "c": {"x": null, "y": 1}}), json!({"a": 1, "b": 3, "c": {"y": 1}})),
+            (
+                json!({"a": 1, "b": 2}),
+                json!({"b": 3, "c": {"x": null, "y": 1}}),
+                json!({"a": 1, "b": 3, "c": {"y": 1}}),
+            ),
             (json!({"a": 1}), json!({"a": null}), json!({})),
             (
                 json!({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}),
