@@ -183,6 +183,10 @@ impl Engine for Limiter {
         Report { waiting: tx.state().waiting.len(), holding: tx.state().holding.len() }
     }
 
+    fn wake() -> Input {
+        Input::Wake
+    }
+
     fn apply(state: &mut State, change: &Change) {
         match change {
             Change::Queued { holder, priority, created } => {

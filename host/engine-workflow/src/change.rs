@@ -412,3 +412,30 @@ pub enum Place {
     #[serde(rename = "s")]
     Suspension,
 }
+
+impl Change {
+    /// The node that a change is about, for one that exists already.
+    pub fn node(&self) -> Option<NodeIx> {
+        match self {
+            Self::Items { node, .. }
+            | Self::Held { node, .. }
+            | Self::MemoWanted { node, .. }
+            | Self::MemoMissed { node }
+            | Self::MemoSaved { node }
+            | Self::LocksWanted { node, .. }
+            | Self::Started { node, .. }
+            | Self::Waiting { node, .. }
+            | Self::Running { node, .. }
+            | Self::Ready { node, .. }
+            | Self::Progress { node, .. }
+            | Self::StopWanted { node, .. }
+            | Self::DeadlinePassed { node }
+            | Self::BackedOff { node, .. }
+            | Self::BackOffOver { node }
+            | Self::Supplied { node, .. } => Some(*node),
+            Self::LockWaiting { node, .. } | Self::Locked { node } | Self::Released { node } | Self::HooksClosed { node } => *node,
+            Self::Finished(end) => Some(end.node),
+            _ => None,
+        }
+    }
+}

@@ -50,7 +50,7 @@ pub use input::{
     Submission, TemplateSource,
 };
 pub use metrics::{Sample, SampleValue};
-pub use state::{Kind, NodeIx, Role, RunState, Stage};
+pub use state::{Kind, Node, NodeIx, Role, RunState, Stage};
 pub use values::{Inputs, Outputs, Param, Text};
 
 /// The workflow engine.
@@ -76,6 +76,10 @@ impl Engine for WorkflowEngine {
 
     fn handle(tx: &mut Tx<'_, Self>, input: Input, now: Timestamp, ids: &mut dyn IdSource) -> Report {
         decide::handle(tx, input, now, ids)
+    }
+
+    fn wake() -> Input {
+        Input::Wake
     }
 
     fn apply(state: &mut RunState, change: &Change) {

@@ -91,6 +91,9 @@ pub trait Engine: Sized + 'static {
         ids: &mut dyn IdSource,
     ) -> Self::Report;
 
+    /// The input that says only that time has passed.
+    fn wake() -> Self::Input;
+
     /// Applies one change; the only way that state moves. Never evaluates, never fails.
     fn apply(state: &mut Self::State, change: &Self::Change);
 

@@ -1,1 +1,283 @@
-//! Watch, decide, commit, perform.
+//! Watch, decide, commit, perform: the one loop around the pure engines.
+//!
+//! ```text
+//!   objects ── watch ──► admit ──► inputs ──► instance (one task each) ──► journal ──► effects ──► runner · limiters · objects …
+//!                                    ▲                                                    │
+//!                                    └──────────────────── answers ───────────────────────┘
+//!                                                          status ◄── projection
+//! ```
+//!
+//! # Invariants
+//! - One instance is handled by one task at a time; different instances run in parallel.
+//! - Nothing is performed before the transaction that asks for it is durable. Everything performed has a key, so that twice does no harm.
+//! - An answer is an input; nothing calls back into an engine.
+//! - One instance that cannot be read or that panics is set aside with a message on its object; all others go on.
+//! - Idle and finished instances are not held in memory.
+//!
+//! # What this crate must not know
+//! SQLite, Kubernetes, gRPC, how steps are run or artifacts are stored: it sees ports.
+
+mod clock;
+mod config;
+pub mod control;
+mod cron;
+mod instance;
+mod leaf;
+mod limits;
+mod metrics;
+mod references;
+mod registry;
+mod retention;
+mod workflows;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use engine_limiter::Limiter;
+use engine_workflow::WorkflowEngine;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use model::core::ConfigMap;
+use model::workflow::WorkflowStatus;
+use runner::{LogLine, LogQuery};
+use store::objects::{Gvk, Selector, WatchEvent};
+use tokio::task::JoinHandle;
+
+use crate::control::{Command, Control, ControlError, NodeEvent, NodePage};
+use crate::instance::Common;
+use crate::limits::Limits;
+use crate::registry::Registry;
+use crate::workflows::{ARGO, Projector, Workflows};
+
+pub use clock::{Clock, SharedClock, SystemClock, SystemIds};
+pub use config::{
+    Jq, Repositories, Retention, RuntimeConfig, Settings, TemplateReferencing, WorkflowDefaults,
+};
+pub use metrics::RuntimeMetrics;
+pub use references::{NamespaceSecrets, StoreReferences};
+
+/// A running loop.
+pub struct Runtime {
+    workflows: Arc<Workflows>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Runtime {
+    /// Starts the loop: recovers what was running, then follows the objects.
+    pub async fn start(config: RuntimeConfig) -> store::Result<Arc<Self>> {
+        let RuntimeConfig {
+            objects,
+            journal,
+            runner,
+            mut unit_events,
+            artifacts,
+            repositories,
+            egress,
+            jq,
+            clock,
+            settings,
+            generation,
+        } = config;
+        let common = Arc::new(Common { journal: journal.clone(), clock: clock.clone(), generation });
+        let limits = Limits::new(Arc::new(Registry::<Limiter>::new(common.clone())), objects.clone(), &settings);
+        let registry = Arc::new(Registry::<WorkflowEngine>::new(common));
+        let workflows = Arc::new_cyclic(|me| Workflows {
+            objects,
+            journal,
+            runner,
+            artifacts,
+            repositories,
+            egress,
+            jq,
+            clock,
+            settings,
+            registry: registry.clone(),
+            limits,
+            metrics: Arc::default(),
+            projector: Projector::default(),
+            watchers: Default::default(),
+            seen: Mutex::default(),
+            inner: Mutex::default(),
+            inner_slots: Workflows::inner_slots(),
+            me: me.clone(),
+        });
+        registry.set_host(workflows.clone());
+        let runtime = Arc::new(Self { workflows: workflows.clone(), tasks: Mutex::default() });
+
+        // Watch before recovering, so that nothing that happens between the two is missed.
+        let revision = workflows.objects.revision().await?;
+        if let Err(problem) = workflows.runner.adopt().await {
+            tracing::error!(%problem, "steps of an earlier server could not be adopted");
+        }
+        let recovered = workflows.recover().await?;
+        if recovered > 0 {
+            tracing::info!(recovered, "runs of an earlier server go on");
+        }
+        let this = workflows.clone();
+        runtime.spawn(async move {
+            while let Some(event) = unit_events.recv().await {
+                this.unit_event(event).await;
+            }
+        });
+        runtime.follow("Workflow", ARGO, revision, {
+            let this = workflows.clone();
+            move |event| this.observed(&event)
+        });
+        runtime.follow("ConfigMap", "v1", revision, {
+            let this = workflows.clone();
+            move |event| this.config_map_observed(event)
+        });
+        let this = workflows.clone();
+        runtime.spawn(this.project());
+        cron::start(&runtime, revision).await?;
+        retention::start(&runtime);
+        Ok(runtime)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(tokio::spawn(task));
+    }
+
+    /// Follows the objects of a kind from a revision on; when the watch is cut, from a fresh list.
+    fn follow(
+        &self,
+        kind: &'static str,
+        api_version: &'static str,
+        from: u64,
+        mut take: impl FnMut(WatchEvent) + Send + 'static,
+    ) {
+        let objects = self.workflows.objects.clone();
+        self.spawn(async move {
+            let selector = Selector { gvk: Some(Gvk::new(api_version, kind)), ..Selector::default() };
+            let mut at = Some(from);
+            loop {
+                match objects.watch(&selector, at).await {
+                    Ok(mut events) => {
+                        while let Some(event) = events.next().await {
+                            match event {
+                                Ok(WatchEvent::Bookmark(revision)) => at = Some(revision),
+                                Ok(event) => {
+                                    if let Some(revision) = revision_of(&event) {
+                                        at = Some(revision);
+                                    }
+                                    take(event);
+                                }
+                                Err(problem) => {
+                                    tracing::info!(%problem, kind, "a watch was cut; it begins again");
+                                    if matches!(problem, store::StoreError::Expired { .. }) {
+                                        at = None;
+                                    }
+                                    break;
+                                }
+                            }
+                        }
+                    }
+                    Err(store::StoreError::Expired { .. }) => at = None,
+                    Err(problem) => tracing::warn!(%problem, kind, "cannot watch; trying again"),
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        });
+    }
+
+    /// What operators measure.
+    pub fn metrics(&self) -> Arc<RuntimeMetrics> {
+        self.workflows.metrics.clone()
+    }
+
+    /// Runs that are in memory.
+    pub fn loaded(&self) -> usize {
+        self.workflows.registry.len()
+    }
+
+    /// Stops following and performing. Steps that run go on; what was committed is found again at the next start.
+    pub fn stop(&self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn revision_of(event: &WatchEvent) -> Option<u64> {
+    match event {
+        WatchEvent::Added(o) | WatchEvent::Modified(o) | WatchEvent::Deleted(o) => o.metadata.resource_version.parse().ok(),
+        WatchEvent::Bookmark(revision) => Some(*revision),
+    }
+}
+
+impl Workflows {
+    fn config_map_observed(&self, event: WatchEvent) {
+        let (object, there) = match event {
+            WatchEvent::Added(o) | WatchEvent::Modified(o) => (o, true),
+            WatchEvent::Deleted(o) => (o, false),
+            WatchEvent::Bookmark(_) => return,
+        };
+        let limits = self.limits.clone();
+        tokio::spawn(async move {
+            let map = if there { object.decode::<ConfigMap>().ok() } else { None };
+            limits.config_map_changed(&object.metadata.namespace, &object.metadata.name, map.as_ref()).await;
+        });
+    }
+}
+
+#[async_trait]
+impl Control for Runtime {
+    async fn command(&self, namespace: &str, name: &str, command: Command) -> Result<(), ControlError> {
+        self.workflows.command(namespace, name, command).await
+    }
+
+    async fn nodes(
+        &self,
+        namespace: &str,
+        name: &str,
+        selector: Option<&str>,
+        limit: u32,
+        continue_token: Option<&str>,
+    ) -> Result<NodePage, ControlError> {
+        self.workflows.nodes(namespace, name, selector, limit, continue_token).await
+    }
+
+    async fn watch_nodes(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<BoxStream<'static, Result<NodeEvent, ControlError>>, ControlError> {
+        self.workflows.watch_nodes(namespace, name).await
+    }
+
+    async fn full_status(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError> {
+        self.workflows.full_status(namespace, name).await
+    }
+
+    async fn wait(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError> {
+        self.workflows.wait_for(namespace, name).await
+    }
+
+    async fn logs(
+        &self,
+        namespace: &str,
+        name: &str,
+        node_id: &str,
+        query: LogQuery,
+    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError> {
+        self.workflows.logs(namespace, name, node_id, query).await
+    }
+
+    async fn backfill(
+        &self,
+        namespace: &str,
+        cron_workflow: &str,
+        from_ms: i64,
+        until_ms: i64,
+        parallel: bool,
+        name: Option<&str>,
+    ) -> Result<Vec<String>, ControlError> {
+        cron::backfill(&self.workflows, namespace, cron_workflow, (from_ms, until_ms), parallel, name).await
+    }
+}

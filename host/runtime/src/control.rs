@@ -1,0 +1,157 @@
+//! What the edges ask of the running engines: commands to a run, its nodes, its full status, its logs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use model::workflow::{NodePhase, NodeStatus, WorkflowStatus};
+use runner::{LogLine, LogQuery};
+
+/// A command to one workflow run. Acknowledged when it is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// No new steps; running ones go on until their end is known; exit handlers run. With a selector: only the matching nodes are stopped.
+    Stop {
+        /// Which nodes (`displayName=approve,templateName=x`), or all.
+        node_selector: Option<String>,
+        /// Said on the stopped nodes.
+        message: Option<String>,
+    },
+    /// Ends at once, without exit handlers.
+    Terminate,
+    /// Starts nothing new until resumed.
+    Suspend,
+    /// Goes on; with a selector, only the matching suspend nodes.
+    Resume {
+        /// Which suspend nodes, or all.
+        node_selector: Option<String>,
+    },
+    /// Gives a suspend node its supplied outputs and, optionally, its phase.
+    Set {
+        /// Which suspend nodes; exactly one must match when outputs are given.
+        node_selector: String,
+        /// Output parameters: name and value.
+        parameters: Vec<(String, String)>,
+        /// A final phase, to end the node with it.
+        phase: Option<NodePhase>,
+        /// Said on the node.
+        message: Option<String>,
+    },
+    /// Runs a finished run again from its failed steps (or one failed node of a run that still runs).
+    Retry {
+        /// Also restart successful nodes that the selector matches.
+        restart_successful: bool,
+        /// Which successful nodes to restart.
+        node_selector: Option<String>,
+        /// Parameters to override: name and value.
+        parameters: Vec<(String, String)>,
+    },
+}
+
+/// Why a command was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// No such run.
+    #[error("workflow {namespace}/{name} not found")]
+    NotFound {
+        /// The namespace.
+        namespace: String,
+        /// The name.
+        name: String,
+    },
+    /// The run is not in a state for it.
+    #[error("workflow {namespace}/{name}: {reason}")]
+    Refused {
+        /// The namespace.
+        namespace: String,
+        /// The name.
+        name: String,
+        /// Why, and what to do instead.
+        reason: String,
+    },
+    /// The store or the runner cannot serve now.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The runner said no.
+    #[error(transparent)]
+    Runner(#[from] runner::RunnerError),
+    /// The server is stopping.
+    #[error("the server is stopping; ask again when it is back")]
+    Stopping,
+}
+
+/// A page of a run's nodes, in the order in which they came to be.
+#[derive(Debug, Clone)]
+pub struct NodePage {
+    /// The nodes.
+    pub nodes: Vec<NodeStatus>,
+    /// Hand this back for the next page.
+    pub continue_token: Option<String>,
+    /// The run's journal position that this page shows: a node watch resumes from it.
+    pub position: u64,
+}
+
+/// What a node watch tells.
+#[derive(Debug, Clone)]
+pub enum NodeEvent {
+    /// These nodes are new or changed, as of `position`. The run's own phase, progress and message come along.
+    Changed {
+        /// The nodes.
+        nodes: Vec<NodeStatus>,
+        /// The run's summary: status without `nodes`.
+        summary: Box<WorkflowStatus>,
+        /// The journal position.
+        position: u64,
+    },
+    /// The run ended; nothing more will come.
+    Ended {
+        /// The run's summary.
+        summary: Box<WorkflowStatus>,
+    },
+}
+
+/// The engines as the api sees them.
+#[async_trait]
+pub trait Control: Send + Sync + 'static {
+    /// Commits a command to a run.
+    async fn command(&self, namespace: &str, name: &str, command: Command) -> Result<(), ControlError>;
+
+    /// A page of its nodes, at most `limit` (bounded by `nodes_page_max`), filtered by a field selector (`phase=Failed,templateName=x`).
+    async fn nodes(
+        &self,
+        namespace: &str,
+        name: &str,
+        selector: Option<&str>,
+        limit: u32,
+        continue_token: Option<&str>,
+    ) -> Result<NodePage, ControlError>;
+
+    /// Node deltas: all nodes first (in pages), then each change; ends with the run.
+    async fn watch_nodes(&self, namespace: &str, name: &str) -> Result<BoxStream<'static, Result<NodeEvent, ControlError>>, ControlError>;
+
+    /// Argo's full status, nodes included: assembled for this call.
+    async fn full_status(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError>;
+
+    /// Waits until the run has ended (and its end is durable); answers its summary.
+    async fn wait(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError>;
+
+    /// A container's log of one node (by node id).
+    async fn logs(
+        &self,
+        namespace: &str,
+        name: &str,
+        node_id: &str,
+        query: LogQuery,
+    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError>;
+
+    /// Runs that are scheduled between two moments (milliseconds since the epoch) and were not run: `cron backfill`. Answers the names of the runs it created.
+    async fn backfill(
+        &self,
+        namespace: &str,
+        cron_workflow: &str,
+        from_ms: i64,
+        until_ms: i64,
+        parallel: bool,
+        name: Option<&str>,
+    ) -> Result<Vec<String>, ControlError>;
+}

@@ -1,0 +1,64 @@
+//! Leaves that the server does itself: requests, objects, lists of data.
+
+mod data;
+mod http;
+mod outputs;
+mod resource;
+
+use std::sync::Arc;
+
+use engine_workflow::{LeafEnd, LeafStart, Outputs, Text};
+use model::workflow::{NodePhase, TemplateKind};
+
+use crate::workflows::Workflows;
+
+/// What a leaf needs to know of its run.
+pub(crate) struct RunFacts {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) uid: Arc<str>,
+    pub(crate) settings: serde_json::Value,
+}
+
+/// Why a leaf did not succeed.
+pub(crate) struct Failure {
+    phase: NodePhase,
+    message: String,
+    transient: bool,
+    outputs: Outputs,
+}
+
+impl Failure {
+    /// What was asked for went wrong.
+    fn failed(message: impl Into<String>) -> Self {
+        Self { phase: NodePhase::Failed, message: message.into(), transient: false, outputs: Outputs::default() }
+    }
+
+    /// It could not be asked for.
+    fn error(message: impl Into<String>) -> Self {
+        Self { phase: NodePhase::Error, ..Self::failed(message) }
+    }
+
+    fn transient(self, transient: bool) -> Self {
+        Self { transient, ..self }
+    }
+}
+
+/// Does a leaf.
+pub(crate) async fn run(workflows: &Workflows, run: &RunFacts, start: LeafStart) -> LeafEnd {
+    let template = start.template.clone();
+    let done = match template.kind() {
+        Some(TemplateKind::Http(request)) => http::run(workflows, run, request).await,
+        Some(TemplateKind::Resource(resource)) => resource::run(workflows, run, &template, resource).await,
+        Some(TemplateKind::Data(list)) => data::run(workflows, run, list, &start).await,
+        _ => Err(Failure::error("this template is not one that the server does itself")),
+    };
+    match done {
+        Ok(outputs) => end(NodePhase::Succeeded, Text::default(), outputs, false),
+        Err(failure) => end(failure.phase, failure.message.into(), failure.outputs, failure.transient),
+    }
+}
+
+fn end(phase: NodePhase, message: Text, outputs: Outputs, transient: bool) -> LeafEnd {
+    LeafEnd { phase, message, outputs, transient, used: None, containers: Vec::new() }
+}

@@ -1,0 +1,209 @@
+//! The `resource` template: an action on an object of this server, and waiting for its conditions.
+
+use std::time::Duration;
+
+use engine_workflow::Outputs;
+use expr::selector::ResourceCondition;
+use futures::StreamExt;
+use model::workflow::{ResourceAction, ResourceTemplate, Template};
+use model::{Object, OwnerReference};
+use serde_json::Value;
+use store::StoreError;
+use store::objects::{DeleteOptions, Key, Precondition, Selector, WatchEvent};
+
+use super::{Failure, RunFacts, outputs};
+use crate::workflows::{ARGO, Workflows, key};
+
+/// How often a write that lost a race is tried again.
+const TRIES: usize = 10;
+/// How long a watch that ended is left alone before it is begun again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+pub(super) async fn run(
+    workflows: &Workflows,
+    run: &RunFacts,
+    template: &Template,
+    resource: &ResourceTemplate,
+) -> Result<Outputs, Failure> {
+    let action = resource.action.ok_or_else(|| Failure::error("resource.action: get, create, apply, patch, replace or delete is needed"))?;
+    let manifest = resource.manifest.as_deref().unwrap_or_default();
+    if resource.manifest_from.is_some() {
+        return Err(Failure::error("resource.manifestFrom: give the manifest in place; an artifact as manifest acts on the Kubernetes runner"));
+    }
+    let mut value = parse(manifest)?;
+    complete(workflows, &mut value, run, resource)?;
+    let at = target(workflows, &value).await?;
+    let object = act(workflows, action, resource, &at, value).await?;
+    let Some(object) = object else { return Ok(Outputs::default()) };
+    let object = wait(workflows, resource, &at, object).await?;
+    let text = object.to_json().map_err(|e| Failure::error(e.to_string()))?;
+    outputs::of_object(workflows, template, &text).await
+}
+
+/// The manifest, parsed after its tags were filled in: it is a document of its own.
+fn parse(manifest: &str) -> Result<Value, Failure> {
+    let documents = model::yaml::read(manifest, &model::yaml::Limits::default())
+        .map_err(|e| Failure::error(format!("resource.manifest: {e}")))?;
+    let [document] = documents.as_slice() else {
+        return Err(Failure::error(format!("resource.manifest: one object is needed, there are {}", documents.len())));
+    };
+    serde_json::from_str(document.json()).map_err(|e| Failure::error(format!("resource.manifest: {e}")))
+}
+
+/// Fills in the namespace and, if asked for, the owner.
+fn complete(workflows: &Workflows, value: &mut Value, run: &RunFacts, resource: &ResourceTemplate) -> Result<(), Failure> {
+    let _ = workflows;
+    let Some(object) = value.as_object_mut() else { return Err(Failure::error("resource.manifest: an object is needed")) };
+    let metadata = object.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    let Some(metadata) = metadata.as_object_mut() else { return Err(Failure::error("resource.manifest: metadata is no object")) };
+    let own = metadata.get("namespace").and_then(Value::as_str).filter(|n| !n.is_empty());
+    match own {
+        Some(other) if other != &*run.namespace => {
+            return Err(Failure::error(format!(
+                "resource.manifest: metadata.namespace: a run in {:?} acts on objects of its own namespace, not of {other:?}",
+                run.namespace
+            )));
+        }
+        _ => {
+            metadata.insert("namespace".to_owned(), Value::String(run.namespace.to_string()));
+        }
+    }
+    if resource.set_owner_reference {
+        let owner = OwnerReference {
+            api_version: ARGO.to_owned(),
+            kind: "Workflow".to_owned(),
+            name: run.name.to_string(),
+            uid: run.uid.to_string(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        };
+        let owner = serde_json::to_value([owner]).map_err(|e| Failure::error(e.to_string()))?;
+        metadata.insert("ownerReferences".to_owned(), owner);
+    }
+    Ok(())
+}
+
+/// Which object is meant. Only kinds that this server has may be acted on: its own, and those that a CustomResourceDefinition names.
+async fn target(workflows: &Workflows, value: &Value) -> Result<Key, Failure> {
+    let field = |path: &str| value.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let (api_version, kind) = (field("/apiVersion"), field("/kind"));
+    let namespaced = match model::meta::find_kind(api_version, kind) {
+        Some(info) => info.namespaced,
+        None => workflows.custom_kind(api_version, kind).await.ok_or_else(|| {
+            Failure::error(format!(
+                "resource.manifest: this server has no kind {kind:?} of {api_version:?}; apply a CustomResourceDefinition that names it"
+            ))
+        })?,
+    };
+    let namespace = if namespaced { field("/metadata/namespace") } else { "" };
+    Ok(key(api_version, kind, namespace, field("/metadata/name")))
+}
+
+async fn act(
+    workflows: &Workflows,
+    action: ResourceAction,
+    resource: &ResourceTemplate,
+    at: &Key,
+    value: Value,
+) -> Result<Option<Object>, Failure> {
+    let objects = &workflows.objects;
+    let decode = |value: Value| Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")));
+    let done = match action {
+        ResourceAction::Get => objects.get(at).await,
+        ResourceAction::Create => objects.create(decode(value)?).await,
+        ResourceAction::Apply => match objects.get(at).await {
+            Ok(_) => return change(workflows, at, |old| Ok(model::merge::strategic(&at.gvk.kind, old, &value))).await.map(Some),
+            Err(StoreError::NotFound { .. }) => objects.create(decode(value)?).await,
+            Err(problem) => Err(problem),
+        },
+        ResourceAction::Replace => objects.update(decode(value)?, Precondition::default()).await,
+        ResourceAction::Patch => {
+            let strategy = resource.merge_strategy.as_deref().filter(|s| !s.is_empty()).unwrap_or("strategic");
+            return change(workflows, at, |old| patch(strategy, &at.gvk.kind, old, &value)).await.map(Some);
+        }
+        ResourceAction::Delete => {
+            return match objects.delete(at, DeleteOptions::default()).await {
+                Ok(_) => Ok(None),
+                Err(problem) => Err(store_failure(&problem)),
+            };
+        }
+    };
+    done.map(|object| Some((*object).clone())).map_err(|e| store_failure(&e))
+}
+
+fn patch(strategy: &str, kind: &str, old: Value, patch: &Value) -> Result<Value, String> {
+    match strategy {
+        "strategic" => Ok(model::merge::strategic(kind, old, patch)),
+        "merge" => Ok(model::merge::merge_patch(old, patch)),
+        "json" => model::merge::json_patch(old, patch).map_err(|e| e.to_string()),
+        other => Err(format!("resource.mergeStrategy: {other:?} is none of strategic, merge, json")),
+    }
+}
+
+/// Changes an object as it is now; again when somebody else was faster.
+async fn change(
+    workflows: &Workflows,
+    at: &Key,
+    change: impl Fn(Value) -> Result<Value, String>,
+) -> Result<Object, Failure> {
+    for _ in 0..TRIES {
+        let old = workflows.objects.get(at).await.map_err(|e| store_failure(&e))?;
+        let revision = old.metadata.resource_version.parse().ok();
+        let value = old.to_value().map_err(|e| Failure::error(e.to_string()))?;
+        let value = change(value).map_err(Failure::error)?;
+        let object = Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")))?;
+        let precondition = Precondition { resource_version: revision, ..Precondition::default() };
+        match workflows.objects.update(object, precondition).await {
+            Ok(object) => return Ok((*object).clone()),
+            Err(StoreError::Conflict { .. }) => {}
+            Err(problem) => return Err(store_failure(&problem)),
+        }
+    }
+    Err(Failure::error("others change the object all the time").transient(true))
+}
+
+fn store_failure(problem: &StoreError) -> Failure {
+    Failure::failed(format!("resource: {problem}")).transient(matches!(problem, StoreError::Unavailable { .. }))
+}
+
+/// Waits until a condition holds. Without conditions there is nothing to wait for.
+async fn wait(workflows: &Workflows, resource: &ResourceTemplate, at: &Key, object: Object) -> Result<Object, Failure> {
+    let parse = |field: &str, text: &Option<String>| match text.as_deref().filter(|t| !t.trim().is_empty()) {
+        Some(text) => ResourceCondition::parse(text).map(Some).map_err(|e| Failure::error(format!("resource.{field}: {e}"))),
+        None => Ok(None),
+    };
+    let success = parse("successCondition", &resource.success_condition)?;
+    let failure = parse("failureCondition", &resource.failure_condition)?;
+    if success.is_none() && failure.is_none() {
+        return Ok(object);
+    }
+    let selector = Selector {
+        gvk: Some(at.gvk.clone()),
+        namespace: (!at.namespace.is_empty()).then(|| at.namespace.clone()),
+        name: Some(object.metadata.name.as_str().into()),
+        ..Selector::default()
+    };
+    loop {
+        let mut events = workflows.objects.watch(&selector, None).await.map_err(|e| store_failure(&e))?;
+        while let Some(Ok(event)) = events.next().await {
+            let seen = match event {
+                WatchEvent::Added(seen) | WatchEvent::Modified(seen) => seen,
+                WatchEvent::Deleted(_) => {
+                    return Err(Failure::failed(format!("resource: {} was deleted while it was waited for", object.metadata.name)));
+                }
+                WatchEvent::Bookmark(_) => continue,
+            };
+            let value = seen.to_value().map_err(|e| Failure::error(e.to_string()))?;
+            if let Some(failure) = &failure
+                && failure.matches(&value)
+            {
+                let condition = resource.failure_condition.as_deref().unwrap_or_default();
+                return Err(Failure::failed(format!("resource: failureCondition {condition:?} holds")));
+            }
+            if success.as_ref().is_none_or(|success| success.matches(&value)) {
+                return Ok((*seen).clone());
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}

@@ -1,0 +1,292 @@
+//! Limiters: who asks for which, in which order, and how many may.
+//!
+//! A holder that wants several locks gets them one after another in the order of their keys, the same for all, so that no two holders wait
+//! for each other. A limiter's limit comes from the settings or from a config map, which is watched.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine::{Engine, Timestamp};
+use engine_limiter::{Change, Effect, Holder, Input, Limiter, Report, State};
+use engine_workflow::{LockKind, LockRequest, Text};
+use model::core::ConfigMap;
+use store::objects::Objects;
+use tokio::sync::Semaphore;
+
+use crate::config::Settings;
+use crate::instance::Host;
+use crate::registry::Registry;
+use crate::workflows::key;
+
+/// What a holder is told.
+pub(crate) enum News {
+    /// It holds all that it asked for.
+    Granted,
+    /// It waits; for people.
+    Waiting(Text),
+}
+
+type Tell = Arc<dyn Fn(News) + Send + Sync>;
+
+/// A holder on its way through its locks.
+struct Session {
+    locks: Vec<LockRequest>,
+    next: usize,
+    priority: i32,
+    created: Timestamp,
+    tell: Tell,
+}
+
+/// All limiters.
+pub(crate) struct Limits {
+    registry: Arc<Registry<Limiter>>,
+    objects: Arc<dyn Objects>,
+    sessions: Mutex<HashMap<Holder, Session>>,
+    settings: Settings,
+    pace: Option<Pace>,
+    me: std::sync::Weak<Limits>,
+}
+
+impl Limits {
+    pub(crate) fn new(registry: Arc<Registry<Limiter>>, objects: Arc<dyn Objects>, settings: &Settings) -> Arc<Self> {
+        let limits = Arc::new_cyclic(|me| Self {
+            registry: registry.clone(),
+            objects,
+            sessions: Mutex::default(),
+            settings: settings.clone(),
+            pace: settings.start_rate.map(|(per_second, burst)| Pace::new(per_second, burst)),
+            me: me.clone(),
+        });
+        registry.set_host(limits.clone());
+        limits
+    }
+
+    /// Whether runs of a namespace need a place.
+    pub(crate) fn limits_namespace(&self, _namespace: &str) -> bool {
+        self.settings.namespace_parallelism.is_some()
+    }
+
+    /// Waits for the pace of `resourceRateLimit`.
+    pub(crate) async fn pace(&self) {
+        if let Some(pace) = &self.pace {
+            pace.take().await;
+        }
+    }
+
+    /// Asks for locks. Asking again (after a restart) finds what was granted.
+    pub(crate) fn acquire(&self, holder: Holder, locks: Vec<LockRequest>, priority: i32, created: Timestamp, tell: Tell) {
+        let session = Session { locks, next: 0, priority, created, tell };
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.clone(), session);
+        self.ask(&holder);
+    }
+
+    /// Gives locks back, also those that were asked for and not granted. Returns when that is durable.
+    pub(crate) async fn release(&self, holder: &Holder, locks: &[LockRequest]) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(holder);
+        for lock in locks {
+            let mut pause = std::time::Duration::from_millis(50);
+            while let Err(problem) = self.registry.commit(&id(lock), Input::Release(holder.clone())).await {
+                tracing::warn!(%problem, lock = %lock.key, "a lock could not be given back; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(std::time::Duration::from_secs(5));
+            }
+        }
+    }
+
+    /// Asks for the next lock of a session.
+    fn ask(&self, holder: &Holder) {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(session) = sessions.get(holder) else { return };
+        let Some(lock) = session.locks.get(session.next).cloned() else {
+            (session.tell)(News::Granted);
+            return;
+        };
+        let request = Input::Request { holder: holder.clone(), priority: session.priority, created: session.created };
+        let tell = session.tell.clone();
+        drop(sessions);
+        let (Some(this), holder) = (self.me.upgrade(), holder.clone()) else { return };
+        tokio::spawn(async move {
+            let limit = this.limit(&lock).await;
+            let id = id(&lock);
+            let known = limit.clone().ok();
+            let asked = async {
+                this.registry.send(&id, Input::Limit(known)).await?;
+                this.registry.commit(&id, request).await?;
+                this.registry.look(&id, |state, _| (state.limit(), first(state), state.waiting().count())).await
+            };
+            match asked.await {
+                Ok(_) => this.tell_how_it_stands(&lock, &holder, limit, &tell).await,
+                Err(problem) => tell(News::Waiting(format!("{}: {problem}", shown(&lock)).into())),
+            }
+        });
+    }
+
+    async fn tell_how_it_stands(&self, lock: &LockRequest, holder: &Holder, limit: Result<u32, String>, tell: &Tell) {
+        let who = holder.clone();
+        let limiter = id(lock);
+        let seen = self.registry.look(&limiter, move |state, _| (state.holds(&who), first(state), state.holding().count()));
+        match (seen.await, limit) {
+            (Ok((true, ..)), _) => self.granted(lock, holder),
+            (_, Err(problem)) => tell(News::Waiting(format!("Waiting for {}: {problem}", shown(lock)).into())),
+            (Ok((false, first, holding)), Ok(limit)) => {
+                let by = first.map(|h| format!(", held by {h}")).unwrap_or_default();
+                tell(News::Waiting(format!("Waiting for {} lock: {holding} of {limit} taken{by}", shown(lock)).into()));
+            }
+            (Err(_), Ok(_)) => {}
+        }
+    }
+
+    /// A lock was granted: on to the next.
+    fn granted(&self, lock: &LockRequest, holder: &Holder) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(session) = sessions.get_mut(holder) else { return };
+        // A grant that was told twice moves nothing on twice.
+        if session.locks.get(session.next) != Some(lock) {
+            return;
+        }
+        session.next += 1;
+        drop(sessions);
+        self.ask(holder);
+    }
+
+    /// How many may hold a lock.
+    async fn limit(&self, lock: &LockRequest) -> Result<u32, String> {
+        let parts: Vec<&str> = lock.key.split('/').collect();
+        match (lock.kind, parts.as_slice()) {
+            (LockKind::Mutex | LockKind::DatabaseMutex, _) => Ok(1),
+            (LockKind::Parallelism, [""]) => Ok(self.settings.parallelism.unwrap_or(u32::MAX)),
+            (LockKind::Parallelism, _) => Ok(self.namespace_limit(&lock.key).await),
+            (LockKind::Semaphore, [namespace, map, field]) => self.from_config_map(namespace, map, field).await,
+            (LockKind::DatabaseSemaphore, [namespace, name]) => {
+                // The server's own limits stand in a config map of the namespace, written by `sync` commands.
+                self.from_config_map(namespace, SYNC_LIMITS, name).await
+            }
+            _ => Err(format!("{:?} is not a name of a lock", lock.key)),
+        }
+    }
+
+    async fn namespace_limit(&self, namespace: &str) -> u32 {
+        // A label on the namespace goes before the server's setting, as Argo has it since 3.7.
+        let own = self.objects.get(&key("v1", "Namespace", "", namespace)).await.ok().and_then(|object| {
+            object.metadata.labels.get("workflows.argoproj.io/parallelism-limit").and_then(|v| v.parse().ok())
+        });
+        own.or(self.settings.namespace_parallelism).unwrap_or(u32::MAX)
+    }
+
+    async fn from_config_map(&self, namespace: &str, map: &str, field: &str) -> Result<u32, String> {
+        let object = self.objects.get(&key("v1", "ConfigMap", namespace, map)).await.map_err(|e| e.to_string())?;
+        let map: ConfigMap = object.decode().map_err(|e| e.to_string())?;
+        limit_in(&map, field)
+    }
+
+    /// A config map has changed: semaphores that it limits follow.
+    pub(crate) async fn config_map_changed(&self, namespace: &str, name: &str, map: Option<&ConfigMap>) {
+        let prefixes = [
+            (LockKind::Semaphore, format!("{namespace}/{name}/")),
+            (LockKind::DatabaseSemaphore, if name == SYNC_LIMITS { format!("{namespace}/") } else { String::from("\0") }),
+        ];
+        let wanted: Vec<(LockRequest, String)> = {
+            let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            let locks = sessions.values().flat_map(|s| &s.locks);
+            locks
+                .filter_map(|lock| {
+                    let (_, prefix) = prefixes.iter().find(|(kind, _)| *kind == lock.kind)?;
+                    Some((lock.clone(), lock.key.strip_prefix(prefix.as_str())?.to_owned()))
+                })
+                .collect()
+        };
+        for (lock, field) in wanted {
+            let limit = map.map_or(Err("gone".to_owned()), |m| limit_in(m, &field)).ok();
+            self.registry.post(&id(&lock), Input::Limit(limit));
+        }
+    }
+}
+
+/// The config map in which a namespace's server-side limits stand.
+pub(crate) const SYNC_LIMITS: &str = "colchis-sync-limits";
+
+fn limit_in(map: &ConfigMap, field: &str) -> Result<u32, String> {
+    let text = map.data.get(field).ok_or_else(|| format!("config map {:?} has no key {field:?}", map.metadata.name))?;
+    text.trim().parse().map_err(|_| format!("config map {:?}, key {field:?}: {text:?} is not a number", map.metadata.name))
+}
+
+fn first(state: &State) -> Option<Holder> {
+    state.holding().next().cloned()
+}
+
+/// A limiter's id in the journal.
+fn id(lock: &LockRequest) -> Arc<str> {
+    format!("{}/{}", kind(lock.kind), lock.key).into()
+}
+
+fn kind(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::Mutex => "mutex",
+        LockKind::Semaphore => "semaphore",
+        LockKind::DatabaseMutex => "database-mutex",
+        LockKind::DatabaseSemaphore => "database-semaphore",
+        LockKind::Parallelism => "parallelism",
+    }
+}
+
+fn shown(lock: &LockRequest) -> String {
+    match (lock.kind, &*lock.key) {
+        (LockKind::Parallelism, "") => "the server's parallelism".to_owned(),
+        (LockKind::Parallelism, namespace) => format!("the parallelism of namespace {namespace}"),
+        (kind_of, key) => format!("{} {key}", kind(kind_of)),
+    }
+}
+
+impl Host<Limiter> for Limits {
+    fn perform(&self, id: &Arc<str>, _state: &State, effect: Effect) {
+        let Effect::Grant(holder) = effect;
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = sessions.get(&holder).and_then(|s| s.locks.get(s.next)).cloned();
+        drop(sessions);
+        if let Some(lock) = lock.filter(|lock| self::id(lock) == *id) {
+            self.granted(&lock, &holder);
+        }
+    }
+
+    fn committed(&self, _: &Arc<str>, _: &State, _: &[Change], _: Vec<Report>, _: u64) {}
+
+    fn unloaded(&self, _: &Arc<str>, _: bool) {}
+
+    fn quarantined(&self, id: &Arc<str>, problem: &str) {
+        tracing::error!(limiter = %id, problem, engine = Limiter::NAME, "this lock is set aside: who wants it waits");
+    }
+}
+
+/// A token bucket.
+struct Pace {
+    tokens: Arc<Semaphore>,
+}
+
+impl Pace {
+    fn new(per_second: f64, burst: u32) -> Self {
+        let burst = burst.max(1) as usize;
+        let tokens = Arc::new(Semaphore::new(burst));
+        let refill = tokens.clone();
+        let period = std::time::Duration::from_secs_f64(1.0 / per_second.clamp(0.001, 1e6));
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(period);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+            loop {
+                ticks.tick().await;
+                if refill.available_permits() < burst {
+                    refill.add_permits(1);
+                }
+                if Arc::strong_count(&refill) == 1 {
+                    return;
+                }
+            }
+        });
+        Self { tokens }
+    }
+
+    async fn take(&self) {
+        if let Ok(token) = self.tokens.acquire().await {
+            token.forget();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The instances of one engine that are in memory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine::Engine;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::{Result, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::instance::{self, Common, Host, INPUTS_MAX, Message};
+
+/// The instances of one engine: made when something is sent to them, gone when they have nothing to do.
+pub(crate) struct Registry<E: Engine> {
+    common: Arc<Common>,
+    senders: Arc<Mutex<HashMap<Arc<str>, mpsc::Sender<Message<E>>>>>,
+    host: std::sync::OnceLock<Arc<dyn Host<E>>>,
+}
+
+impl<E> Registry<E>
+where
+    E: Engine,
+    E::Change: Serialize + DeserializeOwned,
+    E::Input: Clone + Sync,
+{
+    pub(crate) fn new(common: Arc<Common>) -> Self {
+        Self { common, senders: Arc::default(), host: std::sync::OnceLock::new() }
+    }
+
+    /// Says who performs effects. Once, before anything is sent.
+    pub(crate) fn set_host(&self, host: Arc<dyn Host<E>>) {
+        let _ = self.host.set(host);
+    }
+
+    fn sender(&self, id: &Arc<str>, recovered: bool) -> Option<mpsc::Sender<Message<E>>> {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = senders.get(id)
+            && !sender.is_closed()
+        {
+            return Some(sender.clone());
+        }
+        let host = self.host.get()?.clone();
+        let (sender, inbox) = mpsc::channel(INPUTS_MAX);
+        senders.insert(id.clone(), sender.clone());
+        let (common, id, all) = (self.common.clone(), id.clone(), self.senders.clone());
+        tokio::spawn(async move {
+            let task = tokio::spawn(instance::run(common, host.clone(), id.clone(), inbox, recovered));
+            if let Err(failed) = task.await
+                && failed.is_panic()
+            {
+                // A panic ends this instance only. It is a fault of ours, and its run says so.
+                host.quarantined(&id, "the engine panicked; see the server's log");
+            }
+            let mut senders = all.lock().unwrap_or_else(PoisonError::into_inner);
+            if senders.get(&id).is_some_and(mpsc::Sender::is_closed) {
+                senders.remove(&id);
+            }
+        });
+        Some(sender)
+    }
+
+    async fn deliver(&self, id: &Arc<str>, mut message: Message<E>) -> Result<()> {
+        // An instance may leave memory between finding and sending; then a new one is made.
+        for _ in 0..3 {
+            let Some(sender) = self.sender(id, false) else { break };
+            match sender.send(message).await {
+                Ok(()) => return Ok(()),
+                Err(back) => message = back.0,
+            }
+        }
+        Err(StoreError::Unavailable { reason: format!("{} {id} cannot take inputs now", E::NAME), source: None })
+    }
+
+    /// Makes an instance from its journal and performs its outstanding effects again.
+    pub(crate) fn recover(&self, id: &Arc<str>) {
+        let _ = self.sender(id, true);
+    }
+
+    /// Sends an input; does not wait for its commit.
+    pub(crate) async fn send(&self, id: &Arc<str>, input: E::Input) -> Result<()> {
+        self.deliver(id, Message::Input(input, None)).await
+    }
+
+    /// Sends an input without waiting for room, where the caller must not wait.
+    pub(crate) fn post(self: &Arc<Self>, id: &Arc<str>, input: E::Input)
+    where
+        E::Input: Send,
+    {
+        let (this, id) = (self.clone(), id.clone());
+        if let Some(sender) = this.sender(&id, false) {
+            match sender.try_send(Message::Input(input, None)) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message)) => {
+                    tokio::spawn(async move {
+                        if let Err(problem) = this.deliver(&id, message).await {
+                            tracing::warn!(%problem, "an input was not delivered");
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    /// Sends an input and waits for its commit.
+    pub(crate) async fn commit(&self, id: &Arc<str>, input: E::Input) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.deliver(id, Message::Input(input, Some(done))).await?;
+        answer.await.unwrap_or_else(|_| Err(gone::<E>(id)))
+    }
+
+    /// Makes an input of the state and waits for its commit; `None` makes none.
+    pub(crate) async fn decide(
+        &self,
+        id: &Arc<str>,
+        decide: impl FnOnce(&E::State) -> Option<E::Input> + Send + 'static,
+    ) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.deliver(id, Message::Decide(Box::new(decide), done)).await?;
+        // Nothing was decided when the sender is dropped.
+        answer.await.unwrap_or(Ok(()))
+    }
+
+    /// Reads the state.
+    pub(crate) async fn look<R: Send + 'static>(
+        &self,
+        id: &Arc<str>,
+        look: impl FnOnce(&E::State, u64) -> R + Send + 'static,
+    ) -> Result<R> {
+        let (done, answer) = oneshot::channel();
+        let look = Message::Look(Box::new(move |state: &E::State, seq| {
+            let _ = done.send(look(state, seq));
+        }));
+        self.deliver(id, look).await?;
+        answer.await.map_err(|_| gone::<E>(id))
+    }
+
+    /// Whether an instance is in memory.
+    pub(crate) fn is_loaded(&self, id: &str) -> bool {
+        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        senders.get(id).is_some_and(|s| !s.is_closed())
+    }
+
+    /// How many instances are in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+fn gone<E: Engine>(id: &str) -> StoreError {
+    StoreError::Unavailable { reason: format!("{} {id} was set aside; see the object's message", E::NAME), source: None }
+}

@@ -1,0 +1,110 @@
+//! Runs of workflows: from the stored object to the engine, from its effects to the world, and back to the object's status.
+
+mod admit;
+mod artifact_gc;
+mod claims;
+mod commands;
+mod forget;
+mod lookups;
+mod memo;
+mod perform;
+mod select;
+mod status;
+mod unit;
+mod view;
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine::Engine;
+use engine_workflow::{Change, Effect, Input, Report, RunState, Stage, WorkflowEngine};
+use tokio::sync::Semaphore;
+
+use crate::config::{Jq, Repositories, Settings};
+use crate::clock::SharedClock;
+use crate::instance::Host;
+use crate::limits::Limits;
+use crate::metrics::RuntimeMetrics;
+use crate::registry::Registry;
+
+pub(crate) use admit::{ARGO, key};
+pub(crate) use status::Projector;
+
+/// Leaves that run inside the server (requests, objects, lists) at once (`inner_leaves_max`).
+const INNER_LEAVES_MAX: usize = 64;
+
+/// Everything that runs of workflows need.
+pub(crate) struct Workflows {
+    pub(crate) objects: Arc<dyn store::objects::Objects>,
+    pub(crate) journal: Arc<dyn store::journal::Journal>,
+    pub(crate) runner: Arc<dyn runner::Runner>,
+    pub(crate) artifacts: Arc<dyn artifact::Artifacts>,
+    pub(crate) repositories: Arc<dyn Repositories>,
+    pub(crate) egress: egress::Client,
+    pub(crate) jq: Arc<dyn Jq>,
+    pub(crate) clock: SharedClock,
+    pub(crate) settings: Settings,
+    pub(crate) registry: Arc<Registry<WorkflowEngine>>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Arc<RuntimeMetrics>,
+    pub(crate) projector: Projector,
+    pub(crate) watchers: watch::Watchers,
+    /// Generations of the specs that live runs have seen.
+    pub(crate) seen: Mutex<HashMap<Arc<str>, i64>>,
+    /// Leaves that run inside the server, to be stopped by hand.
+    pub(crate) inner: Mutex<HashMap<Arc<str>, tokio::task::AbortHandle>>,
+    pub(crate) inner_slots: Arc<Semaphore>,
+    /// Itself, for tasks that outlive a call.
+    pub(crate) me: std::sync::Weak<Workflows>,
+}
+
+impl Workflows {
+    pub(crate) fn inner_slots() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(INNER_LEAVES_MAX))
+    }
+
+    pub(crate) fn arc(&self) -> Option<Arc<Workflows>> {
+        self.me.upgrade()
+    }
+
+    /// Sends an input to a run without waiting.
+    pub(crate) fn post(&self, id: &Arc<str>, input: Input) {
+        self.registry.post(id, input);
+    }
+}
+
+impl Host<WorkflowEngine> for Workflows {
+    fn perform(&self, id: &Arc<str>, state: &RunState, effect: Effect) {
+        perform::perform(self, id, state, effect);
+    }
+
+    fn committed(&self, id: &Arc<str>, state: &RunState, changes: &[Change], reports: Vec<Report>, position: u64) {
+        let Some(run) = state.run() else { return };
+        for report in reports {
+            self.metrics.custom(id, &report.metrics, self.clock.now());
+            for refusal in report.refusals {
+                tracing::warn!(workflow = %run.submission.metadata.name, namespace = %run.submission.metadata.namespace, "{refusal}");
+            }
+        }
+        self.metrics.changed(state, changes);
+        self.watchers.tell(id, state, changes, position);
+        let ended = changes.iter().any(|c| matches!(c, Change::RunFinished { .. }));
+        self.projector.changed(self, id, state, ended);
+        if run.stage == Stage::Over {
+            self.metrics.forget_lasting(id);
+        }
+    }
+
+    fn unloaded(&self, id: &Arc<str>, live: bool) {
+        if !live {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        }
+    }
+
+    fn quarantined(&self, id: &Arc<str>, problem: &str) {
+        tracing::error!(workflow_uid = %id, problem, "this run is set aside; all others go on");
+        self.metrics.quarantined(WorkflowEngine::NAME);
+        self.projector.quarantined(self, id, problem);
+    }
+}

@@ -1,0 +1,247 @@
+//! Effects of runs, performed. Each answer comes back as an input; none is a callback.
+
+use std::sync::{Arc, PoisonError};
+
+use engine_workflow::{
+    ContainerEnd, Effect, Input, LeafEnd, LeafEvent, LeafStart, NodeIx, Outputs, Param, RunState, Text,
+};
+use model::workflow::{NodePhase, TemplateKind};
+use runner::{EndClass, EndPhase, UnitEvent, UnitHappening, UnitKey, UnitResult};
+
+use super::Workflows;
+use crate::leaf;
+
+/// How long a stopped step may take to end by itself (milliseconds), unless it is killed.
+const GRACE_MS: u64 = 30_000;
+
+/// Performs an effect of a run.
+pub(super) fn perform(workflows: &Workflows, id: &Arc<str>, state: &RunState, effect: Effect) {
+    let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
+    match effect {
+        Effect::Start(start) => this.start(&id, state, *start),
+        Effect::Stop { node, kill } => this.stop(&id, state, node, kill),
+        Effect::Lookup(what) => {
+            let namespace = namespace(state);
+            tokio::spawn(async move { this.look_up(&id, &namespace, what).await });
+        }
+        Effect::Acquire { node, locks, priority, created } => {
+            this.limits.acquire(holder(&id, node), locks, priority, created, {
+                let (this, id) = (this.clone(), id.clone());
+                Arc::new(move |news| {
+                    let input = match news {
+                        crate::limits::News::Granted => Input::Granted(node),
+                        crate::limits::News::Waiting(message) => Input::LockWaiting(node, message),
+                    };
+                    this.post(&id, input);
+                })
+            });
+        }
+        Effect::Release { node, locks } => {
+            tokio::spawn(async move {
+                this.limits.release(&holder(&id, node), &locks).await;
+                this.post(&id, Input::Released(node));
+            });
+        }
+        Effect::MemoLoad { node, cache, key, max_age_ms } => {
+            let namespace = namespace(state);
+            tokio::spawn(async move {
+                let found = this.memo_load(&namespace, &cache, &key, max_age_ms).await;
+                this.post(&id, Input::Memo(node, found.map(Box::new)));
+            });
+        }
+        Effect::MemoSave { node, cache, key, outputs } => {
+            let (namespace, node_id) = (namespace(state), state.id(node));
+            tokio::spawn(async move {
+                this.memo_save(&namespace, &cache, &key, &node_id, &outputs).await;
+                this.post(&id, Input::MemoSaved(node));
+            });
+        }
+        Effect::CreateClaims => {
+            let Some(run) = state.run() else { return };
+            let submission = run.submission.clone();
+            tokio::spawn(async move {
+                let claims = this.create_claims(&submission).await;
+                this.post(&id, Input::Claimed(claims));
+            });
+        }
+        Effect::DeleteClaims => {
+            let Some(run) = state.run() else { return };
+            let names: Vec<Text> = run.claim_names.iter().map(|(_, name)| name.clone()).collect();
+            let namespace = namespace(state);
+            tokio::spawn(async move {
+                this.delete_claims(&namespace, &names).await;
+                this.post(&id, Input::ClaimsDeleted);
+            });
+        }
+    }
+}
+
+fn namespace(state: &RunState) -> Arc<str> {
+    state.run().map_or_else(|| "default".into(), |run| run.submission.metadata.namespace.as_str().into())
+}
+
+/// A holder's name in the limiters.
+fn holder(id: &str, node: Option<NodeIx>) -> Arc<str> {
+    match node {
+        Some(node) => format!("{id}/{node}").into(),
+        None => id.into(),
+    }
+}
+
+/// A leaf's name in runners.
+pub(crate) fn unit_key(id: &str, node: NodeIx) -> UnitKey {
+    format!("{id}/{node}").into()
+}
+
+fn parse_key(key: &str) -> Option<(Arc<str>, NodeIx)> {
+    let (id, node) = key.rsplit_once('/')?;
+    Some((id.into(), NodeIx::new(node.parse().ok()?)))
+}
+
+impl Workflows {
+    fn start(self: &Arc<Self>, id: &Arc<str>, state: &RunState, start: LeafStart) {
+        let key = unit_key(id, start.node);
+        match start.template.kind() {
+            Some(TemplateKind::Http(_) | TemplateKind::Resource(_) | TemplateKind::Data(_)) => {
+                self.start_inner(id, state, start, key);
+            }
+            _ => {
+                let unit = match self.unit(id, state, &start, key) {
+                    Ok(unit) => unit,
+                    Err(problem) => return self.failed_start(id, start.node, &problem),
+                };
+                let (this, id, node) = (self.clone(), id.clone(), start.node);
+                self.metrics.started();
+                tokio::spawn(async move {
+                    this.limits.pace().await;
+                    if let Err(problem) = this.runner.start(unit).await {
+                        this.failed_start(&id, node, &problem.to_string());
+                    }
+                });
+            }
+        }
+    }
+
+    fn failed_start(&self, id: &Arc<str>, node: NodeIx, problem: &str) {
+        let end = LeafEnd {
+            phase: NodePhase::Error,
+            message: problem.into(),
+            outputs: Outputs::default(),
+            transient: false,
+            used: None,
+            containers: Vec::new(),
+        };
+        self.post(id, Input::Leaf(node, LeafEvent::Ended(Box::new(end))));
+    }
+
+    /// Starts a leaf that the server does itself. Starting it twice starts nothing more.
+    fn start_inner(self: &Arc<Self>, id: &Arc<str>, state: &RunState, start: LeafStart, key: UnitKey) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.contains_key(&key) {
+            return;
+        }
+        let Some(run) = state.run() else { return };
+        let run = leaf::RunFacts {
+            namespace: run.submission.metadata.namespace.as_str().into(),
+            name: run.submission.metadata.name.as_str().into(),
+            uid: id.clone(),
+            settings: run.submission.repository.as_ref().map(|r| r.settings.clone()).unwrap_or_default(),
+        };
+        let (this, id, key2) = (self.clone(), id.clone(), key.clone());
+        let node = start.node;
+        let task = tokio::spawn(async move {
+            let Ok(_slot) = this.inner_slots.clone().acquire_owned().await else { return };
+            this.post(&id, Input::Leaf(node, LeafEvent::Running { message: None, ip: None, host: None }));
+            let end = leaf::run(&this, &run, start).await;
+            this.post(&id, Input::Leaf(node, LeafEvent::Ended(Box::new(end))));
+            this.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(&key2);
+        });
+        inner.insert(key, task.abort_handle());
+    }
+
+    fn stop(self: &Arc<Self>, id: &Arc<str>, state: &RunState, node: NodeIx, kill: bool) {
+        let key = unit_key(id, node);
+        let task = self.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        if let Some(task) = task {
+            task.abort();
+            return self.failed_start(id, node, "it was stopped");
+        }
+        let inside = state.node(node).is_some_and(|n| n.kind == engine_workflow::Kind::Http);
+        let (this, id) = (self.clone(), id.clone());
+        tokio::spawn(async move {
+            if inside {
+                return this.failed_start(&id, node, "it was stopped");
+            }
+            if let Err(problem) = this.runner.stop(&key, if kill { 0 } else { GRACE_MS }).await {
+                this.failed_start(&id, node, &problem.to_string());
+            }
+        });
+    }
+
+    /// Takes what the runner tells of a unit in.
+    pub(crate) async fn unit_event(self: &Arc<Self>, event: UnitEvent) {
+        let Some((id, node)) = parse_key(&event.key) else {
+            tracing::warn!(unit = %event.key, "a unit with a name that is not ours");
+            return;
+        };
+        let (happening, ended) = leaf_event(event.what);
+        if !ended {
+            return self.post(&id, Input::Leaf(node, happening));
+        }
+        // The result is committed before the runner may forget it.
+        let (this, key) = (self.clone(), event.key);
+        tokio::spawn(async move {
+            if this.registry.commit(&id, Input::Leaf(node, happening)).await.is_ok()
+                && let Err(problem) = this.runner.release(&key).await
+            {
+                tracing::warn!(%problem, "a finished step could not be cleared away");
+            }
+        });
+    }
+}
+
+fn leaf_event(what: UnitHappening) -> (LeafEvent, bool) {
+    let text = |t: Option<String>| t.map(Text::from);
+    match what {
+        UnitHappening::Waiting { message } => (LeafEvent::Waiting(message.into()), false),
+        UnitHappening::Started { message, ip, host } => {
+            let message = (!message.is_empty()).then(|| Text::from(message));
+            (LeafEvent::Running { message, ip: text(ip), host: text(host) }, false)
+        }
+        UnitHappening::Ready { ip } => (LeafEvent::Ready { ip: text(ip) }, false),
+        UnitHappening::Progress { done, total } => (LeafEvent::Progress(done, total), false),
+        UnitHappening::Ended(result) => (LeafEvent::Ended(Box::new(leaf_end(*result))), true),
+    }
+}
+
+fn leaf_end(result: UnitResult) -> LeafEnd {
+    let phase = match result.phase {
+        EndPhase::Succeeded => NodePhase::Succeeded,
+        EndPhase::Failed => NodePhase::Failed,
+        EndPhase::Error => NodePhase::Error,
+    };
+    let parameters = result.parameters.into_iter().map(|(name, value)| Param { name: name.into(), value: Some(value.into()) });
+    let containers = result.containers.iter().map(|c| ContainerEnd {
+        name: c.name.as_str().into(),
+        phase: match c.exit_code {
+            Some(0) => NodePhase::Succeeded,
+            Some(_) => NodePhase::Failed,
+            None => NodePhase::Omitted,
+        },
+        message: c.message.as_str().into(),
+        exit_code: c.exit_code,
+    });
+    LeafEnd {
+        phase,
+        message: result.message.into(),
+        containers: containers.collect(),
+        outputs: Outputs {
+            parameters: parameters.collect(),
+            artifacts: result.artifacts,
+            result: result.result.map(Text::from),
+            exit_code: result.exit_code,
+        },
+        transient: result.class == EndClass::Transient,
+        used: result.cpu_ms.map(|cpu| (cpu, result.memory_peak_bytes.unwrap_or(0))),
+    }
+}

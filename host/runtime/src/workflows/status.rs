@@ -1,0 +1,225 @@
+//! The object's status: a projection of the run, derived, repeatable, coalesced.
+//!
+//! While a run moves, its object is written at most once per interval; its end is written at once. Whoever waits for a run is told after that.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine_workflow::{RunState, project};
+use model::Object;
+use model::workflow::{WorkflowPhase, WorkflowStatus};
+use store::StoreError;
+use store::objects::{Key, StatusUpdate};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Workflows;
+use super::admit::{ARGO, key};
+
+/// How soon after a run's first change its object shows it.
+const FIRST: Duration = Duration::from_millis(100);
+/// How long a status that could not be written is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Writes statuses.
+#[derive(Default)]
+pub(crate) struct Projector {
+    work: tokio::sync::Notify,
+    dirty: Mutex<HashMap<Arc<str>, Dirty>>,
+    ends: Mutex<HashMap<Arc<str>, watch::Sender<Option<Arc<WorkflowStatus>>>>>,
+}
+
+struct Dirty {
+    due: Instant,
+    written: bool,
+    changed: bool,
+}
+
+/// Labels and annotations that a status brings along.
+type Marks = Vec<(String, Option<String>)>;
+
+impl Projector {
+    /// A run has moved.
+    pub(crate) fn changed(&self, workflows: &Workflows, id: &Arc<str>, state: &RunState, ended: bool) {
+        if ended {
+            self.dirty.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+            let Some(run) = state.run() else { return };
+            let meta = &run.submission.metadata;
+            let key = key(ARGO, "Workflow", &meta.namespace, &meta.name);
+            let status = project::summary(state);
+            let labels = labels(state, &status);
+            let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
+            tokio::spawn(async move {
+                this.write_for_good(&id, &key, &status, labels).await;
+                this.projector.tell_end(&id, status);
+            });
+            return;
+        }
+        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = dirty
+            .entry(id.clone())
+            .or_insert_with(|| Dirty { due: Instant::now() + FIRST, written: false, changed: true });
+        entry.changed = true;
+        self.work.notify_one();
+    }
+
+    /// The runs whose objects are due to be written.
+    fn due(&self, interval: Duration) -> Vec<Arc<str>> {
+        let now = Instant::now();
+        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        // A run that did not move for an interval is forgotten until it does.
+        dirty.retain(|_, d| d.changed || d.due > now);
+        let mut out = Vec::new();
+        for (id, entry) in dirty.iter_mut() {
+            if entry.changed && entry.due <= now {
+                entry.changed = false;
+                entry.written = true;
+                entry.due = now + interval;
+                out.push(id.clone());
+            }
+        }
+        out
+    }
+
+    /// Told when the run's end is written.
+    pub(crate) fn end_of(&self, id: &Arc<str>) -> watch::Receiver<Option<Arc<WorkflowStatus>>> {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.entry(id.clone()).or_insert_with(|| watch::channel(None).0).subscribe()
+    }
+
+    pub(crate) fn tell_end(&self, id: &Arc<str>, status: WorkflowStatus) {
+        let sender = self.ends.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        if let Some(sender) = sender {
+            let _ = sender.send(Some(Arc::new(status)));
+        }
+    }
+
+    /// A run that could not be made of its object.
+    pub(crate) fn refused(&self, workflows: &Workflows, object: &Arc<Object>, problem: &str) {
+        let now = workflows.clock.now();
+        let status = WorkflowStatus {
+            phase: WorkflowPhase::Error,
+            message: problem.to_owned(),
+            started_at: Some(now),
+            finished_at: Some(now),
+            ..WorkflowStatus::default()
+        };
+        let key = key(ARGO, "Workflow", &object.metadata.namespace, &object.metadata.name);
+        let id: Arc<str> = object.metadata.uid.as_str().into();
+        let Some(this) = workflows.arc() else { return };
+        tokio::spawn(async move {
+            let labels = phase_labels(&status);
+            this.write_for_good(&id, &key, &status, labels).await;
+            this.projector.tell_end(&id, status);
+        });
+    }
+
+    /// A run whose journal cannot be read: its object says so.
+    pub(crate) fn quarantined(&self, workflows: &Workflows, id: &Arc<str>, problem: &str) {
+        let (Some(this), id, problem) = (workflows.arc(), id.clone(), problem.to_owned()) else { return };
+        tokio::spawn(async move {
+            let Some(object) = this.object_by_uid(&id).await else { return };
+            let text = format!("this run was set aside: {problem}. The others go on; delete and submit it again, or restore a backup");
+            this.projector.refused(&this, &object, &text);
+        });
+    }
+}
+
+impl Workflows {
+    /// Writes the statuses of runs that move, for ever.
+    pub(crate) async fn project(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(FIRST / 2);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            self.projector.wait_for_work(&mut ticks).await;
+            for id in self.projector.due(self.settings.status_interval) {
+                self.project_one(&id).await;
+            }
+        }
+    }
+
+    async fn project_one(&self, id: &Arc<str>) {
+        if !self.registry.is_loaded(id) {
+            return;
+        }
+        let seen = self.registry.look(id, |state, _| {
+            let run = state.run()?;
+            let meta = &run.submission.metadata;
+            let status = project::summary(state);
+            let labels = labels(state, &status);
+            let over = run.finished.is_some();
+            (!over).then(|| (key(ARGO, "Workflow", &meta.namespace, &meta.name), status, labels))
+        });
+        if let Ok(Some((key, status, labels))) = seen.await
+            && let Err(problem) = self.write(id, &key, &status, labels).await
+            && !matches!(problem, StoreError::NotFound { .. })
+        {
+            tracing::warn!(%problem, "a status could not be written; the next change tries again");
+        }
+    }
+
+    async fn write(&self, id: &Arc<str>, key: &Key, status: &WorkflowStatus, labels: Marks) -> store::Result<()> {
+        let Ok(status) = serde_json::value::to_raw_value(status) else { return Ok(()) };
+        let precondition =
+            store::objects::Precondition { uid: Some(id.to_string()), ..store::objects::Precondition::default() };
+        let update = StatusUpdate { status, labels, annotations: Vec::new(), precondition };
+        self.objects.update_status(key, update).await.map(|_| ())
+    }
+
+    /// Writes an end, for as long as it takes; a deleted object needs none.
+    async fn write_for_good(&self, id: &Arc<str>, key: &Key, status: &WorkflowStatus, labels: Marks) {
+        loop {
+            match self.write(id, key, status, labels.clone()).await {
+                Ok(()) | Err(StoreError::NotFound { .. } | StoreError::Conflict { .. }) => return,
+                Err(problem) => {
+                    tracing::warn!(%problem, "the end of a run could not be written; trying again");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn object_by_uid(&self, id: &str) -> Option<Arc<Object>> {
+        let mut token = None;
+        loop {
+            let selector = store::objects::Selector {
+                gvk: Some(store::objects::Gvk::new(ARGO, "Workflow")),
+                ..store::objects::Selector::default()
+            };
+            let query = store::objects::ListQuery { selector, continue_token: token, without_body: true, ..Default::default() };
+            let page = self.objects.list(&query).await.ok()?;
+            if let Some(found) = page.items.iter().find(|o| o.metadata.uid == id) {
+                return Some(found.clone());
+            }
+            token = Some(page.continue_token?);
+        }
+    }
+}
+
+impl Projector {
+    /// Nothing ticks while nothing moves.
+    async fn wait_for_work(&self, ticks: &mut tokio::time::Interval) {
+        while self.dirty.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.work.notified().await;
+        }
+        ticks.tick().await;
+    }
+}
+
+/// The labels by which people and other tools find runs.
+fn labels(state: &RunState, status: &WorkflowStatus) -> Marks {
+    let mut out = phase_labels(status);
+    if let Some(run) = state.run() {
+        out.extend(run.labels.iter().map(|(k, v)| (k.to_string(), Some(v.to_string()))));
+    }
+    out
+}
+
+fn phase_labels(status: &WorkflowStatus) -> Marks {
+    let completed = status.phase.is_finished();
+    vec![
+        ("workflows.argoproj.io/phase".to_owned(), Some(status.phase.as_str().to_owned())),
+        ("workflows.argoproj.io/completed".to_owned(), Some(completed.to_string())),
+    ]
+}

@@ -1,0 +1,212 @@
+//! What the edges read of runs.
+
+use std::sync::Arc;
+
+use engine_workflow::{NodeIx, RunState, project};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use model::Object;
+use model::workflow::WorkflowStatus;
+use runner::{LogLine, LogQuery};
+use store::StoreError;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::Workflows;
+use super::admit::{ARGO, id_of, is_finished, key};
+use super::perform::unit_key;
+use super::select::NodeSelector;
+use crate::control::{ControlError, NodeEvent, NodePage};
+
+/// Nodes of one page (`nodes_page_max`).
+const NODES_PAGE_MAX: u32 = 1_000;
+
+impl Workflows {
+    pub(crate) async fn object(&self, namespace: &str, name: &str) -> Result<Arc<Object>, ControlError> {
+        match self.objects.get(&key(ARGO, "Workflow", namespace, name)).await {
+            Ok(object) => Ok(object),
+            Err(StoreError::NotFound { .. }) => {
+                Err(ControlError::NotFound { namespace: namespace.to_owned(), name: name.to_owned() })
+            }
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
+    /// Reads a run's state; what has no journal (yet) has an empty one.
+    async fn look<R: Send + 'static>(
+        &self,
+        id: &Arc<str>,
+        look: impl FnOnce(&RunState, u64) -> R + Send + 'static,
+    ) -> Result<R, ControlError> {
+        Ok(self.registry.look(id, look).await?)
+    }
+
+    pub(crate) async fn nodes(
+        &self,
+        namespace: &str,
+        name: &str,
+        selector: Option<&str>,
+        limit: u32,
+        continue_token: Option<&str>,
+    ) -> Result<NodePage, ControlError> {
+        let object = self.object(namespace, name).await?;
+        let refused = |reason: String| ControlError::Refused { namespace: namespace.to_owned(), name: name.to_owned(), reason };
+        let selector = NodeSelector::parse(selector.unwrap_or_default()).map_err(refused)?;
+        let from: usize = match continue_token.filter(|t| !t.is_empty()) {
+            Some(token) => token.parse().map_err(|_| refused(format!("{token:?} is not a page of this list")))?,
+            None => 0,
+        };
+        let limit = if limit == 0 { NODES_PAGE_MAX } else { limit.min(NODES_PAGE_MAX) } as usize;
+        self.look(&id_of(&object), move |state, position| {
+            let mut nodes = Vec::new();
+            let mut next = None;
+            for ix in project::shown(state).filter(|ix| ix.index() >= from) {
+                if nodes.len() >= limit {
+                    next = Some(ix.index().to_string());
+                    break;
+                }
+                nodes.extend(project::node_status(state, ix).filter(|node| selector.matches(node)));
+            }
+            NodePage { nodes, continue_token: next, position }
+        })
+        .await
+    }
+
+    pub(crate) async fn full_status(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError> {
+        let object = self.object(namespace, name).await?;
+        let full = self.look(&id_of(&object), |state, _| state.run().map(|_| project::full(state))).await?;
+        match full {
+            Some(status) => Ok(Arc::new(status)),
+            // No journal: the object was refused, or is about to begin.
+            None => Ok(Arc::new(stored_status(&object))),
+        }
+    }
+
+    pub(crate) async fn wait_for(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError> {
+        let object = self.object(namespace, name).await?;
+        let id = id_of(&object);
+        let mut end = self.projector.end_of(&id);
+        // Looked at after subscribing, so that an end between the two is not missed.
+        let object = self.object(namespace, name).await?;
+        if is_finished(&object) {
+            return Ok(Arc::new(stored_status(&object)));
+        }
+        loop {
+            if let Some(status) = end.borrow_and_update().clone() {
+                return Ok(status);
+            }
+            if end.changed().await.is_err() {
+                let object = self.object(namespace, name).await?;
+                return Ok(Arc::new(stored_status(&object)));
+            }
+        }
+    }
+
+    pub(crate) async fn watch_nodes(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<BoxStream<'static, Result<NodeEvent, ControlError>>, ControlError> {
+        let object = self.object(namespace, name).await?;
+        let id = id_of(&object);
+        let mut deltas = self.watchers.subscribe(&id);
+        let first = self
+            .look(&id, |state, position| {
+                let over = state.run().is_none_or(|run| run.finished.is_some());
+                let nodes: Vec<_> = project::shown(state).filter_map(|ix| project::node_status(state, ix)).collect();
+                (nodes, project::summary(state), position, over)
+            })
+            .await?;
+        let (nodes, mut summary, position, over) = first;
+        let finished = is_finished(&object);
+        if finished && nodes.is_empty() {
+            summary = stored_status(&object);
+        }
+        let over = finished || (over && !nodes.is_empty());
+        let mut events: Vec<Result<NodeEvent, ControlError>> = Vec::new();
+        let mut rest = nodes;
+        loop {
+            let tail = if rest.len() > NODES_PAGE_MAX as usize { rest.split_off(NODES_PAGE_MAX as usize) } else { Vec::new() };
+            events.push(Ok(NodeEvent::Changed { nodes: rest, summary: Box::new(summary.clone()), position }));
+            if tail.is_empty() {
+                break;
+            }
+            rest = tail;
+        }
+        if over {
+            events.push(Ok(NodeEvent::Ended { summary: Box::new(summary) }));
+            return Ok(futures::stream::iter(events).boxed());
+        }
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        let live = async_stream(move |sender| async move {
+            loop {
+                match deltas.recv().await {
+                    Ok(event) => {
+                        // What the first page showed already is not told again.
+                        let old = matches!(&*event, NodeEvent::Changed { position: at, .. } if *at <= position);
+                        let last = matches!(&*event, NodeEvent::Ended { .. });
+                        if (!old && sender.send(Ok((*event).clone())).await.is_err()) || last {
+                            return;
+                        }
+                    }
+                    Err(RecvError::Lagged(missed)) => {
+                        let reason = format!("the watch fell {missed} changes behind; begin it again");
+                        let _ = sender.send(Err(ControlError::Refused { namespace, name, reason })).await;
+                        return;
+                    }
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        Ok(futures::stream::iter(events).chain(live).boxed())
+    }
+
+    pub(crate) async fn logs(
+        &self,
+        namespace: &str,
+        name: &str,
+        node_id: &str,
+        query: LogQuery,
+    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError> {
+        let object = self.object(namespace, name).await?;
+        let id = id_of(&object);
+        let wanted = node_id.to_owned();
+        let node = self.look(&id, move |state, _| log_node(state, &wanted)).await?;
+        let Some(node) = node else {
+            return Err(ControlError::Refused {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                reason: format!("it has no node {node_id:?} that writes a log"),
+            });
+        };
+        let lines = self.runner.logs(&unit_key(&id, node), query).await?;
+        Ok(lines.map(|line| line.map_err(ControlError::from)).boxed())
+    }
+}
+
+/// The leaf whose log is meant: the node itself, the last attempt of a retried one, the pod of a container.
+fn log_node(state: &RunState, id: &str) -> Option<NodeIx> {
+    use engine_workflow::{Kind, Role};
+    let ix = project::shown(state).find(|ix| state.id(*ix) == id)?;
+    let node = state.node(ix)?;
+    match (node.kind, node.role, node.parent) {
+        (_, Role::Container(_), Some(parent)) => Some(parent),
+        (Kind::Retry, ..) => project::shown(state).filter(|c| state.node(*c).and_then(|n| n.parent) == Some(ix)).last(),
+        _ => Some(ix),
+    }
+}
+
+fn stored_status(object: &Object) -> WorkflowStatus {
+    object.decode_status::<WorkflowStatus>().ok().flatten().unwrap_or_default()
+}
+
+/// A stream that a task feeds.
+fn async_stream<T, F, Fut>(feed: F) -> BoxStream<'static, T>
+where
+    T: Send + 'static,
+    F: FnOnce(tokio::sync::mpsc::Sender<T>) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let (sender, receiver) = tokio::sync::mpsc::channel(64);
+    tokio::spawn(feed(sender));
+    tokio_stream::wrappers::ReceiverStream::new(receiver).boxed()
+}

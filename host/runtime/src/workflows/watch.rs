@@ -1,0 +1,58 @@
+//! Node deltas for those who watch a run.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine_workflow::{Change, NodeIx, RunState, project};
+use tokio::sync::broadcast;
+
+use crate::control::NodeEvent;
+
+/// Deltas that a watcher may be behind (`watch_buffer_max`); one that is slower is told to begin again.
+const BUFFER_MAX: usize = 1024;
+
+/// Those who watch, by run.
+#[derive(Default)]
+pub(crate) struct Watchers {
+    runs: Mutex<HashMap<Arc<str>, broadcast::Sender<Arc<NodeEvent>>>>,
+}
+
+impl Watchers {
+    /// Begins to watch a run.
+    pub(super) fn subscribe(&self, id: &Arc<str>) -> broadcast::Receiver<Arc<NodeEvent>> {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.entry(id.clone()).or_insert_with(|| broadcast::channel(BUFFER_MAX).0).subscribe()
+    }
+
+    /// Tells what a transaction changed.
+    pub(super) fn tell(&self, id: &Arc<str>, state: &RunState, changes: &[Change], position: u64) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sender) = runs.get(id) else { return };
+        if sender.receiver_count() == 0 {
+            runs.remove(id);
+            return;
+        }
+        let summary = Box::new(project::summary(state));
+        let touched = touched(state, changes);
+        let nodes = touched.into_iter().filter(|ix| state.is_shown(*ix)).filter_map(|ix| project::node_status(state, ix));
+        let event = NodeEvent::Changed { nodes: nodes.collect(), summary: summary.clone(), position };
+        let _ = sender.send(Arc::new(event));
+        if changes.iter().any(|c| matches!(c, Change::RunFinished { .. })) {
+            let _ = sender.send(Arc::new(NodeEvent::Ended { summary }));
+            runs.remove(id);
+        }
+    }
+}
+
+/// The nodes that changes name, each once, in order.
+fn touched(state: &RunState, changes: &[Change]) -> Vec<NodeIx> {
+    let mut out: Vec<NodeIx> = changes.iter().filter_map(Change::node).collect();
+    let fresh = changes.iter().filter(|c| matches!(c, Change::Node(_))).count();
+    out.extend((state.nodes.len() - fresh..state.nodes.len()).map(NodeIx::new));
+    // A new child is a new link of its parent, and a new follower one of the node before it.
+    let parents: Vec<NodeIx> = out.iter().filter_map(|ix| state.node(*ix)?.parent).collect();
+    out.extend(parents);
+    out.sort();
+    out.dedup();
+    out
+}
