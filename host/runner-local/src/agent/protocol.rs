@@ -500,11 +500,9 @@ pub(crate) enum Record {
     Result(Box<runner::UnitResult>),
 }
 
-/// The file of a unit's record, in its log folder.
+/// The file of a unit's record, in its log folder; locked as long as the supervisor lives.
 pub(crate) const RECORD_FILE: &str = "unit.jsonl";
-/// The file locked as long as the supervisor lives, in the unit's folder.
-pub(crate) const LOCK_FILE: &str = "lock";
-/// The supervisor's socket, in the unit's folder.
+/// The supervisor's socket, in the unit's folder; there once its first connection is gone.
 pub(crate) const SOCKET_FILE: &str = "sock";
 
 /// Writes a frame.

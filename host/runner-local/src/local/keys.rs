@@ -1,9 +1,9 @@
 //! Where a unit's things lie, from its key alone.
 //!
 //! ```text
-//!   <data>/logs/<workflow uid>/<node id>[#n]/          record and logs, until the run is forgotten
-//!   <data>/agent/units/<workflow uid>~<node id>[#n]/   scratch, until the unit is released
-//!   <data>/volumes/<namespace>/<claim>/                claims
+//!   <data>/logs/<workflow uid>/<node id>[#n]/   record and logs, until the run is forgotten
+//!   <data>/agent/units/<n>/                     scratch, until the unit is released (see `slots`)
+//!   <data>/volumes/<namespace>/<claim>/         claims
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -13,10 +13,9 @@ use sha2::Digest;
 /// A longer part of a key is cut, with a digest in place of the rest.
 const PART_BYTES_MAX: usize = 110;
 
-/// The folders of one unit.
+/// The lasting folder of one unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Places {
-    pub unit_dir: PathBuf,
     pub log_dir: PathBuf,
     data_dir: PathBuf,
 }
@@ -26,20 +25,9 @@ impl Places {
         let (uid, node) = key.split_once('/').unwrap_or(("none", key));
         let (uid, node) = (part(uid), part(node));
         Self {
-            unit_dir: units_dir(data_dir).join(format!("{uid}~{node}")),
             log_dir: logs_dir(data_dir).join(uid).join(node),
             data_dir: data_dir.to_owned(),
         }
-    }
-
-    /// From the name of a unit's folder.
-    pub(crate) fn of_unit_dir(data_dir: &Path, name: &str) -> Option<Self> {
-        let (uid, node) = name.split_once('~')?;
-        Some(Self {
-            unit_dir: units_dir(data_dir).join(name),
-            log_dir: logs_dir(data_dir).join(uid).join(node),
-            data_dir: data_dir.to_owned(),
-        })
     }
 
     /// A claim's folder; `None` for a name that is not one.
@@ -67,11 +55,6 @@ pub(crate) fn workflow_logs(data_dir: &Path, workflow_uid: &str) -> PathBuf {
     logs_dir(data_dir).join(part(workflow_uid))
 }
 
-/// The beginning of the names of a run's unit folders.
-pub(crate) fn workflow_prefix(workflow_uid: &str) -> String {
-    format!("{}~", part(workflow_uid))
-}
-
 /// A part of a key as a file's name: what is not plain is replaced, and then the whole is told apart by a digest.
 fn part(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '#');
@@ -92,14 +75,12 @@ mod tests {
         let data = Path::new("/data");
         let places = Places::of(data, "uid-1/wf-123#2");
         assert_eq!(places.log_dir, Path::new("/data/logs/uid-1/wf-123#2"));
-        assert_eq!(places.unit_dir, Path::new("/data/agent/units/uid-1~wf-123#2"));
-        assert_eq!(Places::of_unit_dir(data, "uid-1~wf-123#2").unwrap(), places);
         for key in ["../../etc", "a/../../b", "a/b/c", "/", "a/.", &format!("a/{}", "x".repeat(400))] {
             let places = Places::of(data, key);
             assert!(places.log_dir.starts_with("/data/logs"), "{key}");
             let odd = |p: &Path| p.components().any(|c| c == std::path::Component::ParentDir);
-            assert!(!odd(&places.log_dir) && !odd(&places.unit_dir), "{key}");
-            assert!(places.unit_dir.file_name().unwrap().len() < 250);
+            assert!(!odd(&places.log_dir), "{key}");
+            assert!(places.log_dir.file_name().unwrap().len() < 250);
         }
         assert_ne!(Places::of(data, "a/b/c").log_dir, Places::of(data, "a/b_c").log_dir);
     }

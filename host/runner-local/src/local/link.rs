@@ -15,7 +15,7 @@ use tokio::process::{ChildStdin, Command};
 use tokio::sync::Mutex;
 
 use super::keys::{agent_dir, units_dir};
-use crate::agent::protocol::{LOCK_FILE, SOCKET_FILE, frame, frame_length};
+use crate::agent::protocol::{RECORD_FILE, SOCKET_FILE, frame, frame_length};
 use crate::agent::zygote::{AGENT_SOCKET, AgentConfig, AgentStatus, CONFIG_FILE, STATUS_FILE};
 use crate::settings::Settings;
 
@@ -149,8 +149,8 @@ pub(super) fn is_locked(path: &Path) -> bool {
 }
 
 /// Whether a unit's supervisor lives.
-pub(super) fn supervisor_lives(unit_dir: &Path) -> bool {
-    is_locked(&unit_dir.join(LOCK_FILE))
+pub(super) fn supervisor_lives(log_dir: &Path) -> bool {
+    is_locked(&log_dir.join(RECORD_FILE))
 }
 
 /// A connection to a unit's own supervisor.

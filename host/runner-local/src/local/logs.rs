@@ -204,7 +204,7 @@ impl Reader {
     fn is_over(&self) -> bool {
         match self.inner.handle(&self.key) {
             Some(handle) => handle.end().is_some(),
-            None => !link::supervisor_lives(&self.places.unit_dir),
+            None => !link::supervisor_lives(&self.places.log_dir),
         }
     }
 

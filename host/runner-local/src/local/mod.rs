@@ -4,6 +4,7 @@ pub(crate) mod keys;
 mod link;
 mod logs;
 mod outputs;
+mod slots;
 mod unit;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::plan::volumes::OWNER_SUFFIX;
 use crate::settings::Settings;
 use keys::{Places, units_dir};
 use link::AgentLink;
+use slots::Slots;
 use unit::{Handle, Order};
 
 /// Units told to a server at a time when it comes back.
@@ -38,6 +40,7 @@ pub(crate) struct Inner {
     pub settings: Arc<Settings>,
     pub environment: Environment,
     pub images: Arc<ImageStore>,
+    slots: Arc<Slots>,
     link: AgentLink,
     units: Mutex<HashMap<UnitKey, Arc<Handle>>>,
     preparing: Semaphore,
@@ -65,9 +68,11 @@ impl LocalRunner {
         let settings = Arc::new(settings);
         let images = ImageStore::open(&environment.data_dir, &settings.insecure_registries)
             .map_err(|e| trouble(format!("image store: {e}")))?;
+        let slots = Slots::open(units_dir(&environment.data_dir)).map_err(|e| trouble(format!("scratch folders: {e}")))?;
         let link = AgentLink::new(&environment.data_dir, settings.clone());
         let preparing = Semaphore::new(settings.preparing_max.max(1));
-        let inner = Inner { settings, environment, images: Arc::new(images), link, units: Mutex::default(), preparing };
+        let (images, slots) = (Arc::new(images), Arc::new(slots));
+        let inner = Inner { settings, environment, images, slots, link, units: Mutex::default(), preparing };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -125,6 +130,20 @@ impl Inner {
         if self.environment.events.send(event).await.is_err() {
             tracing::debug!(unit = %key, "nobody listens to events any more");
         }
+    }
+
+    /// Keys of all units that were claimed and not released. The scratch of those that were only prepared is given back.
+    fn claimed(&self) -> Vec<(UnitKey, PathBuf)> {
+        let mut keys = Vec::new();
+        for (slot, key) in self.slots.owned().into_iter().take(ADOPT_MAX) {
+            let known = record::read(&self.places(&key).log_dir).is_ok_and(|r| !r.is_empty());
+            if known {
+                keys.push((key.into(), slot));
+            } else if self.handle(&key).is_none() {
+                self.slots.give_back(slot);
+            }
+        }
+        keys
     }
 
     /// Looks for a unit that this server does not know, and follows it.
@@ -215,12 +234,17 @@ impl Runner for LocalRunner {
 
     async fn adopt(&self) -> Result<Vec<UnitKey>, RunnerError> {
         let inner = &self.inner;
-        let data_dir = inner.environment.data_dir.clone();
-        let found = tokio::task::spawn_blocking(move || claimed(&data_dir)).await.unwrap_or_default();
-        for key in &found {
-            inner.find(key);
+        let of_server = inner.clone();
+        let found = tokio::task::spawn_blocking(move || of_server.claimed()).await.unwrap_or_default();
+        let mut keys = Vec::with_capacity(found.len());
+        for (key, slot) in found {
+            inner.find(&key);
+            if let Some(handle) = inner.handle(&key) {
+                handle.offer_slot(slot);
+            }
+            keys.push(key);
         }
-        Ok(found)
+        Ok(keys)
     }
 
     async fn logs(
@@ -232,26 +256,41 @@ impl Runner for LocalRunner {
     }
 
     async fn release(&self, key: &UnitKey) -> Result<(), RunnerError> {
-        let places = self.inner.places(key);
-        if let Some(handle) = self.inner.handle(key) {
-            if handle.end().is_none() {
+        let slot = match self.inner.handle(key) {
+            Some(handle) if handle.end().is_none() => {
                 return Err(RunnerError::Refused { unit: key.to_string(), reason: "it has not ended".to_owned() });
             }
-            self.inner.units().remove(key);
+            Some(handle) => {
+                self.inner.units().remove(key);
+                handle.take_slot()
+            }
+            None => None,
+        };
+        if let Some(slot) = slot {
+            let slots = self.inner.slots.clone();
+            // Not waited for: many files may go.
+            tokio::task::spawn_blocking(move || slots.give_back(slot));
         }
-        // Not waited for: many files may go.
-        tokio::task::spawn_blocking(move || remove(&places.unit_dir));
         Ok(())
     }
 
     async fn forget(&self, workflow_uid: &str) -> Result<(), RunnerError> {
         let data_dir = self.inner.environment.data_dir.clone();
         let uid = workflow_uid.to_owned();
+        let mut scratch = Vec::new();
         self.inner.units().retain(|key, handle| {
-            let of_run = key.split_once('/').is_some_and(|(run, _)| run == uid);
-            !of_run || handle.end().is_none()
+            let goes = key.split_once('/').is_some_and(|(run, _)| run == uid) && handle.end().is_some();
+            if goes {
+                scratch.extend(handle.take_slot());
+            }
+            !goes
         });
-        let done = tokio::task::spawn_blocking(move || forget(&data_dir, &uid)).await;
+        let slots = self.inner.slots.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            scratch.into_iter().for_each(|slot| slots.give_back(slot));
+            forget(&data_dir, &uid);
+        });
+        let done = done.await;
         done.map_err(|e| RunnerError::Unavailable {
             unit: workflow_uid.to_owned(),
             reason: e.to_string(),
@@ -264,35 +303,7 @@ impl Runner for LocalRunner {
     }
 }
 
-/// Keys of all units that were claimed and not released. What was only prepared is removed.
-fn claimed(data_dir: &Path) -> Vec<UnitKey> {
-    let Ok(entries) = std::fs::read_dir(units_dir(data_dir)) else { return Vec::new() };
-    let mut keys = Vec::new();
-    for entry in entries.flatten().take(ADOPT_MAX) {
-        let name = entry.file_name();
-        let Some(places) = name.to_str().and_then(|n| Places::of_unit_dir(data_dir, n)) else { continue };
-        let records = record::read(&places.log_dir).unwrap_or_default();
-        let key = records.iter().find_map(|r| match r {
-            crate::agent::protocol::Record::Claim { key, .. } => Some(key.clone()),
-            _ => None,
-        });
-        match key {
-            Some(key) => keys.push(key.into()),
-            None if link::supervisor_lives(&places.unit_dir) => {}
-            None => remove(&places.unit_dir),
-        }
-    }
-    keys
-}
-
 fn forget(data_dir: &Path, workflow_uid: &str) {
-    let prefix = keys::workflow_prefix(workflow_uid);
-    for entry in std::fs::read_dir(units_dir(data_dir)).into_iter().flatten().flatten() {
-        let mine = entry.file_name().to_str().is_some_and(|n| n.starts_with(&prefix));
-        if mine && !link::supervisor_lives(&entry.path()) {
-            remove(&entry.path());
-        }
-    }
     remove(&keys::workflow_logs(data_dir, workflow_uid));
     for namespace in std::fs::read_dir(data_dir.join("volumes")).into_iter().flatten().flatten() {
         for entry in std::fs::read_dir(namespace.path()).into_iter().flatten().flatten() {

@@ -38,6 +38,7 @@ struct Told {
     ready: Option<(i64, UnitHappening)>,
     ended: Option<(i64, UnitHappening)>,
     ip: Option<String>,
+    slot: Option<std::path::PathBuf>,
     /// The connection to a supervisor that holds files for us.
     held: Option<tokio::net::unix::OwnedWriteHalf>,
 }
@@ -60,6 +61,16 @@ impl Handle {
 
     pub(crate) fn end(&self) -> Option<(i64, UnitHappening)> {
         self.lock().ended.clone()
+    }
+
+    /// Its scratch, to be given back once.
+    pub(super) fn take_slot(&self) -> Option<std::path::PathBuf> {
+        self.lock().slot.take()
+    }
+
+    /// Its scratch, found by somebody else.
+    pub(super) fn offer_slot(&self, slot: std::path::PathBuf) {
+        self.lock().slot.get_or_insert(slot);
     }
 
     pub(super) fn order(&self, order: Order) {
@@ -111,13 +122,12 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
     let status = inner.link.status().await.map_err(|e| error(e.to_string()))?;
     let Ok(_permit) = inner.preparing.acquire().await else { return Err(error("the server is stopping".to_owned())) };
     let places = inner.places(&unit.key);
-    // Left by a preparation that a crash cut short.
-    let unit_dir = places.unit_dir.clone();
-    if unit_dir.exists() {
-        let _ = tokio::task::spawn_blocking(move || super::remove(&unit_dir)).await;
-    }
-    let made = std::fs::create_dir_all(&places.unit_dir).and_then(|()| std::fs::create_dir_all(&places.log_dir));
-    made.map_err(|e| error(format!("the step's folder {}: {e}", places.unit_dir.display())))?;
+    let made = inner.slots.take(&unit.key).and_then(|slot| {
+        handle.lock().slot = Some(slot.clone());
+        std::fs::create_dir_all(&places.log_dir)?;
+        Ok(slot)
+    });
+    let slot = made.map_err(|e| error(format!("the step's folder below {}: {e}", inner.environment.data_dir.display())))?;
     let waiting = {
         let (inner, handle) = (inner.clone(), handle.clone());
         move |message: String| {
@@ -131,6 +141,7 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
         images: &inner.images,
         isolation: status.isolation,
         places: &places,
+        unit_dir: &slot,
         waiting: &waiting,
     };
     let mut spec = plan::plan(&planner, unit).await.map_err(|c| ended(EndPhase::Error, c.class, c.message))?;
@@ -166,7 +177,7 @@ async fn launch(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut Unbounded
                 }
                 Heard::Silence => {
                     let claimed = record::read(&places.log_dir).is_ok_and(|r| !r.is_empty());
-                    if claimed || link::supervisor_lives(&places.unit_dir) {
+                    if claimed || link::supervisor_lives(&places.log_dir) {
                         return resume(inner, handle, orders).await;
                     }
                     trouble = "the agent went away".to_owned();
@@ -190,16 +201,19 @@ pub(super) async fn follow(inner: Arc<Inner>, handle: Arc<Handle>, mut orders: U
 async fn resume(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut UnboundedReceiver<Order>) {
     let places = inner.places(&handle.key);
     for _ in 0..REACH_TRIES {
-        let lives = link::supervisor_lives(&places.unit_dir);
+        let lives = link::supervisor_lives(&places.log_dir);
         let records = record::read(&places.log_dir).unwrap_or_default();
-        let (mut outcome, mut result, mut claimed) = (None, None, false);
+        let (mut outcome, mut result, mut claimed) = (None, None, None);
         for entry in records {
             match entry {
-                Record::Claim { .. } => claimed = true,
+                Record::Claim { unit_dir, .. } => claimed = Some(unit_dir),
                 Record::Started { at_ms, message, ip } => retell_started(inner, handle, at_ms, message, ip).await,
                 Record::Ended(found) => outcome = Some(*found),
                 Record::Result(found) => result = Some(*found),
             }
+        }
+        if let Some(unit_dir) = &claimed {
+            handle.lock().slot.get_or_insert_with(|| unit_dir.clone());
         }
         if let Some(result) = result {
             return tell_end(inner, handle, result).await;
@@ -207,13 +221,14 @@ async fn resume(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut Unbounded
         if !lives {
             return match outcome {
                 Some(outcome) => conclude(inner, handle, Box::new(outcome), None).await,
-                None if claimed => {
+                None if claimed.is_some() => {
                     finish(inner, handle, lost("its supervisor is gone; nobody knows how it went".to_owned())).await;
                 }
                 None => finish(inner, handle, lost("nothing is known of it".to_owned())).await,
             };
         }
-        if let Ok(stream) = link::connect_unit(&places.unit_dir).await
+        if let Some(unit_dir) = &claimed
+            && let Ok(stream) = link::connect_unit(unit_dir).await
             && let Heard::End(outcome, supervisor) = listen(inner, handle, orders, stream).await
         {
             return conclude(inner, handle, outcome, supervisor).await;

@@ -45,7 +45,7 @@ pub(super) async fn load_inputs(planner: &Planner<'_>, unit: &Unit) -> Result<Ve
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let folder = planner.places.unit_dir.join("inputs");
+    let folder = planner.unit_dir.join("inputs");
     std::fs::create_dir_all(&folder).map_err(|e| Cannot::start(format!("make {}: {e}", folder.display())))?;
     (planner.waiting)(format!("loading {} input artifacts", wanted.len()));
     let context = context(planner.environment, &unit.namespace);

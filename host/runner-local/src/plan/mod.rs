@@ -58,6 +58,8 @@ pub(crate) struct Planner<'a> {
     pub images: &'a ImageStore,
     pub isolation: Isolation,
     pub places: &'a Places,
+    /// The unit's scratch.
+    pub unit_dir: &'a Path,
     /// Says what is being waited for.
     pub waiting: &'a (dyn Fn(String) + Send + Sync),
 }
@@ -98,7 +100,7 @@ pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<LaunchSpe
     Ok(LaunchSpec {
         key: unit.key.to_string(),
         claim: serde_json::Value::Null,
-        unit_dir: planner.places.unit_dir.clone(),
+        unit_dir: planner.unit_dir.to_owned(),
         log_dir: planner.places.log_dir.clone(),
         hostname: hostname(&unit.pod_name),
         isolation: planner.isolation,
@@ -273,7 +275,7 @@ async fn container(
     let mut files = Vec::new();
     let script = match wanted.script {
         Some(source) if plain => {
-            let path = planner.places.unit_dir.join("argo/staging/script");
+            let path = planner.unit_dir.join("argo/staging/script");
             write_private(&path, source).map_err(|e| Cannot::start(format!("write the script: {e}")))?;
             Some((source, path.to_string_lossy().into_owned()))
         }
@@ -297,7 +299,7 @@ async fn container(
     mounts.sort_by_key(|m| Path::new(&m.target).components().count());
     let (retries, retry_pause_ms) = set_retries(unit, wanted)?;
     let working_dir = match (spec.working_dir.as_str(), config.working_dir.as_str()) {
-        ("", "") if plain => planner.places.unit_dir.join("work").to_string_lossy().into_owned(),
+        ("", "") if plain => planner.unit_dir.join("work").to_string_lossy().into_owned(),
         ("", image) => image.to_owned(),
         (own, _) => env::expand(own, &env),
     };

@@ -60,8 +60,8 @@ pub(crate) struct Handles {
 }
 
 /// Runs as process 1 and never returns.
-pub(crate) fn run(pod: &Pod<'_>, spec: &ContainerSpec, attempt: u32, handles: &Handles) -> ! {
-    let code = match serve(pod, spec, attempt, handles) {
+pub(crate) fn run(pod: &Pod<'_>, spec: &ContainerSpec, at: usize, attempt: u32, handles: &Handles) -> ! {
+    let code = match serve(pod, spec, at, attempt, handles) {
         Ok(code) => code,
         Err(e) => {
             let _ = tell(&handles.control, &Message::Failed(e.to_string()));
@@ -71,15 +71,15 @@ pub(crate) fn run(pod: &Pod<'_>, spec: &ContainerSpec, attempt: u32, handles: &H
     sys::exit_now(code)
 }
 
-fn serve(pod: &Pod<'_>, spec: &ContainerSpec, attempt: u32, handles: &Handles) -> Result<i32, Fault> {
+fn serve(pod: &Pod<'_>, spec: &ContainerSpec, at: usize, attempt: u32, handles: &Handles) -> Result<i32, Fault> {
     sys::die_with_parent(true).at(|| "tie the container to its supervisor".to_owned())?;
     sys::block_signals(true);
     sys::default_signal(libc::SIGCHLD).at(|| "reset SIGCHLD".to_owned())?;
     // The supervisor's lock and connections must not live on in here.
     sys::close_all_but(&[handles.control.as_raw_fd(), handles.stdout.as_raw_fd(), handles.stderr.as_raw_fd()]);
-    root::enter(pod, spec, attempt)?;
+    root::enter(pod, spec, &format!("{at}.{attempt}"))?;
     let identity = lookup(&spec.user)?;
-    let program = Program::new(&spec.argv, &spec.env, &identity.home).map_err(Fault::new)?;
+    let program = Program::new(&spec.argv, &pod.with_address(&spec.env), &identity.home).map_err(Fault::new)?;
     let signals = sys::signal_fd().at(|| "open a signal descriptor".to_owned())?;
     let null = null_device().at(|| "open /dev/null".to_owned())?;
     tell_ready(&handles.control)?;
@@ -165,7 +165,7 @@ impl Inside<'_> {
         if running >= EXTRAS_MAX {
             return None;
         }
-        let program = Program::new(argv, &self.spec.env, &self.identity.home).ok()?;
+        let program = Program::new(argv, &self.pod.with_address(&self.spec.env), &self.identity.home).ok()?;
         let streams = [self.null.as_fd(), self.null.as_fd(), self.null.as_fd()];
         let (pid, failure) = sys::spawn_shared(&mut || self.become_program(&program, streams)).ok()?;
         // One that failed to execute is reaped as any other; its id is answered here.

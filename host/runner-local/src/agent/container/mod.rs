@@ -41,6 +41,8 @@ pub(crate) struct Pod<'a> {
     pub resolv_file: Option<PathBuf>,
     /// `/etc/hostname` likewise.
     pub hostname_file: Option<PathBuf>,
+    /// The unit's own address, for those who ask for `status.podIP`.
+    pub address: Option<String>,
     /// A shared `/dev/shm`, when several containers need one.
     pub shm: Option<PathBuf>,
 }
@@ -49,6 +51,12 @@ impl Pod<'_> {
     /// Where the memory volume of this name is mounted, in the supervisor's mount namespace.
     pub(crate) fn memory_dir(&self, name: &str) -> PathBuf {
         self.spec.unit_dir.join("memory").join(name)
+    }
+
+    /// Variables with the unit's address in place of what stands for it.
+    fn with_address(&self, env: &[String]) -> Vec<String> {
+        let address = self.address.as_deref().unwrap_or("127.0.0.1");
+        env.iter().map(|v| v.replace(crate::plan::env::ADDRESS_TOKEN, address)).collect()
     }
 
     pub(crate) fn in_user_namespace(&self) -> bool {

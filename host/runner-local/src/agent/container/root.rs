@@ -43,11 +43,11 @@ const OPTION_MAX: usize = 255;
 const MACHINE_MOUNTS_MAX: usize = 16;
 
 /// Builds the root and enters it. Nothing of the machine is reachable afterwards but what was mounted.
-pub(crate) fn enter(pod: &Pod<'_>, spec: &ContainerSpec, attempt: u32) -> Result<(), Fault> {
+pub(crate) fn enter(pod: &Pod<'_>, spec: &ContainerSpec, folder: &str) -> Result<(), Fault> {
     // What is mounted outside later is seen, what is mounted here is not seen outside.
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
         .at(|| "take the mounts apart from the machine's".to_owned())?;
-    let root = layered(pod, spec, attempt)?;
+    let root = layered(pod, spec, folder)?;
     if spec.root.host {
         machine(pod, spec, &root)?;
     }
@@ -82,8 +82,8 @@ fn pivot(root: &OwnedFd) -> Result<(), Fault> {
 }
 
 /// Mounts the layers and opens the result.
-fn layered(pod: &Pod<'_>, spec: &ContainerSpec, attempt: u32) -> Result<OwnedFd, Fault> {
-    let dir = pod.spec.unit_dir.join("c").join(format!("{}.{attempt}", spec.name));
+fn layered(pod: &Pod<'_>, spec: &ContainerSpec, folder: &str) -> Result<OwnedFd, Fault> {
+    let dir = pod.spec.unit_dir.join("c").join(folder);
     let root = dir.join("root");
     let [upper, work] = ["upper", "work"].map(|name| dir.join(name));
     for folder in [&root, &upper, &work] {
@@ -173,7 +173,8 @@ fn private_files(pod: &Pod<'_>, spec: &ContainerSpec, upper: &Path) -> Result<()
 fn make_folder(path: &Path, mode: u32) -> Result<(), Fault> {
     match fs::create_dir(path) {
         Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        // Left by an earlier unit that did not touch it.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(e) => return Err(e).at(|| format!("make {}", path.display())),
     }
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).at(|| format!("set the mode of {}", path.display()))

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use crate::agent::protocol::{FRAME_BYTES_MAX, FromSupervisor, ToSupervisor, frame, frame_length};
+use crate::agent::protocol::{FRAME_BYTES_MAX, FromSupervisor, SOCKET_FILE, ToSupervisor, frame, frame_length};
 
 /// Connections served at a time; more are closed.
 const CONNECTIONS_MAX: usize = 8;
@@ -83,6 +83,14 @@ impl Connection {
     }
 }
 
+/// In the unit's folder, which is the working directory.
+fn listen() -> io::Result<UnixListener> {
+    let _ = std::fs::remove_file(SOCKET_FILE);
+    let listener = UnixListener::bind(SOCKET_FILE)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
 /// All connections, and what was said to them.
 pub(crate) struct Links {
     pub connections: Vec<Connection>,
@@ -130,9 +138,12 @@ impl Links {
         }
     }
 
-    /// Forgets those that are closed.
+    /// Forgets those that are closed. When none is left the server is gone: from then on the next one finds a socket here.
     pub(crate) fn tidy(&mut self) {
         self.connections.retain(|c| !c.closed);
+        if self.connections.is_empty() && self.listener.is_none() {
+            self.listener = listen().ok();
+        }
     }
 
     pub(crate) fn flushed(&self) -> bool {

@@ -117,7 +117,10 @@ impl LogWriter {
                 self.entry(&time, stream.name(), 'F', &rest);
             }
         }
-        self.entry(&time, END_STREAM, 'F', message.replace('\n', " ").as_bytes());
+        // A container that said nothing has no file.
+        if self.file.is_some() || !self.pending.is_empty() {
+            self.entry(&time, END_STREAM, 'F', message.replace('\n', " ").as_bytes());
+        }
         self.flush();
     }
 

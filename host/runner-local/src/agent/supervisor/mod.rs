@@ -1,7 +1,7 @@
 //! A supervisor: the process that a unit's containers belong to. It outlives the server and answers to whoever comes with its socket.
 //!
 //! ```text
-//!   Launch ─► lock, claim (synced) ─► [init containers in order] ─► mains and sidecars ─► mains ended
+//!   Launch ─► claim (locked, synced) ─► [init containers in order] ─► mains and sidecars ─► mains ended
 //!                                            │ deadline, Stop            │                   │
 //!                                            └── TERM … KILL ────────────┴───────────► sidecars stopped
 //!             exit ◄── [hold until released] ◄── Ended (synced, told) ◄── outputs read ◄─────┘
@@ -18,10 +18,10 @@ pub(crate) mod record;
 mod unit;
 
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 
 use super::fault::Fault;
-use super::protocol::{FromSupervisor, LaunchSpec, Record, SOCKET_FILE, ToSupervisor, read_frame, write_frame};
+use super::protocol::{FromSupervisor, LaunchSpec, Record, ToSupervisor, read_frame, write_frame};
 use super::zygote::Agent;
 use link::{Connection, Links};
 use record::{ClaimError, RecordFile};
@@ -49,7 +49,6 @@ fn claim_and_run(agent: &Agent, spec: &LaunchSpec, stream: &UnixStream) -> Resul
         },
     };
     let failed = |e: std::io::Error| refused(ClaimError::Io(e));
-    let lock = record::lock(&spec.unit_dir).map_err(refused)?;
     let claim = Record::Claim {
         key: spec.key.clone(),
         supervisor: std::process::id(),
@@ -58,17 +57,11 @@ fn claim_and_run(agent: &Agent, spec: &LaunchSpec, stream: &UnixStream) -> Resul
         unit: spec.claim.clone(),
     };
     let record = RecordFile::claim(&spec.log_dir, &claim).map_err(refused)?;
-    // Relative, because the whole path may be longer than a socket's name may be.
+    // The socket's name is relative, because the whole path may be longer than a socket's name may be.
     std::env::set_current_dir(&spec.unit_dir).map_err(failed)?;
-    let _ = std::fs::remove_file(SOCKET_FILE);
-    let listener = UnixListener::bind(SOCKET_FILE).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
     let connection = Connection::new(stream.try_clone().map_err(failed)?).map_err(failed)?;
-    let mut links = Links::new(connection);
-    links.listener = Some(listener);
-    let mut unit = unit::Unit::new(agent, spec, record, links);
+    let mut unit = unit::Unit::new(agent, spec, record, Links::new(connection));
     unit.run();
-    drop(lock);
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! A unit's claim, lock and record.
 //!
+//! The record is locked from before the claim is written until the supervisor ends, however it ends: a claim without a lock is a
+//! unit that nobody supervises any more. No process id is ever trusted.
+//!
 //! The record is a file of JSON lines that only grows: the claim is synced before anything starts, the end is synced before it is
 //! told. `Started` is not synced: a claim without an end already says that the unit ran.
 
@@ -10,7 +13,7 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::agent::protocol::{LOCK_FILE, RECORD_FILE, Record};
+use crate::agent::protocol::{RECORD_FILE, Record};
 
 /// Why a unit was not claimed.
 #[derive(Debug)]
@@ -19,23 +22,6 @@ pub(crate) enum ClaimError {
     Duplicate,
     /// The claim could not be made durable.
     Io(io::Error),
-}
-
-/// The lock that says "alive" better than a process id: held until this process ends, however it ends.
-pub(crate) fn lock(unit_dir: &Path) -> Result<File, ClaimError> {
-    fs::create_dir_all(unit_dir).map_err(ClaimError::Io)?;
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(unit_dir.join(LOCK_FILE))
-        .map_err(ClaimError::Io)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(ClaimError::Duplicate),
-        Err(e) => Err(ClaimError::Io(e.into())),
-    }
 }
 
 /// The record, open for appending.
@@ -52,7 +38,8 @@ impl RecordFile {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(ClaimError::Duplicate),
             Err(e) => return Err(ClaimError::Io(e)),
         };
-        record.append(claim).map_err(|e| {
+        let claimed = flock(&record.0, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from);
+        claimed.and_then(|()| record.append(claim)).map_err(|e| {
             // A claim that is not whole must not keep the unit from being started when there is room again.
             let _ = fs::remove_file(&path);
             ClaimError::Io(e)

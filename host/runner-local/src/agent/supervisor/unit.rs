@@ -81,6 +81,7 @@ impl<'a> Unit<'a> {
             hosts_file: None,
             resolv_file: None,
             hostname_file: None,
+            address: None,
             shm: None,
         };
         let left = |ms: i64| Duration::from_millis(u64::try_from(ms - clock::now_ms()).unwrap_or(0));
@@ -170,6 +171,7 @@ impl<'a> Unit<'a> {
         if let NetworkSpec::Own { bridge, base, prefix } = &self.spec.network {
             let (attached, notes) = crate::agent::network::attach(bridge, *base, *prefix, self.spec.isolation)?;
             self.network = attached;
+            self.pod.address.clone_from(&self.network.address);
             self.notes.extend(notes);
         }
         self.write_network_files()?;
@@ -290,7 +292,7 @@ impl<'a> Unit<'a> {
         let started = if self.spec.isolation == Isolation::Plain {
             super::container::start_plain(container)
         } else {
-            start_inside(&self.pod, container, &self.group, &mut self.notes)
+            start_inside(&self.pod, at, container, &self.group, &mut self.notes)
         };
         match started {
             Ok(()) if self.spec.isolation == Isolation::Plain => self.runs(at),
@@ -689,7 +691,7 @@ impl<'a> Unit<'a> {
         }
         let until = Instant::now() + Duration::from_millis(self.spec.hold_ms_max);
         while (hold || self.links.said_only_here) && !self.released && Instant::now() < until {
-            if !self.spec.unit_dir.join(crate::agent::protocol::LOCK_FILE).exists() {
+            if !self.spec.log_dir.exists() {
                 return;
             }
             self.wait_until(signals, Some(until.min(Instant::now() + Duration::from_secs(10))));
@@ -712,6 +714,7 @@ pub(super) fn command(control: &OwnedFd, command: &Command) {
 #[cfg(target_os = "linux")]
 fn start_inside(
     pod: &Pod<'_>,
+    at: usize,
     container: &mut Container<'_>,
     group: &UnitGroup,
     notes: &mut Vec<String>,
@@ -723,7 +726,7 @@ fn start_inside(
     match sys::fork_into(libc::CLONE_NEWNS | libc::CLONE_NEWPID).at(|| "make the container's namespaces".to_owned())? {
         None => {
             let handles = inside::Handles { control: theirs, stdout, stderr };
-            inside::run(pod, container.spec, container.attempt, &handles)
+            inside::run(pod, container.spec, at, container.attempt, &handles)
         }
         Some(pid) => {
             container.process = Some(pid);
@@ -736,7 +739,7 @@ fn start_inside(
 }
 
 #[cfg(not(target_os = "linux"))]
-fn start_inside(_: &Pod<'_>, _: &mut Container<'_>, _: &UnitGroup, _: &mut Vec<String>) -> Result<(), Fault> {
+fn start_inside(_: &Pod<'_>, _: usize, _: &mut Container<'_>, _: &UnitGroup, _: &mut Vec<String>) -> Result<(), Fault> {
     Err(Fault::new("containers need Linux"))
 }
 
