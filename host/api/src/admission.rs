@@ -1,0 +1,231 @@
+//! Documents before they are stored: schema, then meaning, then what may change about an object that is there.
+
+use std::sync::Arc;
+
+use model::core::{CustomResourceDefinition, Secret};
+use model::meta::{Kind as _, find_kind};
+use model::schema::{self, Checked, CustomSchema};
+use model::workflow::Workflow;
+use model::{Object, Violation};
+use proto_gen::v1::{FieldViolation, Severity};
+use serde_json::Value;
+use store::objects::{ListQuery, Selector};
+
+use crate::document::{self, Parts, describe, fields_of};
+use crate::failure::{Failure, Outcome, violation};
+use crate::gate::Grant;
+use crate::kinds::KindRef;
+use crate::meaning;
+
+/// What the server demands of documents beyond what they must be.
+#[derive(Debug, Clone, Default)]
+pub struct AdmissionSettings {
+    /// `workflowRestrictions.templateReferencing`: runs must be made from templates.
+    pub template_referencing: Option<TemplateReferencing>,
+}
+
+/// How far a run is bound to its template (`workflowRestrictions.templateReferencing`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplateReferencing {
+    /// A run must have `spec.workflowTemplateRef`.
+    Strict,
+    /// As strict; and beside it a run may give arguments and choose the entry point, nothing else.
+    Secure,
+}
+
+/// What may change in the spec of a run that is there.
+const MUTABLE_SPEC: &[&str] = &[
+    "suspend",
+    "shutdown",
+    "activeDeadlineSeconds",
+    "parallelism",
+    "priority",
+    "ttlStrategy",
+    "podGC",
+    "volumeClaimGC",
+    "artifactGC",
+];
+
+/// What a run may have beside `workflowTemplateRef` where it is bound to its template.
+const SECURE_SPEC: &[&str] =
+    &["workflowTemplateRef", "arguments", "entrypoint", "suspend", "priority", "shutdown", "activeDeadlineSeconds"];
+
+/// Checks documents.
+pub(crate) struct Admission {
+    settings: AdmissionSettings,
+}
+
+impl Admission {
+    pub(crate) fn new(settings: AdmissionSettings) -> Self {
+        Self { settings }
+    }
+
+    /// A new object as it is to be stored, and what is worth a look.
+    pub(crate) async fn create(&self, grant: &Grant, kind: &KindRef, object: Object) -> Outcome<(Object, Vec<FieldViolation>)> {
+        self.admit(grant, kind, object).await
+    }
+
+    /// A changed object as it is to be stored, and what is worth a look.
+    pub(crate) async fn update(
+        &self,
+        grant: &Grant,
+        kind: &KindRef,
+        object: Object,
+        before: &Object,
+    ) -> Outcome<(Object, Vec<FieldViolation>)> {
+        if object.is::<Workflow>() {
+            self.keeps_its_spec(&object, before)?;
+            // Steering a run does not ask whether its templates are still there.
+            if store::codec::same_json(&object.body, &before.body) {
+                return Ok((object, Vec::new()));
+            }
+        }
+        self.admit(grant, kind, object).await
+    }
+
+    async fn admit(&self, grant: &Grant, kind: &KindRef, object: Object) -> Outcome<(Object, Vec<FieldViolation>)> {
+        let subject = describe(&object);
+        let json = text(&object)?;
+        let checked = check(grant, kind, &json).await?;
+        let mut found = all(&checked, is_run(&object));
+        if errors(&found) {
+            return Err(Failure::violations(&subject, found));
+        }
+        let object = if document::is_secret(&object) { with_string_data(object)? } else { object };
+        self.restrictions(&object, &mut found)?;
+        found.extend(meaning::of(grant, &object).await?.iter().map(told));
+        if errors(&found) {
+            return Err(Failure::violations(&subject, found));
+        }
+        Ok((object, found))
+    }
+
+    fn restrictions(&self, object: &Object, found: &mut Vec<FieldViolation>) -> Outcome<()> {
+        let Some(mode) = self.settings.template_referencing.filter(|_| object.is::<Workflow>()) else { return Ok(()) };
+        let fields = fields_of(object)?;
+        let spec = fields.get("spec").and_then(Value::as_object);
+        let has = |name: &str| spec.is_some_and(|spec| spec.get(name).is_some_and(|value| !value.is_null()));
+        let mut refuse = |path: &str, reason: &str| {
+            found.push(FieldViolation { code: "Restricted".to_owned(), ..violation(path, reason) });
+        };
+        if !has("workflowTemplateRef") {
+            refuse("spec.workflowTemplateRef", "is required: this server runs only what its templates say (templateReferencing)");
+        }
+        if mode == TemplateReferencing::Secure {
+            for name in spec.into_iter().flatten().map(|(name, _)| name).filter(|name| !SECURE_SPEC.contains(&name.as_str())) {
+                refuse(&format!("spec.{name}"), "may not be given beside the template (templateReferencing: Secure)");
+            }
+        } else if has("templates") {
+            refuse("spec.templates", "may not be given beside the template (templateReferencing: Strict)");
+        }
+        Ok(())
+    }
+
+    /// A run's program does not change under it.
+    fn keeps_its_spec(&self, object: &Object, before: &Object) -> Outcome<()> {
+        if store::codec::same_json(&object.body, &before.body) {
+            return Ok(());
+        }
+        let (old, new) = (fields_of(before)?, fields_of(object)?);
+        let mut found = Vec::new();
+        for name in old.keys().chain(new.keys()).filter(|name| *name != "spec") {
+            if old.get(name) != new.get(name) {
+                found.push(fixed(name));
+            }
+        }
+        let spec = |fields: &serde_json::Map<String, Value>| fields.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+        let (old, new) = (spec(&old), spec(&new));
+        for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
+            if old.get(name) != new.get(name) && !MUTABLE_SPEC.contains(&name.as_str()) {
+                found.push(fixed(&format!("spec.{name}")));
+            }
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::violations(&describe(object), found)
+            .hint(format!("of a run that is there, spec may change only in {}", MUTABLE_SPEC.join(", ")))
+            .hint("submit a new run, or resubmit this one"))
+    }
+}
+
+fn fixed(path: &str) -> FieldViolation {
+    FieldViolation { code: "Immutable".to_owned(), ..violation(path, "cannot be changed once the run is there") }
+}
+
+fn is_run(object: &Object) -> bool {
+    object.api_version == Workflow::API_VERSION
+}
+
+fn text(object: &Object) -> Outcome<String> {
+    let json = document::to_json(object, Parts::Whole)?;
+    String::from_utf8(json.into()).map_err(|error| Failure::internal("a document is not UTF-8", error))
+}
+
+/// The schema's answer.
+async fn check(grant: &Grant, kind: &KindRef, json: &str) -> Outcome<Checked> {
+    if !kind.custom {
+        return Ok(match find_kind(&kind.api_version, &kind.kind) {
+            Some(info) => schema::check_as(info, json),
+            None => schema::check(json),
+        });
+    }
+    let Some(schema) = custom_schema(grant, kind).await? else { return Ok(Checked::default()) };
+    Ok(schema.check(json))
+}
+
+/// The schema of a custom kind's definition.
+async fn custom_schema(grant: &Grant, kind: &KindRef) -> Outcome<Option<CustomSchema>> {
+    let gvk = store::objects::Gvk::new(CustomResourceDefinition::API_VERSION, CustomResourceDefinition::KIND);
+    let (group, version) = kind.api_version.split_once('/').unwrap_or(("", &kind.api_version));
+    let mut query = ListQuery { selector: Selector::of(gvk), ..ListQuery::default() };
+    query.selector.name = Some(Arc::from(format!("{}.{group}", kind.plural)));
+    let page = grant.objects().list(&query).await?;
+    let Some(object) = page.items.first() else { return Ok(None) };
+    let Ok(definition) = object.decode::<CustomResourceDefinition>() else { return Ok(None) };
+    CustomSchema::new(&definition, version).map(Some).map_err(|error| {
+        Failure::precondition(&describe(object), error).hint("correct the definition, then send the object again")
+    })
+}
+
+/// `stringData` becomes `data`, as it is stored.
+fn with_string_data(object: Object) -> Outcome<Object> {
+    let secret = object.decode::<Secret>().map_err(|error| Failure::field("data", error))?;
+    let written = secret.into_object().map_err(|error| Failure::internal("a secret cannot be written", error))?;
+    Ok(Object { status: None, ..written })
+}
+
+fn errors(found: &[FieldViolation]) -> bool {
+    found.iter().any(|violation| violation.severity() == Severity::Error)
+}
+
+/// Violations, and fields without effect.
+pub(crate) fn all(checked: &Checked, with_kept: bool) -> Vec<FieldViolation> {
+    let mut found: Vec<FieldViolation> = checked.violations.iter().map(told).collect();
+    if with_kept {
+        found.extend(checked.kept.iter().map(|kept| FieldViolation {
+            path: kept.path.clone(),
+            message: format!("is kept and has no effect here: {}", kept.reason),
+            code: "NoEffect".to_owned(),
+            severity: Severity::NoEffect.into(),
+            ..FieldViolation::default()
+        }));
+    }
+    found
+}
+
+/// A violation as a message.
+pub(crate) fn told(violation: &Violation) -> FieldViolation {
+    let severity = match violation.severity {
+        model::Severity::Error => Severity::Error,
+        model::Severity::Warning => Severity::Warning,
+    };
+    FieldViolation {
+        path: violation.path.clone(),
+        message: violation.reason.clone(),
+        code: violation.code.to_owned(),
+        hint: violation.hint.clone().unwrap_or_default(),
+        severity: severity.into(),
+        ..FieldViolation::default()
+    }
+}
