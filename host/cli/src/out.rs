@@ -89,6 +89,13 @@ impl Out {
         let _ = self.stderr.flush();
     }
 
+    /// Writes text to standard error as it is.
+    pub fn note_raw(&mut self, text: &str) {
+        // As above.
+        let _ = self.stderr.write_all(text.as_bytes());
+        let _ = self.stderr.flush();
+    }
+
     /// Redraws the picture.
     ///
     /// # Errors

@@ -1,1 +1,5 @@
 //! Composition root.
+
+pub mod config;
+pub mod observe;
+pub mod token;

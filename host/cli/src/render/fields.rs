@@ -27,6 +27,12 @@ impl Fields {
         self
     }
 
+    /// A further value below the last one.
+    pub fn add_more(&mut self, value: impl Into<Text>) -> &mut Self {
+        self.lines.push((0, String::new(), value.into()));
+        self
+    }
+
     /// A heading over nested values.
     pub fn heading(&mut self, name: &str) -> &mut Self {
         self.lines.push((0, format!("{name}:"), Text::empty()));

@@ -102,6 +102,10 @@ impl Table {
             .enumerate()
             .map(|(at, column)| {
                 let cells = self.rows.iter().filter_map(|row| row.get(at)).map(Text::width).max().unwrap_or(0);
+                // What can be left out is, when there is nothing in it.
+                if column.fit == Fit::Drop && cells == 0 && !self.rows.is_empty() {
+                    return None;
+                }
                 Some(if headings { cells.max(Text::plain(&column.title).width()) } else { cells })
             })
             .collect();

@@ -27,8 +27,9 @@ pub fn from_text(setting: &Setting, text: &str) -> Result<Value, String> {
             Err(_) => return Err(format!("`{trimmed}` is not a whole number")),
         },
         Kind::Number => match trimmed.parse::<f64>() {
-            Ok(number) => Value::from(number),
-            Err(_) => return Err(format!("`{trimmed}` is not a number")),
+            // JSON knows no infinity and no NaN: they would silently become no value.
+            Ok(number) if number.is_finite() => Value::from(number),
+            _ => return Err(format!("`{trimmed}` is not a number of zero or more")),
         },
         Kind::List => trimmed.split(',').map(|item| Value::from(item.trim())).collect(),
         Kind::Document => super::document::parse(text).map_err(|problem| problem.to_string())?,
@@ -143,7 +144,11 @@ mod tests {
             (Kind::Bytes, "-1", Err("`-1` is not a number of bytes such as 1048576, 64Ki or 1.5Gi")),
             (Kind::Choice(&["a", "b"]), "c", Err("`c` is not one of a, b")),
             (Kind::Address, "[::1]:80", Ok(Value::from("[::1]:80"))),
-            (Kind::Address, "localhost", Err("`localhost` is not an address: write host:port, such as 127.0.0.1:2746 or [::1]:2746")),
+            (
+                Kind::Address,
+                "localhost",
+                Err("`localhost` is not an address: write host:port, such as 127.0.0.1:2746 or [::1]:2746"),
+            ),
             (Kind::List, "a, b", Ok(serde_json::json!(["a", "b"]))),
             (Kind::Document, "{s3: {bucket: x}}", Ok(serde_json::json!({"s3": {"bucket": "x"}}))),
             (Kind::Document, "3", Err("a mapping is expected")),

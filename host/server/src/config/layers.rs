@@ -146,7 +146,10 @@ fn environment(variables: &[(String, String)], values: &mut Values, problems: &m
         };
         match kinds::from_text(setting, text) {
             Ok(value) => {
-                values.0.insert(setting.key, Effective { setting, value, origin: Origin::Environment { name: name.clone() } });
+                values.0.insert(
+                    setting.key,
+                    Effective { setting, value, origin: Origin::Environment { name: name.clone() } },
+                );
             }
             Err(reason) => problems.push(problem(place, setting.key, reason)),
         }
@@ -170,7 +173,9 @@ fn flags(flags: &[(String, String, String)], values: &mut Values, problems: &mut
         };
         match kinds::from_text(setting, text) {
             Ok(value) => {
-                values.0.insert(setting.key, Effective { setting, value, origin: Origin::Flag { name: written.clone() } });
+                values
+                    .0
+                    .insert(setting.key, Effective { setting, value, origin: Origin::Flag { name: written.clone() } });
             }
             Err(reason) => problems.push(problem(place, key, reason)),
         }
@@ -188,7 +193,8 @@ fn env_of(key: &str) -> String {
 /// An unknown name, with the nearest known one or what to do instead.
 fn unknown(place: String, key: &str, spelled: impl Fn(&str) -> String) -> SettingProblem {
     let first = key.split('.').next().unwrap_or(key);
-    let elsewhere = KNOWN_ELSEWHERE.iter().find(|(known, _)| *known == key || *known == first).map(|(_, hint)| (*hint).to_owned());
+    let elsewhere =
+        KNOWN_ELSEWHERE.iter().find(|(known, _)| *known == key || *known == first).map(|(_, hint)| (*hint).to_owned());
     let nearest = SETTINGS
         .iter()
         .map(|setting| spelled(setting.key))
@@ -232,7 +238,8 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_said_at_once_with_its_line() {
-        let (_, problems) = from_file("paralelism: 1\nlog: {format: xml}\nsso: {issuer: x}\nlimits:\n  nodes_max: many\n");
+        let (_, problems) =
+            from_file("paralelism: 1\nlog: {format: xml}\nsso: {issuer: x}\nlimits:\n  nodes_max: many\n");
         let told: Vec<String> =
             problems.iter().map(|p| format!("{p} | {}", p.hint.clone().unwrap_or_default())).collect();
         assert_eq!(
@@ -248,7 +255,8 @@ mod tests {
 
     #[test]
     fn documents_are_taken_whole_also_as_text() {
-        let (values, problems) = from_file("artifactRepository:\n  s3:\n    bucket: b\nworkflowDefaults: |\n  spec:\n    parallelism: 3\n");
+        let (values, problems) =
+            from_file("artifactRepository:\n  s3:\n    bucket: b\nworkflowDefaults: |\n  spec:\n    parallelism: 3\n");
         assert_eq!(problems, []);
         assert_eq!(values.get("artifactRepository")["s3"]["bucket"], "b");
         assert_eq!(values.get("workflowDefaults")["spec"]["parallelism"], 3);

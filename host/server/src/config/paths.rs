@@ -26,7 +26,11 @@ impl Places {
         let below = |name: &str, fallback: &str| {
             absolute(name).unwrap_or_else(|| home.clone().unwrap_or_else(std::env::temp_dir).join(fallback))
         };
-        Self { config_home: below("XDG_CONFIG_HOME", ".config"), data_home: below("XDG_DATA_HOME", ".local/share"), home }
+        Self {
+            config_home: below("XDG_CONFIG_HOME", ".config"),
+            data_home: below("XDG_DATA_HOME", ".local/share"),
+            home,
+        }
     }
 
     /// `~/.config/colchis/config.yaml`.

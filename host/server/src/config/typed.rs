@@ -54,7 +54,10 @@ pub struct Otlp {
 
 impl std::fmt::Debug for Otlp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Otlp").field("endpoint", &self.endpoint).field("protocol", &self.protocol).finish_non_exhaustive()
+        f.debug_struct("Otlp")
+            .field("endpoint", &self.endpoint)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
     }
 }
 
@@ -120,7 +123,10 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("server", &self.server).field("namespace", &self.namespace).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("server", &self.server)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,7 +184,11 @@ impl Reader<'_> {
             && !listen.ip().is_loopback()
             && tls.is_none()
         {
-            self.problem("listen", format!("{listen} can be reached from other machines, which needs TLS"), "set tls.cert and tls.key, or listen on 127.0.0.1");
+            self.problem(
+                "listen",
+                format!("{listen} can be reached from other machines, which needs TLS"),
+                "set tls.cert and tls.key, or listen on 127.0.0.1",
+            );
         }
         let metrics_listen = if v.text("metrics.listen").is_empty() { None } else { self.address("metrics.listen") };
         let otlp = self.otlp();
@@ -247,7 +257,11 @@ impl Reader<'_> {
             (Some(cert), Some(key)) => Some(Tls { cert, key, client_ca }),
             (None, None) => {
                 if client_ca.is_some() {
-                    self.problem("tls.clientCA", "client certificates need a server certificate".to_owned(), "set tls.cert and tls.key");
+                    self.problem(
+                        "tls.clientCA",
+                        "client certificates need a server certificate".to_owned(),
+                        "set tls.cert and tls.key",
+                    );
                 }
                 None
             }
@@ -263,11 +277,19 @@ impl Reader<'_> {
         let v = self.values;
         let sample_ratio = v.number("otlp.sampleRatio");
         if sample_ratio > 1.0 {
-            self.problem("otlp.sampleRatio", format!("{sample_ratio} is not a share from 0 to 1"), "write 0.1 for one run in ten");
+            self.problem(
+                "otlp.sampleRatio",
+                format!("{sample_ratio} is not a share from 0 to 1"),
+                "write 0.1 for one run in ten",
+            );
         }
         let endpoint = non_empty(v.text("otlp.endpoint"))?;
         if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-            self.problem("otlp.endpoint", format!("`{endpoint}` is not a URL"), "write http://host:4317 or https://host:4317");
+            self.problem(
+                "otlp.endpoint",
+                format!("`{endpoint}` is not a URL"),
+                "write http://host:4317 or https://host:4317",
+            );
             return None;
         }
         let mut headers = Vec::new();
@@ -318,7 +340,11 @@ impl Reader<'_> {
         match text.to_socket_addrs().ok().and_then(|mut all| all.next()) {
             Some(address) => Some(address),
             None => {
-                self.problem(key, format!("`{text}` is not an address of this machine"), "write 127.0.0.1:2746, or port 0 for any free port");
+                self.problem(
+                    key,
+                    format!("`{text}` is not an address of this machine"),
+                    "write 127.0.0.1:2746, or port 0 for any free port",
+                );
                 None
             }
         }
@@ -326,7 +352,13 @@ impl Reader<'_> {
 
     fn problem(&mut self, key: &str, reason: String, hint: &str) {
         let place = self.values.origin(key).to_string();
-        self.problems.push(SettingProblem { place, key: key.to_owned(), reason, hint: Some(hint.to_owned()), warning: false });
+        self.problems.push(SettingProblem {
+            place,
+            key: key.to_owned(),
+            reason,
+            hint: Some(hint.to_owned()),
+            warning: false,
+        });
     }
 }
 
@@ -383,14 +415,26 @@ mod tests {
     #[test]
     fn halves_are_refused() {
         assert_eq!(problems(&[("tls.cert", "c")]), ["default: tls.key: is missing: tls.cert is set"]);
-        assert_eq!(problems(&[("tls.clientCA", "c")]), ["flag --tls.clientCA: tls.clientCA: client certificates need a server certificate"]);
+        assert_eq!(
+            problems(&[("tls.clientCA", "c")]),
+            ["flag --tls.clientCA: tls.clientCA: client certificates need a server certificate"]
+        );
         assert_eq!(problems(&[("client.key", "c")]), ["default: client.cert: is missing"]);
-        assert_eq!(problems(&[("otlp.endpoint", "collector:4317")]), ["flag --otlp.endpoint: otlp.endpoint: `collector:4317` is not a URL"]);
+        assert_eq!(
+            problems(&[("otlp.endpoint", "collector:4317")]),
+            ["flag --otlp.endpoint: otlp.endpoint: `collector:4317` is not a URL"]
+        );
     }
 
     #[test]
     fn no_credential_is_shown() {
-        let config = load(&[("otlp.endpoint", "http://c:1"), ("otlp.headers", "authorization=hunter2"), ("client.token", "hunter2")]).config.unwrap();
+        let config = load(&[
+            ("otlp.endpoint", "http://c:1"),
+            ("otlp.headers", "authorization=hunter2"),
+            ("client.token", "hunter2"),
+        ])
+        .config
+        .unwrap();
         assert_eq!(config.otlp.as_ref().unwrap().headers, [("authorization".to_owned(), "hunter2".to_owned())]);
         assert!(!format!("{config:?}").contains("hunter2"));
     }

@@ -3,27 +3,33 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::exposition::Encode;
+use super::exposition::Render;
 
 /// Reads the process's own figures at each scrape. Where there is no `/proc`, only the start and the version are told.
-pub fn source(started_seconds: f64) -> Encode {
+pub fn part(started_seconds: f64) -> Render {
     Arc::new(move |out| {
-        family(out, "process_start_time_seconds", "Start of the process since the Unix epoch", "gauge", started_seconds)?;
-        writeln!(out, "# HELP argo_workflows_version Build of the server")?;
-        writeln!(out, "# TYPE argo_workflows_version gauge")?;
-        writeln!(out, "argo_workflows_version{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))?;
-        let Some(figures) = figures() else { return Ok(()) };
-        family(out, "process_cpu_seconds", "Processor time spent", "counter", figures.cpu_seconds)?;
-        family(out, "process_resident_memory_bytes", "Memory in use", "gauge", figures.resident_bytes)?;
-        family(out, "process_virtual_memory_bytes", "Address space in use", "gauge", figures.virtual_bytes)?;
-        family(out, "process_open_fds", "Open files", "gauge", figures.open_files)?;
-        family(out, "process_threads", "Threads", "gauge", figures.threads)
+        family(
+            out,
+            "process_start_time_seconds",
+            "Start of the process since the Unix epoch",
+            "gauge",
+            started_seconds,
+        );
+        let version = env!("CARGO_PKG_VERSION");
+        family(out, &format!("argo_workflows_version{{version=\"{version}\"}}"), "Build of the server", "gauge", 1.0);
+        let Some(figures) = figures() else { return };
+        family(out, "process_cpu_seconds_total", "Processor time spent", "counter", figures.cpu_seconds);
+        family(out, "process_resident_memory_bytes", "Memory in use", "gauge", figures.resident_bytes);
+        family(out, "process_virtual_memory_bytes", "Address space in use", "gauge", figures.virtual_bytes);
+        family(out, "process_open_fds", "Open files", "gauge", figures.open_files);
+        family(out, "process_threads", "Threads", "gauge", figures.threads);
     })
 }
 
-fn family(out: &mut String, name: &str, help: &str, kind: &str, value: f64) -> std::fmt::Result {
-    let suffix = if kind == "counter" { "_total" } else { "" };
-    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{suffix} {value}")
+fn family(out: &mut String, sample: &str, help: &str, kind: &str, value: f64) {
+    let name = sample.split('{').next().unwrap_or(sample);
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{sample} {value}");
 }
 
 struct Figures {
@@ -74,9 +80,10 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn the_process_is_on_the_page() {
         let exposition = Exposition::new();
-        exposition.add(source(1.0));
+        exposition.add(part(1.0));
         let page = exposition.page();
-        for name in ["process_cpu_seconds_total ", "process_resident_memory_bytes ", "argo_workflows_version{version="] {
+        for name in ["process_cpu_seconds_total ", "process_resident_memory_bytes ", "argo_workflows_version{version="]
+        {
             let line = page.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {page}"));
             assert!(line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() >= 0.0);
         }

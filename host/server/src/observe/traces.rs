@@ -57,7 +57,8 @@ impl Traces {
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(otlp.sample_ratio))))
             .with_span_processor(BatchSpanProcessor::builder(exporter, Tokio).build())
             .build();
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("colchis")).with_filter(LevelFilter::INFO);
+        let layer =
+            tracing_opentelemetry::layer().with_tracer(provider.tracer("colchis")).with_filter(LevelFilter::INFO);
         Ok((Self { provider }, Box::new(layer)))
     }
 
@@ -75,7 +76,10 @@ fn exporter(otlp: &Otlp) -> Result<SpanExporter, TraceError> {
         OtlpProtocol::Grpc => {
             let mut headers = hyper::HeaderMap::new();
             for (name, value) in &otlp.headers {
-                let parsed = (hyper::header::HeaderName::try_from(name.as_str()), hyper::header::HeaderValue::try_from(value.as_str()));
+                let parsed = (
+                    hyper::header::HeaderName::try_from(name.as_str()),
+                    hyper::header::HeaderValue::try_from(value.as_str()),
+                );
                 let (Ok(key), Ok(value)) = parsed else { return Err(TraceError::Header { name: name.clone() }) };
                 headers.insert(key, value);
             }

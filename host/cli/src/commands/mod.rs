@@ -1,0 +1,116 @@
+//! The commands: one file each.
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CliResult;
+
+pub mod apply;
+pub mod archive;
+pub mod artifact;
+pub mod auth;
+pub mod backup;
+pub mod cluster_template;
+pub mod completion;
+pub mod config;
+pub mod cron;
+pub mod delete;
+pub mod describe;
+pub mod get;
+pub mod image;
+pub mod info;
+pub mod lint;
+pub mod server;
+pub mod template;
+pub mod version;
+pub mod workflow;
+
+/// Everything that can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check manifests without a server
+    Lint(lint::Lint),
+    /// Start a server
+    Server(server::Server),
+
+    /// Submit, look at and steer workflow runs
+    #[command(visible_alias = "wf", alias = "workflows", subcommand)]
+    Workflow(workflow::Command),
+    /// Manage WorkflowTemplates
+    #[command(alias = "templates", visible_alias = "wftmpl", subcommand)]
+    Template(template::Command),
+    /// Manage ClusterWorkflowTemplates
+    #[command(alias = "cluster-templates", visible_alias = "cwft", subcommand)]
+    ClusterTemplate(cluster_template::Command),
+    /// Manage CronWorkflows
+    #[command(alias = "cronwf", subcommand)]
+    Cron(cron::Command),
+    /// Find finished runs
+    #[command(subcommand)]
+    Archive(archive::Command),
+    /// Read and store artifacts
+    #[command(alias = "artifacts", subcommand)]
+    Artifact(artifact::Command),
+    /// Manage the container images of this machine
+    #[command(alias = "images", subcommand)]
+    Image(image::Command),
+
+    /// Bring objects to what manifests say
+    Apply(apply::Apply),
+    /// Show objects of any kind
+    Get(get::Get),
+    /// Tell all about objects of any kind
+    Describe(describe::Describe),
+    /// Delete objects of any kind
+    Delete(delete::Delete),
+
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Show what is known about the server and the caller
+    Info(info::Info),
+    /// Show the version
+    Version(version::Version),
+    /// Show the credentials in use
+    #[command(subcommand)]
+    Auth(auth::Command),
+    /// Copy the store to a file, also while a server uses it
+    Backup(backup::Backup),
+    /// Write a completion script for a shell
+    Completion(completion::Completion),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// As each command says.
+    pub async fn run(self, ctx: &mut Context) -> CliResult {
+        match self {
+            Self::Lint(command) => command.run(ctx).await,
+            Self::Server(command) => command.run(ctx).await,
+            Self::Workflow(command) => command.run(ctx).await,
+            Self::Template(command) => command.run(ctx).await,
+            Self::ClusterTemplate(command) => command.run(ctx).await,
+            Self::Cron(command) => command.run(ctx).await,
+            Self::Archive(command) => command.run(ctx).await,
+            Self::Artifact(command) => command.run(ctx).await,
+            Self::Image(command) => command.run(ctx).await,
+            Self::Apply(command) => command.run(ctx).await,
+            Self::Get(command) => command.run(ctx).await,
+            Self::Describe(command) => command.run(ctx).await,
+            Self::Delete(command) => command.run(ctx).await,
+            Self::Config(command) => command.run(ctx).await,
+            Self::Info(command) => command.run(ctx).await,
+            Self::Version(command) => command.run(ctx).await,
+            Self::Auth(command) => command.run(ctx).await,
+            Self::Backup(command) => command.run(ctx).await,
+            Self::Completion(command) => command.run(ctx).await,
+        }
+    }
+
+    /// Whether work goes on in this process beside the command itself, which then needs all cores.
+    pub fn is_heavy(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+}
