@@ -18,7 +18,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its user")]
 
 mod advisories;
+mod bench;
 mod cargo;
+mod fuzz;
 mod layers;
 mod licences;
 mod proto;
@@ -64,6 +66,12 @@ const COMMANDS: &[Command] = &[
         help: "generated code is fresh, no breaking change of the proto files",
         run: proto::command,
     },
+    Command {
+        name: "bench",
+        help: "measure a release build: [NAME…] [--rounds N] [--readme]; `list` shows the workloads",
+        run: bench::command,
+    },
+    Command { name: "fuzz", help: "hostile input for a bounded time: [--seconds N] [NAME…]", run: fuzz::command },
     Command { name: "clippy", help: "lints of the workspace, warnings are errors", run: cargo::clippy },
 ];
 
