@@ -208,6 +208,9 @@ fn main_over(state: &mut RunState, phase: NodePhase, message: &crate::values::Te
     run.stage = Stage::Exit;
     run.main_end = Some((phase, message.clone()));
     state.timers.remove(&(run.deadline.unwrap_or_default(), Timer::RunDeadline));
+    if run.hooks.list.iter().any(|(_, node)| node.is_none()) && run.shutdown != Some(Shutdown::Terminate) {
+        state.todo.push_back(Todo::Hooks(None));
+    }
     // The exit handler is looked for by whoever takes this from the queue; without one the run is over.
     state.todo.push_back(Todo::Finish);
 }

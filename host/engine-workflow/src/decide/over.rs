@@ -29,7 +29,6 @@ impl Decider<'_, '_> {
         let at = self.now;
         self.tx.emit(Change::MainOver { phase, message: message.into(), at });
         self.stop_leftovers();
-        self.run_hooks_at_end();
     }
 
     /// Leaves that outlive the entrypoint (daemons of a single template) are stopped.
@@ -39,12 +38,6 @@ impl Decider<'_, '_> {
             if !holder::under_exit(self.state(), ix) {
                 self.stop_leaf(ix, NodePhase::Succeeded, "the run is over".into(), false);
             }
-        }
-    }
-
-    fn run_hooks_at_end(&mut self) {
-        if self.state().run().is_some_and(|r| !r.hooks.list.is_empty()) && !self.state().is_terminated() {
-            self.run_hooks();
         }
     }
 

@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 pub use dag::{DagPlan, PlanError};
 pub use steps::StepsPlan;
-pub use tagged::{Tagged, TaggedString};
+pub use tagged::Tagged;
 
 use crate::input::{Submission, TemplateSource};
 use crate::values::Text;

@@ -1,1 +1,39 @@
-//! Tests.
+//! Every fixture in `fixtures/` through one `check`: objects, then what leaves come to, then what is expected.
+//!
+//! Beside the expectation each fixture proves, at every step, that replay gives the live state, that an input handled twice changes nothing
+//! more, and that the same holds when each transaction is cut short.
+
+mod harness;
+
+use harness::{Fixture, Run};
+
+#[test]
+fn fixtures() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    let only = std::env::var("FIXTURE").ok();
+    let mut problems = Vec::new();
+    for path in files {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if only.as_ref().is_some_and(|o| !name.contains(o.as_str())) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for changes_max in [engine::CHANGES_MAX, 1] {
+            let found = std::panic::catch_unwind(|| {
+                let fixture = Fixture::parse(&text);
+                let mut run = Run::new(&fixture, changes_max);
+                run.go();
+                run.problems()
+            });
+            let found = found.unwrap_or_else(|p| {
+                let text = p.downcast_ref::<String>().cloned().or(p.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+                vec![format!("panicked: {}", text.unwrap_or_default())]
+            });
+            problems.extend(found.into_iter().map(|p| format!("{name} (changes_max {changes_max}): {p}")));
+        }
+    }
+    assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
