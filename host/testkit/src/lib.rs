@@ -1,3 +1,4 @@
 //! Fixtures, clock, faulty store.
 
+pub mod hostile;
 pub mod tools;
