@@ -304,3 +304,96 @@ fn joined(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn eval(source: &str, facts: &[(&str, Option<TaskResult>)]) -> bool {
+        Depends::parse(source).unwrap().eval(&mut |task, result| facts.contains(&(task, result)))
+    }
+
+    #[test]
+    fn evaluation() {
+        use TaskResult::{Failed, Skipped, Succeeded};
+        let facts = [("A", Some(Succeeded)), ("B", Some(Failed)), ("my-task_2", None), ("C", Some(Skipped))];
+        for (source, expected) in [
+            ("A.Succeeded", true),
+            ("A.Failed", false),
+            ("A.Succeeded && B.Failed", true),
+            ("A.Succeeded&&B.Failed", true),
+            ("A.Failed || B.Failed", true),
+            ("A.Succeeded && (B.Succeeded || !C.Failed)", true),
+            ("!C.Skipped", false),
+            ("!!C.Skipped", true),
+            ("!(A.Failed || C.Skipped)", false),
+            ("my-task_2", true),
+            ("A", false),
+            ("A.Failed && A || B.Failed", true),
+            ("B.Failed || A.Failed && A.Failed", true),
+            ("( ( A.Succeeded ) )", true),
+        ] {
+            assert_eq!(eval(source, &facts), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn tasks_are_listed_once() {
+        let depends = Depends::parse("A.Succeeded && (b-c || A.Failed || !A.Succeeded) && b-c.Daemoned").unwrap();
+        let tasks: Vec<(&str, &[TaskResult], bool)> =
+            depends.tasks().iter().map(|task| (task.name.as_str(), task.results.as_slice(), task.bare)).collect();
+        assert_eq!(
+            tasks,
+            [
+                ("A", &[TaskResult::Succeeded, TaskResult::Failed][..], false),
+                ("b-c", &[TaskResult::Daemoned][..], true)
+            ]
+        );
+        let all = Depends::all_of(["A", "B", "A"]);
+        assert_eq!((all.source(), all.tasks().len()), ("A && B", 2));
+        assert!(all.eval(&mut |_, result| result.is_none()));
+        assert!(!all.eval(&mut |task, _| task == "A"));
+        assert!(Depends::all_of([]).eval(&mut |_, _| false));
+    }
+
+    #[test]
+    fn mistakes() {
+        for (source, expected) in [
+            (
+                "A.Suceeded && B",
+                "`Suceeded` is no result of a task\n  |\n  | A.Suceeded && B\n  |   ^^^^^^^^\n  = expected Succeeded, Failed, Errored, Skipped, Omitted, Daemoned, AnySucceeded, AllFailed\n  = hint: did you mean `Succeeded`?",
+            ),
+            (
+                "A & B",
+                "unexpected '&'\n  |\n  | A & B\n  |   ^\n  = expected `&&`, `||` or the end\n  = hint: and is `&&`",
+            ),
+            (
+                "A and B",
+                "unexpected 'a'\n  |\n  | A and B\n  |   ^^^\n  = expected `&&`, `||` or the end\n  = hint: and is `&&`",
+            ),
+            (
+                "A, B",
+                "unexpected ','\n  |\n  | A, B\n  |  ^\n  = expected `&&`, `||` or the end\n  = hint: and is `&&`",
+            ),
+            ("(A", "unexpected end\n  |\n  | (A\n  |   ^\n  = expected `)`"),
+            ("A &&", "unexpected end\n  |\n  | A &&\n  |     ^\n  = expected the name of a task, `!` or `(`"),
+            ("", "unexpected end\n  |\n  | \n  | ^\n  = expected the name of a task, `!` or `(`"),
+        ] {
+            let got = Depends::parse(source).unwrap_err().render();
+            assert_eq!(got, expected, "{source}\n{got}");
+        }
+        for source in ["A.", "A.B.C", "&& A", "A)", "!", "A B", "A.Succeeded.Failed"] {
+            assert!(Depends::parse(source).is_err(), "{source}");
+        }
+    }
+
+    #[test]
+    fn large_and_hostile_texts() {
+        assert!(Depends::parse(&"(".repeat(100_000)).is_err());
+        assert!(Depends::parse(&"!".repeat(100_000)).is_err());
+        let names: Vec<String> = (0..50_000).map(|n| format!("task-{n}")).collect();
+        let depends = Depends::parse(&names.join(" && ")).unwrap();
+        assert_eq!(depends.tasks().len(), 50_000);
+        assert!(depends.eval(&mut |_, _| true));
+    }
+}

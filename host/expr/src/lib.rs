@@ -40,6 +40,13 @@ mod suggest;
 mod time;
 mod value;
 
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;
+
 pub mod gjson;
 pub mod jq;
 pub mod jsonpath;

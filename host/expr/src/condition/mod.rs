@@ -13,6 +13,8 @@ mod date;
 mod eval;
 mod lex;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, ErrorKind, Span};
 use crate::scope::{Env, NoScope, Scope};

@@ -202,7 +202,7 @@ impl Parser {
         let mut chain = 0;
         while let Some(operator) = self.accept(operators) {
             chain += 1;
-            let right = self.level(level + 1)?;
+            let right = if operator == "in" { self.container(level)? } else { self.level(level + 1)? };
             let span = left.span().to(right.span());
             if chain > CHAIN_MAX {
                 return Err(Error::new(ErrorKind::TooDeep { limit: CHAIN_MAX }).at(span));
@@ -210,6 +210,21 @@ impl Parser {
             left = Node::Binary(operator, Box::new(left), Box::new(right), span);
         }
         Ok(left)
+    }
+
+    /// What stands behind `in`: in parentheses, one item is a list too.
+    fn container(&mut self, level: usize) -> Parsed {
+        let start = self.span();
+        if self.accept(&["("]).is_none() {
+            return self.level(level + 1);
+        }
+        Ok(match self.parenthesis(start)? {
+            list @ Node::List(..) => list,
+            single => {
+                let span = start.to(single.span());
+                Node::List(vec![single], span)
+            }
+        })
     }
 
     fn prefix(&mut self) -> Parsed {

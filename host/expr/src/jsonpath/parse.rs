@@ -162,6 +162,9 @@ impl<'s> Parser<'s> {
         }
         loop {
             let start = self.at;
+            if steps.len() > STEPS_MAX {
+                return Err(Error::new(ErrorKind::TooDeep { limit: STEPS_MAX }).at(Span::new(start, start + 1)));
+            }
             let kind = if self.accept("..") {
                 steps.push(Step { kind: StepKind::Descend, span: Span::new(start, self.at) });
                 if self.rest().starts_with('[') {
@@ -202,9 +205,6 @@ impl<'s> Parser<'s> {
                 break;
             };
             steps.push(Step { kind, span: Span::new(start, self.at) });
-            if steps.len() > STEPS_MAX {
-                return Err(Error::new(ErrorKind::TooDeep { limit: STEPS_MAX }).at(Span::new(start, self.at)));
-            }
         }
         Ok(steps)
     }
@@ -272,7 +272,7 @@ impl<'s> Parser<'s> {
         }
         if self.accept("(") {
             // `(@.length-1)`: counted from the end.
-            let back = self.from_end()?;
+            let back = self.length_minus()?;
             return Ok(vec![Step { kind: StepKind::Index(-back), span: Span::new(start, self.at) }]);
         }
         let first = self.integer()?;
@@ -296,7 +296,7 @@ impl<'s> Parser<'s> {
         Ok(vec![Step { kind, span: Span::new(start, self.at) }])
     }
 
-    fn from_end(&mut self) -> Result<i64, Error> {
+    fn length_minus(&mut self) -> Result<i64, Error> {
         self.skip_blank();
         let ok = self.accept("@.length") && self.accept_spaced("-");
         let back = if ok { self.integer()? } else { None };

@@ -10,6 +10,8 @@ use crate::time::{Time, Zone, duration_text, format_time, parse_duration, parse_
 use crate::value::Value;
 
 const SECOND: i64 = 1_000_000_000;
+/// Steps charged for loading a time zone and walking over a layout.
+const ZONE_STEPS: usize = 500;
 
 pub(super) const TABLE: &[Func] = &[
     Func::new("sprig.now", 0, 0, |ctx, _| Ok(Value::Time(Arc::new(Time::utc(ctx.now()?))))),
@@ -68,7 +70,7 @@ fn moment(ctx: &Ctx<'_>, value: &Value) -> Result<Time, Error> {
 
 fn formatted(ctx: &mut Ctx<'_>, layout: &str, value: &Value, zone: &str) -> Result<Value, Error> {
     ctx.meter.scan(layout.len().saturating_mul(16))?;
-    ctx.meter.spend(100)?;
+    ctx.meter.spend(ZONE_STEPS)?;
     // A zone that is not known is UTC, as in sprig.
     let zone = Zone::find(zone).unwrap_or(Zone::Utc);
     let time = moment(ctx, value)?.in_zone(zone);

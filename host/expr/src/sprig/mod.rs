@@ -18,6 +18,9 @@ mod strings;
 mod urls;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 

@@ -53,7 +53,7 @@ fn whole(args: Args<'_>, join: impl Fn(i64, i64) -> i64) -> Result<Value, Error>
 fn decimal(values: &[Value], join: fn(Decimal, Decimal) -> Option<Decimal>) -> Result<Value, Error> {
     let mut numbers = values.iter().map(|value| Decimal::from_float(to_float(value)));
     let first = numbers.next().unwrap_or_else(|| Decimal::from_float(0.0));
-    let made = numbers.try_fold(first, |a, b| join(a, b)).ok_or_else(|| Error::value("division by zero"))?;
+    let made = numbers.try_fold(first, join).ok_or_else(|| Error::value("division by zero"))?;
     Ok(Value::Float(made.to_float()))
 }
 

@@ -7,12 +7,12 @@ use crate::value::Value;
 pub(super) const TABLE: &[Func] = &[
     Func::new("sprig.base", 1, 1, |ctx, args| ctx.string(base(args.str(0)?))),
     Func::new("sprig.dir", 1, 1, |ctx, args| ctx.string(dir(args.str(0)?))),
-    Func::new("sprig.clean", 1, 1, |ctx, args| cleaned(ctx, args)),
+    Func::new("sprig.clean", 1, 1, cleaned),
     Func::new("sprig.ext", 1, 1, |ctx, args| ctx.string(ext(args.str(0)?))),
     Func::new("sprig.isAbs", 1, 1, |_, args| Ok(Value::Bool(args.str(0)?.starts_with('/')))),
     Func::new("sprig.osBase", 1, 1, |ctx, args| ctx.string(base(args.str(0)?))),
     Func::new("sprig.osDir", 1, 1, |ctx, args| ctx.string(dir(args.str(0)?))),
-    Func::new("sprig.osClean", 1, 1, |ctx, args| cleaned(ctx, args)),
+    Func::new("sprig.osClean", 1, 1, cleaned),
     Func::new("sprig.osExt", 1, 1, |ctx, args| ctx.string(ext(args.str(0)?))),
     Func::new("sprig.osIsAbs", 1, 1, |_, args| Ok(Value::Bool(args.str(0)?.starts_with('/')))),
 ];

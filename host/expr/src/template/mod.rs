@@ -1,6 +1,8 @@
 //! Strings with tags: `{{inputs.parameters.name}}`, `{{steps.{{x}}.id}}`, `{{=expression}}`.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
@@ -179,7 +181,7 @@ impl Template {
     }
 
     /// The text with its tags replaced. The budget of `env` is for each expression of the text, not for all together.
-    pub fn render_in<'a>(&'a self, env: &mut Env<'a>, mode: Mode<'_>) -> Result<Rendered<'a>, Error> {
+    pub fn render_in<'r, 'e: 'r>(&'r self, env: &mut Env<'e>, mode: Mode<'_>) -> Result<Rendered<'r>, Error> {
         let mut unresolved = Vec::new();
         let text = match &*self.segments {
             [] => Cow::Borrowed(&*self.source),
@@ -199,13 +201,13 @@ impl Template {
         self.source.get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
-    fn piece<'a>(
-        &'a self,
-        segment: &'a Segment,
-        env: &mut Env<'a>,
+    fn piece<'r, 'e: 'r>(
+        &'r self,
+        segment: &'r Segment,
+        env: &mut Env<'e>,
         mode: Mode<'_>,
         unresolved: &mut Vec<String>,
-    ) -> Result<Cow<'a, str>, Error> {
+    ) -> Result<Cow<'r, str>, Error> {
         match segment {
             Segment::Literal(span) => Ok(Cow::Borrowed(self.text(*span))),
             Segment::Tag { name, whole } => {

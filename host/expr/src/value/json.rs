@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use serde::de::{Deserialize, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::{List, Map, Value};
 use crate::budget::Meter;
@@ -280,23 +280,4 @@ impl<'de> Visitor<'de> for Seed<'_> {
         }
         Ok(Value::Map(Arc::new(map)))
     }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-        let json = serde_json::Value::deserialize(deserializer)?;
-        if nests_too_deep(&json, 0) {
-            return Err(D::Error::custom("nested too deeply"));
-        }
-        Ok(from_json(&json))
-    }
-}
-
-fn nests_too_deep(json: &serde_json::Value, level: u16) -> bool {
-    level > super::VALUE_DEPTH_MAX
-        || match json {
-            serde_json::Value::Array(items) => items.iter().any(|item| nests_too_deep(item, level + 1)),
-            serde_json::Value::Object(entries) => entries.values().any(|item| nests_too_deep(item, level + 1)),
-            _ => false,
-        }
 }

@@ -1,5 +1,6 @@
 //! Maps that keep the order of insertion and know how deep they nest.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -166,20 +167,12 @@ impl Map {
     }
 
     /// The entries sorted by the text of their key, as Go prints maps.
-    pub(crate) fn sorted(&self) -> Vec<(std::borrow::Cow<'_, str>, &Value)> {
-        let text = |key: &Key| match key {
-            // The lifetime is the map's, not the closure argument's, hence the match below.
-            Key::Str(_) => None,
-            other => Some(other.to_string()),
-        };
-        let mut sorted: Vec<(std::borrow::Cow<'_, str>, &Value)> = self
-            .entries
-            .iter()
-            .map(|(key, value)| match (text(key), key) {
-                (None, Key::Str(name)) => (std::borrow::Cow::Borrowed(name.as_ref()), value),
-                (made, _) => (std::borrow::Cow::Owned(made.unwrap_or_default()), value),
-            })
-            .collect();
+    pub(crate) fn sorted(&self) -> Vec<(Cow<'_, str>, &Value)> {
+        let entries = self.entries.iter().map(|(key, value)| match key {
+            Key::Str(text) => (Cow::Borrowed(text.as_ref()), value),
+            other => (Cow::Owned(other.to_string()), value),
+        });
+        let mut sorted: Vec<_> = entries.collect();
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
         sorted
     }

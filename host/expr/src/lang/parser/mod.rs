@@ -1,17 +1,16 @@
 //! Tokens to tree: operator precedence by Pratt's method, everything bounded in depth.
 
+mod calls;
+mod members;
+
 use std::sync::Arc;
 
-use super::ast::{
-    Binary, Node, NodeId, Path, Pointer, PredicateCall, PredicateKind, Program, Segment, Statement, Step, StepKind,
-};
-use super::builtins;
+use super::ast::{Binary, Node, NodeId, Path, Pointer, Program, Segment, Statement, StepKind};
 use super::token::{Tok, Token, tokenize};
 use crate::error::{Error, ErrorKind, Span};
-use crate::func::Func;
+use crate::pattern;
 use crate::template::Template;
 use crate::value::Value;
-use crate::{pattern, sprig, suggest};
 
 /// Bytes of an expression at most.
 const SOURCE_BYTES_MAX: usize = 256 << 10;
@@ -546,7 +545,9 @@ impl Parser {
             "#acc" => Pointer::Accumulator,
             "#index" => Pointer::Index,
             _ => {
-                return Err(Error::syntax(span, format!("unknown pointer `{name}`")).expected("`#`, `#acc` or `#index`"));
+                return Err(
+                    Error::syntax(span, format!("unknown pointer `{name}`")).expected("`#`, `#acc` or `#index`")
+                );
             }
         };
         self.push(Node::Pointer(pointer), span)
@@ -593,187 +594,5 @@ impl Parser {
             self.block(|tok| matches!(tok, Tok::Op("}")))?
         };
         self.push(Node::Conditional(condition, then, other), start.to(self.last_span()))
-    }
-
-    // ---- calls
-
-    fn call(&mut self, name: &Arc<str>, span: Span, piped: Option<NodeId>, start: Span) -> Parsed {
-        let predicate = PredicateKind::ALL.iter().find(|(known, _)| *known == name.as_ref()).map(|(_, kind)| *kind);
-        if let Some(kind) = predicate {
-            return self.predicate_call(kind, piped, start);
-        }
-        let Some(func) = builtins::find(name) else {
-            let names = builtins::names().chain(PredicateKind::ALL.iter().map(|(name, _)| *name));
-            let error = Error::new(ErrorKind::UnknownFunction(name.to_string())).at(span);
-            let near = suggest::near(name, names);
-            return Err(if near.is_empty() && sprig::find(name).is_some() {
-                error.hint(format!("did you mean `sprig.{name}`?"))
-            } else {
-                error.did_you_mean(&near)
-            });
-        };
-        self.arguments(func, piped, start)
-    }
-
-    fn sprig_call(&mut self, name: &str, span: Span, piped: Option<NodeId>, start: Span) -> Parsed {
-        let Some(func) = sprig::find(name) else {
-            let names = suggest::near(name, sprig::names());
-            let names: Vec<String> = names.into_iter().map(|name| format!("sprig.{name}")).collect();
-            return Err(Error::new(ErrorKind::UnknownFunction(format!("sprig.{name}"))).at(span).did_you_mean(&names));
-        };
-        self.arguments(func, piped, start)
-    }
-
-    fn arguments(&mut self, func: &'static Func, piped: Option<NodeId>, start: Span) -> Parsed {
-        if !self.is("(") {
-            return Err(self.unexpected().expected(format!("`(`: `{}` is a function", func.name)));
-        }
-        self.advance();
-        let rest = self.list(")")?;
-        let args: Box<[NodeId]> = piped.into_iter().chain(rest.iter().copied()).collect();
-        let span = start.to(self.last_span());
-        if args.len() < func.min || args.len() > func.max {
-            let wanted = match (func.min, func.max) {
-                (min, max) if min == max => format!("{min}"),
-                (min, crate::func::MANY) => format!("at least {min}"),
-                (min, max) => format!("{min} to {max}"),
-            };
-            let message = format!("`{}` takes {wanted} argument(s), not {}", func.name, args.len());
-            return Err(Error::syntax(span, message));
-        }
-        self.push(Node::Call(func, args), span)
-    }
-
-    fn predicate_call(&mut self, kind: PredicateKind, piped: Option<NodeId>, start: Span) -> Parsed {
-        self.expect("(")?;
-        let array = match piped {
-            Some(array) => array,
-            None => {
-                let array = self.expression(TERNARY)?;
-                if !self.is(")") {
-                    self.expect(",")?;
-                }
-                array
-            }
-        };
-        let predicate = if self.is(")") { None } else { Some(self.predicate()?) };
-        let extra = if kind.takes_extra() && self.accept(",") && !self.is(")") {
-            Some(self.expression(TERNARY)?)
-        } else {
-            None
-        };
-        self.accept(",");
-        self.expect(")")?;
-        let span = start.to(self.last_span());
-        if predicate.is_none() && !kind.predicate_optional() {
-            return Err(Error::syntax(span, format!("`{}` needs a predicate", kind.name()))
-                .expected(format!("`{}(list, # …)`", kind.name())));
-        }
-        self.push(Node::Predicate(kind, Box::new(PredicateCall { array, predicate, extra })), span)
-    }
-
-    fn predicate(&mut self) -> Parsed {
-        self.predicates += 1;
-        let parsed = if self.accept("{") {
-            self.nested(|p| p.block(|tok| matches!(tok, Tok::Op("}"))))
-        } else {
-            self.expression(TERNARY)
-        };
-        self.predicates -= 1;
-        parsed
-    }
-
-    // ---- members
-
-    fn member_name(&mut self) -> Result<(Arc<str>, Span), Error> {
-        let span = self.span();
-        let name = match self.tok() {
-            Tok::Ident(name) => name.clone(),
-            // After a dot a word operator is a name.
-            Tok::Op(word) if word.starts_with(|c: char| c.is_alphabetic()) => Arc::from(*word),
-            _ => return Err(self.unexpected().expected("the name of a member")),
-        };
-        self.advance();
-        Ok((name, span))
-    }
-
-    fn postfix(&mut self, base: NodeId, start: Span) -> Parsed {
-        let mut steps: Vec<Step> = Vec::new();
-        loop {
-            let span = self.span();
-            let optional = self.is("?.");
-            let dotted = optional || self.is(".");
-            let kind = if dotted {
-                // `.name` in a predicate: the base `#` was put there without taking the dot.
-                self.advance();
-                if optional && self.accept("[") { self.index_or_slice()? } else { self.member()? }
-            } else if self.accept("[") {
-                self.index_or_slice()?
-            } else {
-                break;
-            };
-            let span = span.to(self.last_span());
-            if steps.is_empty() && self.extend_path(base, &kind, optional, start.to(span)) {
-                continue;
-            }
-            steps.push(Step { kind, optional, span });
-        }
-        if steps.is_empty() {
-            return Ok(base);
-        }
-        if let Some(Node::Path(path)) = self.nodes.get_mut(base as usize)
-            && matches!(steps.first(), Some(Step { kind: StepKind::Index(_), .. }))
-        {
-            path.open = true;
-        }
-        self.push(Node::Postfix(base, steps.into()), start.to(self.last_span()))
-    }
-
-    fn member(&mut self) -> Result<StepKind, Error> {
-        let (name, _) = self
-            .member_name()
-            .map_err(|e| e.hint("a name with a dash or a leading digit is reached as `group['my-name']`"))?;
-        if self.accept("(") {
-            let args = self.nested(|p| p.list(")"))?;
-            return Ok(StepKind::Method(name, args));
-        }
-        Ok(StepKind::Field(name))
-    }
-
-    fn index_or_slice(&mut self) -> Result<StepKind, Error> {
-        if self.accept(":") {
-            let to = if self.is("]") { None } else { Some(self.expression(TERNARY)?) };
-            self.expect("]")?;
-            return Ok(StepKind::Slice(None, to));
-        }
-        let from = self.expression(TERNARY)?;
-        if self.accept(":") {
-            let to = if self.is("]") { None } else { Some(self.expression(TERNARY)?) };
-            self.expect("]")?;
-            return Ok(StepKind::Slice(Some(from), to));
-        }
-        self.expect("]")?;
-        Ok(StepKind::Index(from))
-    }
-
-    /// Makes a known member a part of the variable's name.
-    fn extend_path(&mut self, base: NodeId, kind: &StepKind, optional: bool, span: Span) -> bool {
-        let name = match kind {
-            StepKind::Field(name) => name.clone(),
-            StepKind::Index(id) => match self.node(*id) {
-                Some(Node::Const(Value::Str(text))) => text.clone(),
-                _ => return false,
-            },
-            _ => return false,
-        };
-        let Some(Node::Path(path)) = self.nodes.get_mut(base as usize) else { return false };
-        let dotted = format!("{}.{name}", path.dotted);
-        let end = u32::try_from(dotted.len()).unwrap_or(u32::MAX);
-        path.dotted = dotted.into();
-        path.segments = path.segments.iter().cloned().chain([Segment { end, optional }]).collect();
-        if let Some(stored) = self.spans.get_mut(base as usize) {
-            *stored = span;
-        }
-        true
     }
 }
