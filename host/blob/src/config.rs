@@ -19,6 +19,8 @@ pub struct Config {
     pub retry: Retry,
     /// Whose artifacts may use the credentials of the machine.
     pub ambient_credentials: AmbientCredentials,
+    /// The file of known hosts for git over ssh; that of the server's user unless set.
+    pub ssh_known_hosts: Option<PathBuf>,
 }
 
 /// Where the server's own credentials may be used (`useSDKCreds`, a GCS bucket without a key): the environment, the files of

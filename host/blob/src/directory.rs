@@ -53,6 +53,11 @@ impl Directory {
         Ok(Self { root: Arc::new(dir), at: root.into() })
     }
 
+    /// Where things may wait that are on their way elsewhere.
+    pub(crate) fn incoming(&self) -> Arc<Path> {
+        self.at.join(INCOMING).into()
+    }
+
     /// The objects of one namespace.
     pub(crate) fn of(&self, namespace: &str) -> Result<Namespace, Failure> {
         let name = relative(namespace.as_bytes(), &UnpackLimits::default()).ok();

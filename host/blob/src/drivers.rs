@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use artifact::{ArtifactError, Artifacts, ByteStream, Context, Entry, Loaded, Saved};
 use async_trait::async_trait;
-use egress::Guard;
+use egress::{Client, EgressError, Guard, TlsSettings};
 use futures::stream::{StreamExt, TryStreamExt};
 use model::workflow::Artifact;
 use tokio::task;
@@ -17,8 +17,10 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::driver::Size;
 use crate::failure::Failure;
+use crate::http::Tokens;
 use crate::mode;
 use crate::place::{Place, shown};
+use crate::s3::Clients;
 use crate::tap::Tap;
 use crate::tree;
 
@@ -27,6 +29,26 @@ pub struct Drivers {
     pub(crate) config: Config,
     pub(crate) guard: Guard,
     pub(crate) directory: Directory,
+    pub(crate) http: Client,
+    pub(crate) s3: Clients,
+    pub(crate) tokens: Tokens,
+}
+
+/// Why drivers cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DriversError {
+    /// The folder of the default repository.
+    #[error("the folder {} cannot be used for artifacts: {source}", .folder.display())]
+    Directory {
+        /// Which.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The client of all connections.
+    #[error("no client for artifacts: {0}")]
+    Client(#[from] EgressError),
 }
 
 impl Drivers {
@@ -34,11 +56,18 @@ impl Drivers {
     ///
     /// # Errors
     /// The folder cannot be made or opened.
-    pub fn new(config: Config, guard: Guard) -> io::Result<Self> {
-        Ok(Self { directory: Directory::open(&config.directory)?, config, guard })
+    pub fn new(config: Config, guard: Guard) -> Result<Self, DriversError> {
+        let open = Directory::open(&config.directory);
+        let directory = open.map_err(|source| DriversError::Directory { folder: config.directory.clone(), source })?;
+        let http = Client::new(guard.clone(), &TlsSettings::default())?;
+        let s3 = Clients::new(http.clone(), config.ambient_credentials.clone(), config.retry)?;
+        Ok(Self { directory, http, s3, tokens: Tokens::default(), config, guard })
     }
 
     async fn load_once(&self, context: &Context, artifact: &Artifact, destination: &Path) -> Result<Loaded, Failure> {
+        if let Some(git) = &artifact.location.git {
+            return self.checkout(context, artifact, git, destination).await;
+        }
         let place = self.place(context, artifact).await?;
         let loaded = match self.load_object(&place, artifact, destination).await? {
             Some(loaded) => loaded,
@@ -87,7 +116,15 @@ impl Drivers {
         let path = source.to_owned();
         let (source, size) = task::spawn_blocking(move || open_source(&path, packing)).await.map_err(ended_early)??;
         match source {
-            (Source::Folder(root), _) if packing == Packing::None => tree::save(&place, root).await,
+            (Source::Folder(root), _) if packing == Packing::None => {
+                not_empty(&place)?;
+                if !place.driver.has_folders() {
+                    return Err(Failure::permanent(
+                        "it is a folder, and only one file can be stored here: choose an archive, tar or zip",
+                    ));
+                }
+                tree::save(&place, root).await
+            }
             (source, name) => {
                 not_empty(&place)?;
                 let packed = bridge::produce(move |out| archive::pack(source, &name, packing, out));

@@ -26,17 +26,22 @@ mod directory;
 mod driver;
 mod drivers;
 mod failure;
+mod git;
+mod http;
 mod mode;
 mod place;
 mod raw;
 mod repository;
+mod resume;
 mod retry;
+mod s3;
+mod secrets;
 mod tap;
 mod tree;
 
 pub use archive::UnpackLimits;
 pub use config::{AmbientCredentials, Config};
-pub use drivers::Drivers;
+pub use drivers::{Drivers, DriversError};
 pub use repository::{ArtifactRepository, RepositoryError};
 pub use retry::Retry;
 

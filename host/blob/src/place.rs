@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use artifact::Context;
-use model::workflow::Artifact;
+use model::workflow::{Artifact, S3Artifact};
 
 use crate::driver::Driver;
 use crate::drivers::Drivers;
 use crate::failure::Failure;
+use crate::http::Http;
 use crate::raw::Raw;
 
 /// Where an artifact lies.
@@ -58,6 +59,9 @@ impl Drivers {
         if let Some(s3) = &location.s3
             && s3.bucket.is_empty()
         {
+            if **s3 != (S3Artifact { key: s3.key.clone(), ..S3Artifact::default() }) {
+                return Err(Failure::permanent("s3.bucket is missing"));
+            }
             let (key, folder) = with(&s3.key)?;
             return Ok(Place { driver: Arc::new(self.directory.of(&context.namespace)?), key, folder });
         }
@@ -66,6 +70,17 @@ impl Drivers {
                 return Err(Failure::permanent("raw content has no parts, so subPath has no meaning"));
             }
             return Ok(Place { driver: Arc::new(Raw::new(&raw.data)), key: String::new(), folder: false });
+        }
+        let url = |driver: Http| Place { driver: Arc::new(driver), key: String::new(), folder: false };
+        if let Some(http) = &location.http {
+            return self.http(context, http, artifact.sub_path.as_deref()).await.map(url);
+        }
+        if let Some(artifactory) = &location.artifactory {
+            return self.artifactory(context, artifactory, artifact.sub_path.as_deref()).await.map(url);
+        }
+        if let Some(s3) = &location.s3 {
+            let (key, folder) = with(&s3.key)?;
+            return Ok(Place { driver: Arc::new(self.s3.bucket(context, s3).await?), key, folder });
         }
         Err(refused(artifact))
     }

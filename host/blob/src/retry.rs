@@ -69,11 +69,6 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// Progress was made: what follows is tried as often as if nothing had failed before.
-    pub(crate) fn reset(&mut self) {
-        *self = self.retry.pauses();
-    }
-
     /// Says how often it was tried.
     pub(crate) fn gave_up(&self, mut failure: Failure) -> Failure {
         let since = self.since.map_or(Duration::ZERO, |since| since.elapsed());
