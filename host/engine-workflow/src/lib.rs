@@ -22,18 +22,18 @@
 //! A clock, randomness, stores, runners, the network. It sees objects as `model` has them and text as `expr` reads it.
 
 mod apply;
-mod change;
+pub mod change;
 mod decide;
-mod effect;
+pub mod effect;
 mod effects;
 mod holder;
-mod input;
+pub mod input;
 mod locks;
-mod metrics;
-mod program;
-mod state;
-mod values;
-mod vars;
+pub mod metrics;
+pub mod program;
+pub mod state;
+pub mod values;
+pub mod vars;
 
 pub mod project;
 

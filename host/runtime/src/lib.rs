@@ -96,6 +96,7 @@ impl Runtime {
             metrics: Arc::default(),
             projector: Projector::default(),
             watchers: Default::default(),
+            expiring: Default::default(),
             seen: Mutex::default(),
             inner: Mutex::default(),
             inner_slots: Workflows::inner_slots(),

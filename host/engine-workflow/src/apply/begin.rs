@@ -50,6 +50,7 @@ pub(super) fn created(
         claim_names: Vec::new(),
         active: 0,
         labels: labels.to_vec(),
+        reused: submission.reused.iter().cloned().collect(),
         submission: Box::new(submission.clone()),
     }));
     state.todo.push_back(Todo::Begin);

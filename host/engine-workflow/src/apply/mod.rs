@@ -17,7 +17,7 @@ use crate::input::Shutdown;
 use crate::state::{Body, ClaimState, LockState, MemoState, NodeIx, RunState, Stage, Timer, Todo};
 
 /// Applies one change.
-pub fn apply(state: &mut RunState, change: &Change) {
+pub(crate) fn apply(state: &mut RunState, change: &Change) {
     match change {
         Change::Created { submission, parameters, labels, at } => {
             begin::created(state, submission, parameters, labels, *at);

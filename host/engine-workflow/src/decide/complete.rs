@@ -7,7 +7,6 @@ use crate::change::{Change, End};
 use crate::holder;
 use crate::state::{Body, Branch, Kind, Node, NodeIx, Role, TaskState};
 use crate::values::{Outputs, Text};
-use crate::vars::Site;
 
 impl Decider<'_, '_> {
     /// Begins a group of steps.
@@ -168,13 +167,6 @@ impl Decider<'_, '_> {
 
     fn hook_failed(&self, hook: NodeIx) -> String {
         format!("hook '{}' failed", self.state().display_name(hook))
-    }
-
-    /// Evaluates the place in which the children of a node see one another.
-    pub(super) fn with_site<R>(&mut self, boundary: Option<NodeIx>, run: impl FnOnce(&mut Self, Site<'_>) -> R) -> R {
-        let inputs = boundary.and_then(|b| self.inputs_of(b));
-        let site = Site { boundary, inputs: inputs.as_deref(), ..Site::default() };
-        run(self, site)
     }
 }
 

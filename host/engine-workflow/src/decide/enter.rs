@@ -5,7 +5,7 @@ use model::workflow::{NodePhase, TemplateKind};
 
 use super::call::plain_kind;
 use super::{Decider, Stop};
-use crate::change::{Change, Place};
+use crate::change::{Change, End, Place};
 use crate::holder;
 use crate::input::Shutdown;
 use crate::program::Compiled;
@@ -56,6 +56,9 @@ impl Decider<'_, '_> {
             )
             .into());
         }
+        if (kind.is_leaf() || kind == Kind::Retry) && self.reuse(ix) {
+            return Ok(());
+        }
         let attempt = matches!(role, Role::Attempt(_));
         if !attempt && !self.memoized(ix)? {
             return Ok(());
@@ -75,6 +78,29 @@ impl Decider<'_, '_> {
             return Ok(());
         }
         self.begin_work(ix, kind)
+    }
+
+    /// Takes over what the same step of an earlier run left, if the run was resubmitted so.
+    fn reuse(&mut self, ix: NodeIx) -> bool {
+        let state = self.state();
+        let Some(run) = state.run().filter(|r| !r.reused.is_empty()) else { return false };
+        let name = state.name(ix);
+        let known = name.strip_prefix(state.run_name()).and_then(|below| run.reused.get(below)).cloned();
+        let Some(outputs) = known else { return false };
+        let globals = self.globals(ix, &outputs);
+        let at = self.now;
+        self.finish(End {
+            node: ix,
+            phase: NodePhase::Succeeded,
+            message: "taken over from the run that was resubmitted".into(),
+            at,
+            outputs: (!outputs.is_empty()).then(|| Box::new(outputs)),
+            globals,
+            transient: false,
+            memo_hit: false,
+            used: None,
+        });
+        true
     }
 
     /// Asks the cache; true when there is nothing more to ask.

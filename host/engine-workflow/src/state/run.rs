@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use model::Timestamp;
 use model::workflow::NodePhase;
+use rustc_hash::FxHashMap;
 
 use super::body::HookRun;
 use super::index::NodeIx;
@@ -18,6 +19,8 @@ pub struct Run {
     pub submission: Box<Submission>,
     /// Its templates, and those of other objects that it has met.
     pub program: Program,
+    /// What steps of an earlier run left, by name below the root: they are not run again.
+    pub reused: FxHashMap<Text, Outputs>,
     /// Labels that `workflowMetadata` gives the run, evaluated.
     pub labels: Vec<(Text, Text)>,
     /// Workflow parameters, evaluated.

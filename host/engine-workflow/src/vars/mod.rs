@@ -13,7 +13,7 @@ use expr::{Scope, Value};
 use model::Timestamp;
 use model::workflow::{Artifact, NodePhase};
 
-use crate::state::{Body, Kind, Node, NodeIx, Role, Run, RunState};
+use crate::state::{Body, Node, NodeIx, Role, Run, RunState};
 use crate::values::{Inputs, Text};
 
 /// Names that belong to the engine: a tag that begins with one of these and cannot be resolved is an error, any other is left in the text.
@@ -287,14 +287,6 @@ impl<'a> Vars<'a> {
             _ => self.own_var(name),
         }
     }
-
-    /// The artifact that a tag names.
-    pub fn artifact(&self, name: &str) -> Option<&'a Artifact> {
-        match self.find(name)? {
-            Found::Artifact(artifact) => Some(artifact),
-            _ => None,
-        }
-    }
 }
 
 /// A task or step, with its node if it has one.
@@ -433,9 +425,4 @@ pub(crate) fn parameter_list<'p>(pairs: impl Iterator<Item = (&'p Text, Option<&
         })
         .collect();
     serde_json::Value::Array(list).to_string()
-}
-
-/// Whether a node's phase is one that a waiting task sees as a kind of group.
-pub(crate) fn is_loop(node: &Node) -> bool {
-    node.kind == Kind::Loop
 }

@@ -18,6 +18,8 @@ use crate::config::TemplateReferencing;
 
 /// Argo's API group and version.
 pub(crate) const ARGO: &str = "argoproj.io/v1alpha1";
+/// The annotation that names the run (by uid) whose finished steps a resubmitted run takes over.
+const MEMOIZED_FROM: &str = "colchis.dev/memoized-from";
 /// Template objects that one run may pin (`pinned_max`).
 const PINNED_MAX: usize = 1_000;
 
@@ -160,6 +162,10 @@ impl Workflows {
         let repository = self.repository(&metadata.namespace, &spec).await?;
         let scheduled = metadata.annotations.get("workflows.argoproj.io/scheduled-time").map(|t| Text::from(t.as_str()));
         let server_locks = self.server_locks(&metadata.namespace);
+        let reused = match metadata.annotations.get(MEMOIZED_FROM) {
+            Some(uid) => self.reused(&uid.as_str().into()).await,
+            None => Vec::new(),
+        };
         Ok(Submission {
             spec,
             from_template,
@@ -167,7 +173,7 @@ impl Workflows {
             repository: Some(repository),
             server_locks,
             scheduled_time: scheduled,
-            reused: Vec::new(),
+            reused,
             limits: self.settings.limits,
             metadata,
         })

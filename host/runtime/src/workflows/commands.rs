@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use engine_workflow::{Input, Order, Param, RunState, Shutdown, SpecChange, Text};
-use model::workflow::{NodePhase, Workflow};
+use engine_workflow::{Input, Kind, Order, Param, RunState, Shutdown, SpecChange, Text};
+use model::workflow::NodePhase;
 use serde_json::{Value, json};
 use store::StoreError;
 use store::objects::Precondition;
@@ -88,14 +88,14 @@ impl Workflows {
         Ok(())
     }
 
-    /// A new run from a finished one: `resubmit`, memoized or not.
+    /// What an earlier run's steps left, by their names below the root: for `resubmit --memoized`.
     pub(crate) async fn reused(&self, id: &Arc<str>) -> Vec<(Text, engine_workflow::Outputs)> {
         let found = self.registry.look(id, |state, _| {
             let name = state.run_name().to_owned();
             engine_workflow::project::shown(state)
                 .filter_map(|ix| {
                     let node = state.node(ix)?;
-                    let done = node.phase == NodePhase::Succeeded && node.kind.is_leaf();
+                    let done = node.phase == NodePhase::Succeeded && (node.kind.is_leaf() || node.kind == Kind::Retry);
                     let outputs = node.outputs.as_deref().cloned().unwrap_or_default();
                     done.then(|| (Text::from(state.name(ix).strip_prefix(&name).unwrap_or_default()), outputs))
                 })
@@ -213,11 +213,4 @@ fn retry(
         return Err("no node matches the selector: nothing would run again".to_owned());
     }
     Ok(Input::Order(Order::Retry { restart, only: None, parameters: params(parameters) }))
-}
-
-/// The spec of a run, for a run like it.
-pub(crate) fn spec_of(object: &model::Object) -> Result<Workflow, ControlError> {
-    object.decode::<Workflow>().map_err(|e| {
-        StoreError::Corrupt { what: format!("workflow {}", object.metadata.name), reason: e.to_string() }.into()
-    })
 }

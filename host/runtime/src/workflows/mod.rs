@@ -28,7 +28,7 @@ use crate::limits::Limits;
 use crate::metrics::RuntimeMetrics;
 use crate::registry::Registry;
 
-pub(crate) use admit::{ARGO, key};
+pub(crate) use admit::{ARGO, is_finished, key, phase_of};
 pub(crate) use status::Projector;
 
 /// Leaves that run inside the server (requests, objects, lists) at once (`inner_leaves_max`).
@@ -50,6 +50,7 @@ pub(crate) struct Workflows {
     pub(crate) metrics: Arc<RuntimeMetrics>,
     pub(crate) projector: Projector,
     pub(crate) watchers: watch::Watchers,
+    pub(crate) expiring: crate::retention::Expiring,
     /// Generations of the specs that live runs have seen.
     pub(crate) seen: Mutex<HashMap<Arc<str>, i64>>,
     /// Leaves that run inside the server, to be stopped by hand.

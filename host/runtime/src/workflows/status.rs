@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Workflows;
+use crate::retention;
 use super::admit::{ARGO, key};
 
 /// How soon after a run's first change its object shows it.
@@ -48,11 +49,23 @@ impl Projector {
             let meta = &run.submission.metadata;
             let key = key(ARGO, "Workflow", &meta.namespace, &meta.name);
             let status = project::summary(state);
-            let labels = labels(state, &status);
+            let mut labels = labels(state, &status);
+            let expires = retention::expires(state);
+            labels.push((retention::EXPIRES.to_owned(), expires.map(|at| at.to_string())));
+            let phase = run.phase;
+            let collects = run.submission.spec.artifact_gc.is_some()
+                || state.nodes.iter().filter_map(|n| n.outputs.as_ref()).flat_map(|o| &o.artifacts).any(|a| a.artifact_gc.is_some());
             let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
             tokio::spawn(async move {
                 this.write_for_good(&id, &key, &status, labels).await;
                 this.projector.tell_end(&id, status);
+                if let Some(at) = expires {
+                    this.expiring.note(at, &key.namespace, &key.name, &id);
+                }
+                if collects && let Ok(object) = this.objects.get(&key).await {
+                    this.delete_artifacts(&id, &object, false).await;
+                }
+                this.keep_within_policy(phase).await;
             });
             return;
         }
@@ -147,7 +160,8 @@ impl Workflows {
             let run = state.run()?;
             let meta = &run.submission.metadata;
             let status = project::summary(state);
-            let labels = labels(state, &status);
+            let mut labels = labels(state, &status);
+            labels.push((retention::EXPIRES.to_owned(), None));
             let over = run.finished.is_some();
             (!over).then(|| (key(ARGO, "Workflow", &meta.namespace, &meta.name), status, labels))
         });

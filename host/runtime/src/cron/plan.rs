@@ -1,0 +1,163 @@
+//! What is due, decided from what is seen: no clock, no store.
+
+use expr::{Condition, Env, Expression, MapScope, Value};
+use model::Timestamp;
+use model::workflow::{CronWorkflow, CronWorkflowStatus};
+
+/// How late a run may be made when the object gives no starting deadline: what a busy server needs, not what a stopped one has missed.
+const GRACE_MS: i64 = 10_000;
+/// Moments looked at in one go (`missed_max`): a schedule of each minute that slept for a year is not walked through.
+const MISSED_MAX: usize = 10_000;
+
+/// What is to be done now, and when to look again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) due: Due,
+    pub(super) next: Option<Timestamp>,
+    pub(super) stopped: bool,
+}
+
+/// What is to be done now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Make the run of this moment.
+    Run(Timestamp),
+    /// This moment's run would come too late.
+    Missed(Timestamp),
+    /// Nothing.
+    Nothing,
+}
+
+/// Decides.
+pub(super) fn plan(
+    cron: &CronWorkflow,
+    status: &CronWorkflowStatus,
+    now: Timestamp,
+    default_zone: &str,
+) -> Result<Plan, String> {
+    let schedules = schedules(cron, default_zone)?;
+    let stopped = stopped(cron, status)?;
+    if cron.spec.suspend || stopped || cron.metadata.deletion_timestamp.is_some() {
+        return Ok(Plan { due: Due::Nothing, next: None, stopped });
+    }
+    let since = status.last_scheduled_time.or(cron.metadata.creation_timestamp).unwrap_or(now);
+    // Of several missed moments only the last one is caught up with.
+    let allowed = cron.spec.starting_deadline_seconds.map_or(GRACE_MS, |s| s.max(0).saturating_mul(1000).max(GRACE_MS));
+    let earliest = now.plus_millis(-allowed);
+    let last = |from: Timestamp| {
+        let mut found = None;
+        for schedule in &schedules {
+            let mut at = from;
+            for _ in 0..MISSED_MAX {
+                match schedule.next_after(at) {
+                    Some(next) if next <= now => {
+                        at = next;
+                        found = found.max(Some(next));
+                    }
+                    _ => break,
+                }
+            }
+        }
+        found
+    };
+    let next = schedules.iter().filter_map(|s| s.next_after(now)).min();
+    let due = match last(since.max(earliest.plus_millis(-1))) {
+        Some(at) => Due::Run(at),
+        None => match schedules.iter().filter_map(|s| s.next_after(since)).filter(|at| *at <= now).min() {
+            Some(at) => Due::Missed(schedules.iter().filter_map(|s| s.prev_before(now)).max().unwrap_or(at).max(at)),
+            None => Due::Nothing,
+        },
+    };
+    Ok(Plan { due, next, stopped })
+}
+
+/// The moments of a span, its end included.
+pub(super) fn moments(
+    cron: &CronWorkflow,
+    (from, until): (Timestamp, Timestamp),
+    max: usize,
+    default_zone: &str,
+) -> Result<Vec<Timestamp>, String> {
+    let mut out = Vec::new();
+    for schedule in schedules(cron, default_zone)? {
+        let mut at = from.plus_millis(-1);
+        while let Some(next) = schedule.next_after(at).filter(|next| *next <= until) {
+            out.push(next);
+            at = next;
+            if out.len() > max {
+                return Err(format!("the span has more than {max} moments (backfill_max); take a shorter one"));
+            }
+        }
+    }
+    out.sort();
+    out.dedup();
+    Ok(out)
+}
+
+/// Whether `when` lets a run be made.
+pub(super) fn condition(cron: &CronWorkflow, status: &CronWorkflowStatus, now: Timestamp) -> Result<bool, String> {
+    let Some(when) = cron.spec.when.as_deref().filter(|w| !w.trim().is_empty()) else { return Ok(true) };
+    let scope = scope(cron, status);
+    let mut env = Env::new(&scope);
+    if let Ok(now) = jiff::Timestamp::from_millisecond(now.as_millis()) {
+        env = env.with_now(now);
+    }
+    Condition::parse(when).and_then(|c| c.eval_in(&mut env)).map_err(|e| format!("spec.when: {e}"))
+}
+
+fn stopped(cron: &CronWorkflow, status: &CronWorkflowStatus) -> Result<bool, String> {
+    let Some(stop) = cron.spec.stop_strategy.as_ref().filter(|s| !s.expression.is_empty()) else { return Ok(false) };
+    let scope = scope(cron, status);
+    let expression = Expression::parse(&stop.expression).and_then(|e| e.eval_bool(&mut Env::new(&scope)));
+    expression.map_err(|e| format!("spec.stopStrategy.expression: {e}"))
+}
+
+/// `cronworkflow.*`.
+fn scope(cron: &CronWorkflow, status: &CronWorkflowStatus) -> MapScope {
+    let mut scope = MapScope::new();
+    let text = |map: &model::meta::StringMap| serde_json::to_string(map).unwrap_or_default();
+    scope.insert("cronworkflow.name", cron.metadata.name.as_str());
+    scope.insert("cronworkflow.namespace", cron.metadata.namespace.as_str());
+    scope.insert("cronworkflow.succeeded", status.succeeded);
+    scope.insert("cronworkflow.failed", status.failed);
+    scope.insert("cronworkflow.labels.json", text(&cron.metadata.labels));
+    scope.insert("cronworkflow.annotations.json", text(&cron.metadata.annotations));
+    for (key, value) in &cron.metadata.labels {
+        scope.insert(format!("cronworkflow.labels.{key}"), value.as_str());
+    }
+    for (key, value) in &cron.metadata.annotations {
+        scope.insert(format!("cronworkflow.annotations.{key}"), value.as_str());
+    }
+    let last = status.last_scheduled_time.and_then(|t| jiff::Timestamp::from_millisecond(t.as_millis()).ok());
+    scope.insert("cronworkflow.lastScheduledTime", last.map_or(Value::Nil, Value::from));
+    scope
+}
+
+/// A schedule in its zone.
+struct InZone {
+    schedule: model::cron::Schedule,
+    zone: jiff::tz::TimeZone,
+}
+
+impl InZone {
+    fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
+        self.schedule.next_after(at, &self.zone)
+    }
+    fn prev_before(&self, at: Timestamp) -> Option<Timestamp> {
+        self.schedule.previous_before(at, &self.zone)
+    }
+}
+
+fn schedules(cron: &CronWorkflow, default_zone: &str) -> Result<Vec<InZone>, String> {
+    let mut out = Vec::new();
+    for text in cron.spec.all_schedules() {
+        let schedule = model::cron::Schedule::parse(text).map_err(|e| format!("spec.schedules: {text:?}: {e}"))?;
+        let zone = if cron.spec.timezone.is_empty() { default_zone } else { cron.spec.timezone.as_str() };
+        let zone = model::cron::zone(zone).map_err(|e| format!("spec.timezone: {zone:?}: {e}"))?;
+        out.push(InZone { schedule, zone });
+    }
+    if out.is_empty() {
+        return Err("spec.schedules: there is none".to_owned());
+    }
+    Ok(out)
+}
