@@ -8,5 +8,7 @@
     reason = "a test may panic"
 )]
 
+mod cli;
 mod examples;
+mod faults;
 mod hostile;

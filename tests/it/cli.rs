@@ -1,0 +1,146 @@
+//! The command line as people meet it: exit codes, what is said, and every command that the README names.
+
+use serde_json::Value;
+use tests::cli::{colchis, say};
+use tests::{Server, binary};
+
+/// A home of its own for commands without a server.
+fn alone() -> (tempfile::TempDir, std::process::Command) {
+    let home = tempfile::Builder::new().prefix("colchis-it-").tempdir().unwrap();
+    let mut command = colchis();
+    command.env("HOME", home.path()).env("COLCHIS_DATA_DIR", home.path().join("data"));
+    (home, command)
+}
+
+#[test]
+fn run_shows_the_run_and_ends_with_its_result() {
+    for (file, code, words) in [
+        ("examples/hello/hello.yaml", 0, vec!["hello world", "Succeeded"]),
+        ("examples/hello/failing.yaml", 1, vec!["Failed", "exit code 3"]),
+        ("examples/dag/diamond.yaml", 0, vec!["top", "bottom", "Succeeded"]),
+    ] {
+        let (_home, mut command) = alone();
+        let said = say(command.args(["run", file]));
+        let all = format!("{}{}", said.out, said.err);
+        assert_eq!(said.code, code, "{file}\n{all}");
+        for word in words {
+            assert!(all.contains(word), "{file} does not say {word:?}\n{all}");
+        }
+    }
+}
+
+#[test]
+fn a_mistake_is_told_with_file_line_field_and_hint() {
+    let (_home, mut command) = alone();
+    let said = say(command.args(["lint", "examples/hello/refused.yaml"]));
+    let all = format!("{}{}", said.out, said.err);
+    assert_ne!(said.code, 0, "{all}");
+    for part in ["examples/hello/refused.yaml", "imagePullPolcy", "imagePullPolicy"] {
+        assert!(all.contains(part), "does not say {part:?}\n{all}");
+    }
+    // The line at which the field stands.
+    let text = std::fs::read_to_string(binary::root().join("examples/hello/refused.yaml")).unwrap();
+    let line = text.lines().position(|l| l.trim_start().starts_with("imagePullPolcy")).unwrap() + 1;
+    assert!(all.contains(&line.to_string()), "does not say line {line}\n{all}");
+}
+
+#[test]
+fn every_example_that_is_to_be_taken_passes_lint() {
+    let files: Vec<String> = tests::example::themes()
+        .iter()
+        .flat_map(|theme| tests::example::of_theme(theme))
+        .filter(|e| e.expected.expect != tests::example::End::Refused)
+        .map(|e| format!("examples/{}", e.name))
+        .collect();
+    for file in &files {
+        let (_home, mut command) = alone();
+        let said = say(command.args(["lint", "--offline", file]));
+        assert_eq!(said.code, 0, "{file}\n{}{}", said.out, said.err);
+    }
+}
+
+#[test]
+fn without_a_server_a_command_says_how_to_start_one() {
+    let (_home, mut command) = alone();
+    let said = say(command.args(["wf", "list"]));
+    assert_eq!(said.code, 3, "{}", said.err);
+    assert!(said.err.contains("colchis server"), "{}", said.err);
+}
+
+#[test]
+fn wrong_usage_is_told_on_standard_error() {
+    for args in [vec!["wf", "frobnicate"], vec!["run"], vec!["wf", "get", "x", "-o", "xml"]] {
+        let (_home, mut command) = alone();
+        let said = say(command.args(&args));
+        assert_eq!(said.code, 2, "{args:?}\n{}{}", said.out, said.err);
+        assert!(!said.err.is_empty(), "{args:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn submit_list_get_logs_wait_delete() {
+    let server = Server::start().await;
+    let name = server.cli(&["wf", "submit", "examples/hello/hello.yaml", "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    assert!(name.starts_with("hello-"), "{name}");
+    server.cli(&["wf", "wait", &name]).ok();
+    assert!(server.cli(&["wf", "logs", &name]).ok().contains("hello world"));
+    let list = server.cli(&["wf", "list"]).ok();
+    assert!(list.contains(&name) && list.contains("Succeeded"), "{list}");
+    let json: Value = serde_json::from_str(&server.cli(&["wf", "get", &name, "-o", "json"]).ok()).unwrap();
+    assert_eq!(json["status"]["phase"], "Succeeded");
+    assert!(server.cli(&["wf", "get", &name]).ok().contains("Succeeded"));
+    server.cli(&["wf", "delete", &name]).ok();
+    let gone = server.cli(&["wf", "get", &name]);
+    assert_eq!(gone.code, 1, "{}{}", gone.out, gone.err);
+    assert!(gone.err.contains("not found") && gone.err.contains(&name), "{}", gone.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_can_be_retried_and_resubmitted() {
+    let server = Server::start().await;
+    let name = server.cli(&["wf", "submit", "examples/hello/failing.yaml", "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    assert_eq!(server.cli(&["wf", "wait", &name]).code, 1);
+    server.cli(&["wf", "retry", &name]).ok();
+    assert_eq!(server.cli(&["wf", "wait", &name]).code, 1);
+    server.cli(&["wf", "resubmit", &name]).ok();
+    let list = server.cli(&["wf", "list", "-o", "name"]).ok();
+    assert_eq!(list.lines().filter(|l| l.contains("failing-")).count(), 2, "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apply_get_and_delete_any_object() {
+    let server = Server::start().await;
+    server.cli(&["apply", "-f", "examples/templates/template-ref.yaml"]).ok();
+    assert!(server.cli(&["get", "workflowtemplates"]).ok().contains("toolbox"));
+    assert!(server.cli(&["template", "list"]).ok().contains("toolbox"));
+    assert!(server.cli(&["cluster-template", "list"]).ok().contains("scanners"));
+    server.cli(&["apply", "-f", "examples/cron/backup.yaml"]).ok();
+    assert!(server.cli(&["cron", "list"]).ok().contains("nightly-backup"));
+    server.cli(&["delete", "-f", "examples/cron/backup.yaml"]).ok();
+    assert!(!server.cli(&["cron", "list"]).ok().contains("nightly-backup"));
+}
+
+/// Each `colchis …` line of the README and of the examples' README is a command that there is.
+#[test]
+fn the_readme_names_commands_that_there_are() {
+    let mut seen = 0;
+    for paper in ["README.md", "examples/README.md", "examples/observability/README.md"] {
+        let text = std::fs::read_to_string(binary::root().join(paper)).unwrap();
+        let in_code = text.split('`').skip(1).step_by(2).map(str::to_owned);
+        let lines = text.lines().filter_map(|l| l.strip_prefix("    ")).map(str::to_owned);
+        for line in in_code.chain(lines).filter(|l| l.starts_with("colchis ")) {
+            let words: Vec<&str> = line
+                .split_whitespace()
+                .skip(1)
+                .take_while(|w| w.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !w.starts_with('-'))
+                .collect();
+            let (_home, mut command) = alone();
+            let said = say(command.args(&words).arg("--help"));
+            assert_eq!(said.code, 0, "{paper}: `{line}`\n{}", said.err);
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} commands were found");
+}
