@@ -11,7 +11,7 @@ use proto_gen::v1::{FieldViolation, Severity};
 use serde_json::Value;
 use store::objects::{ListQuery, Selector};
 
-use crate::document::{self, Parts, describe, fields_of};
+use crate::document::{self, Draft, describe, fields_of};
 use crate::failure::{Failure, Outcome, violation};
 use crate::gate::Grant;
 use crate::kinds::KindRef;
@@ -61,8 +61,19 @@ impl Admission {
     }
 
     /// A new object as it is to be stored, and what is worth a look.
-    pub(crate) async fn create(&self, grant: &Grant, kind: &KindRef, object: Object) -> Outcome<(Object, Vec<FieldViolation>)> {
-        self.admit(grant, kind, object).await
+    pub(crate) async fn create(
+        &self,
+        grant: &Grant,
+        kind: &KindRef,
+        draft: Draft,
+    ) -> Outcome<(Object, Vec<FieldViolation>)> {
+        self.admit(grant, kind, draft).await
+    }
+
+    /// Refuses what a caller wrote that cannot be right by itself, before it is merged with what is there.
+    pub(crate) async fn written(&self, grant: &Grant, kind: &KindRef, draft: &Draft) -> Outcome<()> {
+        let found = shape(grant, kind, draft).await?;
+        if errors(&found) { Err(Failure::violations(&describe(&draft.object), found)) } else { Ok(()) }
     }
 
     /// A changed object as it is to be stored, and what is worth a look.
@@ -70,24 +81,22 @@ impl Admission {
         &self,
         grant: &Grant,
         kind: &KindRef,
-        object: Object,
+        draft: Draft,
         before: &Object,
     ) -> Outcome<(Object, Vec<FieldViolation>)> {
-        if object.is::<Workflow>() {
-            self.keeps_its_spec(&object, before)?;
+        if draft.object.is::<Workflow>() {
+            self.written(grant, kind, &draft).await?;
+            self.keeps_its_spec(&draft.object, before)?;
             // Steering a run does not ask whether its templates are still there.
-            if store::codec::same_json(&object.body, &before.body) {
-                return Ok((object, Vec::new()));
-            }
+            return Ok((draft.object, Vec::new()));
         }
-        self.admit(grant, kind, object).await
+        self.admit(grant, kind, draft).await
     }
 
-    async fn admit(&self, grant: &Grant, kind: &KindRef, object: Object) -> Outcome<(Object, Vec<FieldViolation>)> {
-        let subject = describe(&object);
-        let json = text(&object)?;
-        let checked = check(grant, kind, &json).await?;
-        let mut found = all(&checked, is_run(&object));
+    async fn admit(&self, grant: &Grant, kind: &KindRef, draft: Draft) -> Outcome<(Object, Vec<FieldViolation>)> {
+        let subject = describe(&draft.object);
+        let mut found = shape(grant, kind, &draft).await?;
+        let object = draft.object;
         if errors(&found) {
             return Err(Failure::violations(&subject, found));
         }
@@ -109,10 +118,15 @@ impl Admission {
             found.push(FieldViolation { code: "Restricted".to_owned(), ..violation(path, reason) });
         };
         if !has("workflowTemplateRef") {
-            refuse("spec.workflowTemplateRef", "is required: this server runs only what its templates say (templateReferencing)");
+            refuse(
+                "spec.workflowTemplateRef",
+                "is required: this server runs only what its templates say (templateReferencing)",
+            );
         }
         if mode == TemplateReferencing::Secure {
-            for name in spec.into_iter().flatten().map(|(name, _)| name).filter(|name| !SECURE_SPEC.contains(&name.as_str())) {
+            for name in
+                spec.into_iter().flatten().map(|(name, _)| name).filter(|name| !SECURE_SPEC.contains(&name.as_str()))
+            {
                 refuse(&format!("spec.{name}"), "may not be given beside the template (templateReferencing: Secure)");
             }
         } else if has("templates") {
@@ -133,7 +147,9 @@ impl Admission {
                 found.push(fixed(name));
             }
         }
-        let spec = |fields: &serde_json::Map<String, Value>| fields.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+        let spec = |fields: &serde_json::Map<String, Value>| {
+            fields.get("spec").and_then(Value::as_object).cloned().unwrap_or_default()
+        };
         let (old, new) = (spec(&old), spec(&new));
         for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
             if old.get(name) != new.get(name) && !MUTABLE_SPEC.contains(&name.as_str()) {
@@ -157,9 +173,15 @@ fn is_run(object: &Object) -> bool {
     object.api_version == Workflow::API_VERSION
 }
 
-fn text(object: &Object) -> Outcome<String> {
-    let json = document::to_json(object, Parts::Whole)?;
-    String::from_utf8(json.into()).map_err(|error| Failure::internal("a document is not UTF-8", error))
+/// What is wrong with the shape of what was written.
+async fn shape(grant: &Grant, kind: &KindRef, draft: &Draft) -> Outcome<Vec<FieldViolation>> {
+    let mut found = Vec::new();
+    for text in draft.texts()? {
+        let text = std::str::from_utf8(&text).map_err(|error| Failure::internal("a document is not UTF-8", error))?;
+        let more = all(&check(grant, kind, text).await?, is_run(&draft.object));
+        found.extend(more.into_iter().filter(|one| !found.contains(one)).collect::<Vec<_>>());
+    }
+    Ok(found)
 }
 
 /// The schema's answer.

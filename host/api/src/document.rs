@@ -19,6 +19,44 @@ pub(crate) const REDACTED: &str = "colchis.dev/redacted";
 /// Stands for a value; never base64.
 const NOT_SHOWN: &str = "<not shown>";
 
+/// An object that is to be stored, with the text that the caller wrote: what the text says and the object cannot hold (an unknown field of the metadata) is
+/// found in the text only.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) object: Object,
+    text: Bytes,
+    edited: bool,
+}
+
+impl Draft {
+    /// From the caller's text.
+    pub(crate) fn parse(text: Bytes, limits: &Limits) -> Outcome<Self> {
+        Ok(Self { object: parse(&text, limits)?, text, edited: false })
+    }
+
+    /// From an object that the server made.
+    pub(crate) fn of(object: Object) -> Outcome<Self> {
+        let text = to_json(&object, Parts::WithoutStatus)?;
+        Ok(Self { object, text, edited: false })
+    }
+
+    /// The object was changed: what changed is checked beside what was written.
+    pub(crate) fn check_object_too(&mut self) {
+        self.edited = true;
+    }
+
+    /// Takes an object to which the server added something of its own: there is nothing new to check.
+    pub(crate) fn with(self, object: Object) -> Self {
+        Self { object, ..self }
+    }
+
+    /// The texts that are to be checked.
+    pub(crate) fn texts(&self) -> Outcome<Vec<Bytes>> {
+        let written = self.text.clone();
+        Ok(if self.edited { vec![written, to_json(&self.object, Parts::WithoutStatus)?] } else { vec![written] })
+    }
+}
+
 /// Which parts of an object are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parts {
@@ -39,9 +77,8 @@ pub(crate) fn parse(text: &[u8], limits: &Limits) -> Outcome<Object> {
     if text.is_empty() {
         return Err(Failure::field("document", "is required: the object as JSON text"));
     }
-    let text = std::str::from_utf8(text).map_err(|error| {
-        Failure::field("document", format!("is not UTF-8 after byte {}", error.valid_up_to()))
-    })?;
+    let text = std::str::from_utf8(text)
+        .map_err(|error| Failure::field("document", format!("is not UTF-8 after byte {}", error.valid_up_to())))?;
     serde_json::from_str(text).map_err(|error| unreadable(text, &error))
 }
 
@@ -49,7 +86,11 @@ pub(crate) fn parse(text: &[u8], limits: &Limits) -> Outcome<Object> {
 fn unreadable(text: &str, error: &serde_json::Error) -> Failure {
     let failure = |path: &str, message: String| {
         let failure = Failure::field(path, message);
-        if text.trim_start().starts_with('{') { failure } else { failure.hint("documents cross as JSON: convert YAML before sending it") }
+        if text.trim_start().starts_with('{') {
+            failure
+        } else {
+            failure.hint("documents cross as JSON: convert YAML before sending it")
+        }
     };
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
@@ -72,8 +113,11 @@ fn unreadable(text: &str, error: &serde_json::Error) -> Failure {
 /// Refuses what was read without its values and sent back.
 pub(crate) fn refuse_redacted(object: &Object) -> Outcome<()> {
     if object.metadata.annotations.contains_key(REDACTED) {
-        return Err(Failure::field(&format!("metadata.annotations[{REDACTED}]"), "this Secret was read without its values and cannot be written back")
-            .hint("read it with reveal_secrets, or send the values anew and remove the annotation"));
+        return Err(Failure::field(
+            &format!("metadata.annotations[{REDACTED}]"),
+            "this Secret was read without its values and cannot be written back",
+        )
+        .hint("read it with reveal_secrets, or send the values anew and remove the annotation"));
     }
     Ok(())
 }
@@ -83,7 +127,8 @@ pub(crate) fn to_json(object: &Object, parts: Parts) -> Outcome<Bytes> {
     let metadata = text_of(&object.metadata)?;
     let body = if parts == Parts::WithoutBody { "{}" } else { object.body.get() };
     let status = object.status.as_deref().filter(|_| parts != Parts::WithoutStatus).map(RawValue::get);
-    let size = metadata.len() + body.len() + status.map_or(0, str::len) + object.kind.len() + object.api_version.len() + 64;
+    let size =
+        metadata.len() + body.len() + status.map_or(0, str::len) + object.kind.len() + object.api_version.len() + 64;
     let mut text = String::with_capacity(size);
     text.push_str("{\"apiVersion\":");
     text.push_str(&text_of(&object.api_version)?);
@@ -124,7 +169,10 @@ fn redacted(secret: &Object) -> Outcome<Object> {
     }
     let mut object = secret.clone();
     object.body = raw(&Value::Object(fields))?;
-    object.metadata.annotations.retain(|name, _| !name.starts_with(LAST_APPLIED) && !name.starts_with("colchis.dev/last-applied"));
+    object
+        .metadata
+        .annotations
+        .retain(|name, _| !name.starts_with(LAST_APPLIED) && !name.starts_with("colchis.dev/last-applied"));
     object.metadata.annotations.insert(REDACTED.to_owned(), "true".to_owned());
     Ok(object)
 }
@@ -132,7 +180,12 @@ fn redacted(secret: &Object) -> Outcome<Object> {
 /// An object's body, read.
 pub(crate) fn fields_of(object: &Object) -> Outcome<Map<String, Value>> {
     serde_json::from_str(object.body.get()).map_err(|error| {
-        Failure::new(Code::DataLoss, "Corrupt", Fault::Server, format!("the body of {} cannot be read: {error}", describe(object)))
+        Failure::new(
+            Code::DataLoss,
+            "Corrupt",
+            Fault::Server,
+            format!("the body of {} cannot be read: {error}", describe(object)),
+        )
     })
 }
 
@@ -173,7 +226,9 @@ mod tests {
         assert_eq!(to_json(&object, Parts::Whole).unwrap(), text);
         let without = to_json(&object, Parts::WithoutBody).unwrap();
         assert_eq!(without, r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"status":{"b":[]}}"#);
-        assert!(!String::from_utf8(to_json(&object, Parts::WithoutStatus).unwrap().to_vec()).unwrap().contains("status"));
+        assert!(
+            !String::from_utf8(to_json(&object, Parts::WithoutStatus).unwrap().to_vec()).unwrap().contains("status")
+        );
     }
 
     #[test]

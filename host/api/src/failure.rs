@@ -50,8 +50,11 @@ impl Failure {
 
     /// The document breaks rules.
     pub(crate) fn violations(subject: &str, violations: Vec<FieldViolation>) -> Self {
-        let errors: Vec<FieldViolation> = violations.into_iter().filter(|v| v.severity() != Severity::Warning).collect();
-        let first = errors.first().map(|v| if v.path.is_empty() { v.message.clone() } else { format!("{}: {}", v.path, v.message) });
+        let errors: Vec<FieldViolation> =
+            violations.into_iter().filter(|v| v.severity() != Severity::Warning).collect();
+        let first = errors
+            .first()
+            .map(|v| if v.path.is_empty() { v.message.clone() } else { format!("{}: {}", v.path, v.message) });
         let more = match errors.len() {
             0 | 1 => String::new(),
             n => format!(" (and {} more)", n - 1),
@@ -230,15 +233,15 @@ impl From<RunnerError> for Failure {
     fn from(error: RunnerError) -> Self {
         match &error {
             RunnerError::Refused { unit, .. } => Self::precondition(unit, &error),
-            RunnerError::Unknown { unit } => {
-                Self::new(Code::NotFound, "NotFound", Fault::Caller, &error)
-                    .about(unit)
-                    .hint("logs go with the run they belong to, and a node that never started has none")
-            }
+            RunnerError::Unknown { unit } => Self::new(Code::NotFound, "NotFound", Fault::Caller, &error)
+                .about(unit)
+                .hint("logs go with the run they belong to, and a node that never started has none"),
             RunnerError::Unavailable { unit, .. } => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 tracing::warn!(cause, "{error}");
-                Self::new(Code::Unavailable, "RunnerUnavailable", Fault::Server, &error).about(unit).retry_after_ms(1_000)
+                Self::new(Code::Unavailable, "RunnerUnavailable", Fault::Server, &error)
+                    .about(unit)
+                    .retry_after_ms(1_000)
             }
             #[allow(unreachable_patterns, reason = "the enum may grow")]
             _ => Self::internal("the runner did not answer", &error),
@@ -256,7 +259,9 @@ impl From<ArtifactError> for Failure {
         };
         let failure = Self::new(code, word, Fault::Environment, &error).about(format!("artifact {}", error.artifact));
         match error.class {
-            ErrorClass::Denied => failure.hint("look at the secret that the artifact repository names, and at what it may do"),
+            ErrorClass::Denied => {
+                failure.hint("look at the secret that the artifact repository names, and at what it may do")
+            }
             ErrorClass::NotFound => failure.hint("it may have been collected as garbage, or never written"),
             ErrorClass::Transient => failure.retry_after_ms(1_000),
             ErrorClass::Permanent => failure,
@@ -290,7 +295,11 @@ mod tests {
     fn store_errors_keep_their_word_and_say_whose_fault() {
         let cases = [
             (StoreError::NotFound { what: "a".into() }, Code::NotFound, Fault::Caller),
-            (StoreError::Conflict { what: "a".into(), expected: "1".into(), actual: "2".into() }, Code::Aborted, Fault::Caller),
+            (
+                StoreError::Conflict { what: "a".into(), expected: "1".into(), actual: "2".into() },
+                Code::Aborted,
+                Fault::Caller,
+            ),
             (StoreError::Expired { asked: 1, oldest: 2 }, Code::OutOfRange, Fault::Caller),
             (StoreError::Unavailable { reason: "disk full".into(), source: None }, Code::Unavailable, Fault::Server),
             (StoreError::Corrupt { what: "a".into(), reason: "b".into() }, Code::DataLoss, Fault::Server),

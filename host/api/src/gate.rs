@@ -108,8 +108,11 @@ impl Gate {
             Some(namespaces) => match namespaces.as_slice() {
                 [only] => Ok(self.grant(call, only)),
                 [] => Err(denied(call, verb, &kind.plural, None)),
-                several => Err(denied(call, verb, &kind.plural, None)
-                    .hint(format!("name a namespace; you may {verb} {} in {}", kind.plural, several.join(", ")))),
+                several => Err(denied(call, verb, &kind.plural, None).hint(format!(
+                    "name a namespace; you may {verb} {} in {}",
+                    kind.plural,
+                    several.join(", ")
+                ))),
             },
         }
     }
@@ -118,7 +121,14 @@ impl Gate {
         Grant { gate: self.clone(), call: call.clone(), namespace: namespace.into() }
     }
 
-    fn check(&self, call: &Call, verb: &str, resource: &str, namespace: Option<&str>, cluster_scoped: bool) -> Outcome<()> {
+    fn check(
+        &self,
+        call: &Call,
+        verb: &str,
+        resource: &str,
+        namespace: Option<&str>,
+        cluster_scoped: bool,
+    ) -> Outcome<()> {
         let asked = Asked { verb, resource, namespace, cluster_scoped };
         match self.0.deps.authorizer.decide(call.identity(), &asked) {
             Decision::Allowed { .. } => Ok(()),
@@ -135,7 +145,8 @@ fn denied(call: &Call, verb: &str, resource: &str, namespace: Option<&str>) -> F
         None => " in all namespaces".to_owned(),
     };
     let message = format!("{user} may not {verb} {resource}{place}");
-    Failure::new(Code::PermissionDenied, "Forbidden", Fault::Caller, message).about(resource)
+    Failure::new(Code::PermissionDenied, "Forbidden", Fault::Caller, message)
+        .about(if call.subject().is_empty() { resource } else { call.subject() })
         .hint(format!("ask for a role that has the verb `{verb}` on `{resource}`; WhoAmI tells what you may"))
 }
 
@@ -211,7 +222,13 @@ impl Grant {
     /// Asks for one more permission in this namespace.
     pub(crate) fn also(&self, verb: &str, kind: &KindRef) -> Outcome<()> {
         let namespace = if kind.namespaced { &*self.namespace } else { "" };
-        self.gate.check(&self.call, verb, &kind.plural, (!namespace.is_empty() || !kind.namespaced).then_some(namespace), !kind.namespaced)
+        self.gate.check(
+            &self.call,
+            verb,
+            &kind.plural,
+            (!namespace.is_empty() || !kind.namespaced).then_some(namespace),
+            !kind.namespaced,
+        )
     }
 
     /// Whether Secrets may be shown to this call.

@@ -97,7 +97,8 @@ impl Kinds<'_> {
             return Err(Failure::field("kind", "is required"));
         }
         let fits = |kind: &KindRef| kind.is_called(name) && (api_version.is_empty() || kind.api_version == api_version);
-        let built_in = kinds().iter().find(|info| info.kind == name || info.is_called(name.split('.').next().unwrap_or(name)));
+        let built_in =
+            kinds().iter().find(|info| info.kind == name || info.is_called(name.split('.').next().unwrap_or(name)));
         if let Some(kind) = built_in.map(KindRef::from).filter(fits) {
             return Ok(kind);
         }
@@ -106,13 +107,9 @@ impl Kinds<'_> {
             return Ok(kind.clone());
         }
         let what = if api_version.is_empty() { name.to_owned() } else { format!("{name} ({api_version})") };
-        let failure = Failure::new(
-            Code::NotFound,
-            "UnknownKind",
-            Fault::Caller,
-            format!("the server knows no kind {what}"),
-        )
-        .about(name);
+        let failure =
+            Failure::new(Code::NotFound, "UnknownKind", Fault::Caller, format!("the server knows no kind {what}"))
+                .about(name);
         let near = all.iter().flat_map(|kind| [(&kind.kind, kind), (&kind.plural, kind)]);
         let near = near
             .map(|(text, kind)| (strsim::damerau_levenshtein(&text.to_lowercase(), &name.to_lowercase()), kind))

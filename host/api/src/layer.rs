@@ -68,7 +68,8 @@ fn refused(failure: Failure) -> Response {
 }
 
 fn unknown(path: &str) -> Failure {
-    let failure = Failure::new(Code::Unimplemented, "UnknownRpc", Fault::Caller, format!("there is no RPC {path}")).about(path);
+    let failure =
+        Failure::new(Code::Unimplemented, "UnknownRpc", Fault::Caller, format!("there is no RPC {path}")).about(path);
     let near = Rpc::ALL.iter().map(|rpc| (strsim::damerau_levenshtein(rpc.path(), path), rpc)).min_by_key(|(n, _)| *n);
     match near {
         Some((distance, rpc)) if distance <= 4 => failure.hint(format!("did you mean {}?", rpc.path())),
@@ -79,9 +80,9 @@ fn unknown(path: &str) -> Failure {
 fn unauthenticated(error: &AuthError) -> Failure {
     let failure = Failure::new(Code::Unauthenticated, "Unauthenticated", Fault::Caller, error);
     match error {
-        AuthError::Missing | AuthError::Malformed => {
-            failure.hint("send the header `authorization: Bearer TOKEN`; the server says at its start where its token is kept")
-        }
+        AuthError::Missing | AuthError::Malformed => failure.hint(
+            "send the header `authorization: Bearer TOKEN`; the server says at its start where its token is kept",
+        ),
         AuthError::Unknown => failure.hint("it may have expired, or belong to another server"),
         AuthError::Unavailable { .. } => {
             let mut failure = failure.retry_after_ms(1_000);
@@ -104,7 +105,10 @@ pub(crate) fn late(rpc: Rpc) -> Failure {
 
 fn panicked(rpc: Rpc, panic: &(dyn std::any::Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Failure::internal(&format!("{} failed by a fault of the server", rpc.name()), text.unwrap_or("a panic without a text"))
+    Failure::internal(
+        &format!("{} failed by a fault of the server", rpc.name()),
+        text.unwrap_or("a panic without a text"),
+    )
 }
 
 /// How long the caller waits, within what the server allows.
@@ -113,7 +117,12 @@ fn timeout_of(headers: &http::HeaderMap, rpc: Rpc, limits: &Limits) -> Outcome<O
         None => None,
         Some(value) => match value.to_str().ok().and_then(parse_timeout) {
             Some(timeout) => Some(timeout),
-            None => return Err(Failure::field("grpc-timeout", "is not a number of at most 8 digits and one of H M S m u n")),
+            None => {
+                return Err(Failure::field(
+                    "grpc-timeout",
+                    "is not a number of at most 8 digits and one of H M S m u n",
+                ));
+            }
         },
     };
     let max = Duration::from_millis(limits.deadline_max_ms);
@@ -163,14 +172,20 @@ pub(crate) fn shaped(status: Status) -> Failure {
     }
     let message = status.message();
     match status.code() {
-        Code::OutOfRange if message.contains("too large") => {
-            Failure::new(Code::ResourceExhausted, "TooLarge", Fault::Caller, format!("the message is too large: {message}"))
-                .hint("send a large document in chunks: Workflows.SubmitStream, Resources.BatchApply")
-        }
-        Code::Internal if message.contains("decode") || message.contains("decompress") => {
-            Failure::new(Code::InvalidArgument, "BadMessage", Fault::Caller, format!("the message cannot be read: {message}"))
-                .hint("client and server may have different proto files; server reflection tells this server's")
-        }
+        Code::OutOfRange if message.contains("too large") => Failure::new(
+            Code::ResourceExhausted,
+            "TooLarge",
+            Fault::Caller,
+            format!("the message is too large: {message}"),
+        )
+        .hint("send a large document in chunks: Workflows.SubmitStream, Resources.BatchApply"),
+        Code::Internal if message.contains("decode") || message.contains("decompress") => Failure::new(
+            Code::InvalidArgument,
+            "BadMessage",
+            Fault::Caller,
+            format!("the message cannot be read: {message}"),
+        )
+        .hint("client and server may have different proto files; server reflection tells this server's"),
         Code::Unimplemented => Failure::new(Code::Unimplemented, "Unimplemented", Fault::Caller, message),
         Code::Cancelled => Failure::new(Code::Cancelled, "Cancelled", Fault::Caller, message),
         code => Failure::new(code, &format!("{code:?}"), Fault::Server, message),
@@ -180,7 +195,8 @@ pub(crate) fn shaped(status: Status) -> Failure {
 /// One line for each call that was to change something.
 fn audit(call: &Call, response: &Response) {
     let rule = call.rule();
-    if !rule.mutates {
+    // A batch tells of each of its documents.
+    if !rule.mutates || call.rpc() == Rpc::ResourcesBatchApply {
         return;
     }
     let Identity { user, authenticator, .. } = call.identity();

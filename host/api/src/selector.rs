@@ -15,8 +15,7 @@ const PHASES: &[&str] = &["", "Pending", "Running", "Succeeded", "Failed", "Erro
 
 /// The store's selector for a kind in the namespace of a grant.
 pub(crate) fn of(grant: &Grant, kind: &KindRef, asked: Option<&ObjectSelector>) -> Outcome<Selector> {
-    let mut selector =
-        Selector { gvk: Some(kind.gvk()), namespace: grant.namespace_selector(), ..Selector::default() };
+    let mut selector = Selector { gvk: Some(kind.gvk()), namespace: grant.namespace_selector(), ..Selector::default() };
     let Some(asked) = asked else { return Ok(selector) };
     selector.labels = labels(&asked.labels)?;
     selector.phases.clone_from(&asked.phases);
@@ -44,7 +43,12 @@ pub(crate) fn labels(text: &str) -> Outcome<Vec<LabelRequirement>> {
         Failure::field("selector.labels", reason).hint("write labels as `a=b,c!=d,e in (f,g),h notin (i),j,!k`")
     };
     if text.len() > SELECTOR_BYTES_MAX {
-        return Err(Failure::too_large("the label selector", "selector_bytes_max", SELECTOR_BYTES_MAX as u64, text.len() as u64));
+        return Err(Failure::too_large(
+            "the label selector",
+            "selector_bytes_max",
+            SELECTOR_BYTES_MAX as u64,
+            text.len() as u64,
+        ));
     }
     let mut found = Vec::new();
     let mut rest = text.trim();
@@ -52,7 +56,9 @@ pub(crate) fn labels(text: &str) -> Outcome<Vec<LabelRequirement>> {
         let (requirement, after) = requirement(rest).map_err(bad)?;
         found.push(requirement);
         rest = match after.strip_prefix(',') {
-            Some(after) if after.trim().is_empty() => return Err(bad("there is nothing after the last comma".to_owned())),
+            Some(after) if after.trim().is_empty() => {
+                return Err(bad("there is nothing after the last comma".to_owned()));
+            }
             Some(after) => after.trim_start(),
             None if after.is_empty() => after,
             None => return Err(bad(format!("a comma is expected before `{after}`"))),
@@ -69,7 +75,8 @@ fn requirement(text: &str) -> Result<(LabelRequirement, &str), String> {
     let (key, rest) = word(text);
     let key = checked(key)?;
     let rest = rest.trim_start();
-    let (operator, after) = ["==", "!=", "="].iter().find_map(|op| Some((*op, rest.strip_prefix(op)?))).unwrap_or(("", rest));
+    let (operator, after) =
+        ["==", "!=", "="].iter().find_map(|op| Some((*op, rest.strip_prefix(op)?))).unwrap_or(("", rest));
     if !operator.is_empty() {
         let (value, after) = word(after.trim_start());
         let requirement = match operator {
@@ -82,8 +89,12 @@ fn requirement(text: &str) -> Result<(LabelRequirement, &str), String> {
     match operator {
         "" => Ok((LabelRequirement::Exists(key), rest)),
         "in" | "notin" => {
-            let list = after.trim_start().strip_prefix('(').ok_or_else(|| format!("`(` is expected after `{key} {operator}`"))?;
-            let (values, after) = list.split_once(')').ok_or_else(|| format!("`)` is missing after `{key} {operator} (`"))?;
+            let list = after
+                .trim_start()
+                .strip_prefix('(')
+                .ok_or_else(|| format!("`(` is expected after `{key} {operator}`"))?;
+            let (values, after) =
+                list.split_once(')').ok_or_else(|| format!("`)` is missing after `{key} {operator} (`"))?;
             let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
             let requirement =
                 if operator == "in" { LabelRequirement::In(key, values) } else { LabelRequirement::NotIn(key, values) };
@@ -145,7 +156,10 @@ mod tests {
             ("", vec![]),
             ("a=b", vec![In("a".into(), list(&["b"]))]),
             ("a==b , c != d", vec![In("a".into(), list(&["b"])), NotIn("c".into(), list(&["d"]))]),
-            ("x/y in (a, b),!k,j", vec![In("x/y".into(), list(&["a", "b"])), NotExists("k".into()), Exists("j".into())]),
+            (
+                "x/y in (a, b),!k,j",
+                vec![In("x/y".into(), list(&["a", "b"])), NotExists("k".into()), Exists("j".into())],
+            ),
             ("a notin (b)", vec![NotIn("a".into(), list(&["b"]))]),
             ("a=", vec![In("a".into(), list(&[""]))]),
             ("in in (in)", vec![In("in".into(), list(&["in"]))]),
@@ -179,7 +193,10 @@ mod tests {
         assert_eq!((selector.name.as_deref(), selector.namespace.as_deref()), (Some("a"), Some("n")));
         assert_eq!(selector.phases, ["", "Pending", "Succeeded", "Failed", "Error"]);
         for bad in ["spec.suspend=true", "metadata.name!=a", "metadata.name", "metadata.namespace=other"] {
-            assert!(fields(bad, &mut Selector { namespace: Some("n".into()), ..Selector::default() }).is_err(), "{bad}");
+            assert!(
+                fields(bad, &mut Selector { namespace: Some("n".into()), ..Selector::default() }).is_err(),
+                "{bad}"
+            );
         }
     }
 }

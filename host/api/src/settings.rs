@@ -166,7 +166,11 @@ impl Limits {
             ("label_scan_max", self.label_scan_max, "finished runs looked at for label keys, values or a uid"),
             ("log_streams_max", self.log_streams_max as u64, "logs read at once by one call"),
             ("artifact_files_max", self.artifact_files_max as u64, "files that one listing of an artifact tells"),
-            ("streams_per_connection_max", u64::from(self.streams_per_connection_max), "calls under way on one connection"),
+            (
+                "streams_per_connection_max",
+                u64::from(self.streams_per_connection_max),
+                "calls under way on one connection",
+            ),
             ("grep_bytes_max", self.grep_bytes_max, "length of a log filter"),
         ]
     }

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
+use model::Object;
 use proto_gen::v1::{Fault, WatchEventType};
+use std::sync::Arc;
 use store::StoreError;
 use store::objects::{Objects, Selector, WatchEvent};
-use model::Object;
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 

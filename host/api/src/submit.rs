@@ -8,7 +8,7 @@ use model::{Object, ObjectMeta};
 use proto_gen::v1::{Parameter, SubmitOptions, TemplateKind, TemplateSource};
 use serde_json::{Map, Value, json};
 
-use crate::document::{self, fields_of};
+use crate::document::{self, Draft, fields_of};
 use crate::failure::{Failure, Outcome};
 use crate::gate::Grant;
 use crate::kinds::{CLUSTER_WORKFLOW_TEMPLATE, CRON_WORKFLOW, KindRef, WORKFLOW_TEMPLATE};
@@ -115,9 +115,16 @@ pub(crate) fn from_run(run: &Object, memoized: bool) -> Outcome<Object> {
         spec.shift_remove("shutdown");
         spec.shift_remove("suspend");
     }
-    let own = |name: &String| name.starts_with("workflows.argoproj.io/") && ![TEMPLATE_LABEL, CLUSTER_TEMPLATE_LABEL, CRON_LABEL].contains(&name.as_str());
+    let own = |name: &String| {
+        name.starts_with("workflows.argoproj.io/")
+            && ![TEMPLATE_LABEL, CLUSTER_TEMPLATE_LABEL, CRON_LABEL].contains(&name.as_str())
+    };
     let kept = |map: &BTreeMap<String, String>, title: bool| {
-        let keep = |name: &String| !own(name) || (title && ["workflows.argoproj.io/title", "workflows.argoproj.io/description"].contains(&name.as_str()));
+        let keep = |name: &String| {
+            !own(name)
+                || (title
+                    && ["workflows.argoproj.io/title", "workflows.argoproj.io/description"].contains(&name.as_str()))
+        };
         map.iter().filter(|(name, _)| keep(name)).map(|(k, v)| (k.clone(), v.clone())).collect::<BTreeMap<_, _>>()
     };
     let mut annotations = kept(&old.annotations, true);
@@ -140,7 +147,8 @@ pub(crate) fn from_run(run: &Object, memoized: bool) -> Outcome<Object> {
 }
 
 /// Applies what the caller changes, and says who the caller is.
-pub(crate) fn overridden(mut object: Object, options: &SubmitOptions, user: &str) -> Outcome<Object> {
+pub(crate) fn overridden(mut draft: Draft, options: &SubmitOptions, user: &str) -> Outcome<Draft> {
+    let object = &mut draft.object;
     let meta = &mut object.metadata;
     if !options.name.is_empty() {
         meta.name.clone_from(&options.name);
@@ -160,8 +168,13 @@ pub(crate) fn overridden(mut object: Object, options: &SubmitOptions, user: &str
         meta.owner_references.push(owner);
     }
     object.status = None;
+    let mut edited = !options.labels.is_empty()
+        || !options.annotations.is_empty()
+        || !options.name.is_empty()
+        || !options.generate_name.is_empty();
     if changes_spec(options) {
-        let mut fields = fields_of(&object)?;
+        edited = true;
+        let mut fields = fields_of(object)?;
         let spec = object_in(&mut fields, "spec")?;
         let texts = [
             ("entrypoint", &options.entrypoint),
@@ -180,7 +193,10 @@ pub(crate) fn overridden(mut object: Object, options: &SubmitOptions, user: &str
         set_artifacts(spec, &options.artifacts)?;
         object.body = document::raw(&fields)?;
     }
-    Ok(object)
+    if edited {
+        draft.check_object_too();
+    }
+    Ok(draft)
 }
 
 fn changes_spec(options: &SubmitOptions) -> bool {
@@ -275,6 +291,10 @@ mod tests {
         document::parse(value.to_string().as_bytes(), &Limits::default()).unwrap()
     }
 
+    fn draft(object: Object) -> Draft {
+        Draft::of(object).unwrap()
+    }
+
     fn run() -> Object {
         object(json!({
             "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
@@ -302,31 +322,46 @@ mod tests {
             artifacts: vec![br#"{"name":"in","raw":{"data":"x"}}"#.as_slice().into()],
             ..SubmitOptions::default()
         };
-        let changed = overridden(run(), &options, "alice@example.com").unwrap();
+        let changed = overridden(draft(run()), &options, "alice@example.com").unwrap().object;
         assert_eq!((changed.metadata.name.as_str(), changed.metadata.generate_name.as_str()), ("b", ""));
         assert_eq!(changed.metadata.labels[CREATOR_LABEL], "alice-example.com");
         assert!(changed.metadata.resource_version.is_empty() && changed.status.is_none());
         let spec = &fields_of(&changed).unwrap()["spec"];
-        assert_eq!((&spec["entrypoint"], &spec["priority"], &spec["serviceAccountName"]), (&"other".into(), &0.into(), &"sa".into()));
-        assert_eq!(spec["arguments"]["parameters"], json!([{"name": "p", "value": "1"}, {"name": "new", "value": "2"}]));
+        assert_eq!(
+            (&spec["entrypoint"], &spec["priority"], &spec["serviceAccountName"]),
+            (&"other".into(), &0.into(), &"sa".into())
+        );
+        assert_eq!(
+            spec["arguments"]["parameters"],
+            json!([{"name": "p", "value": "1"}, {"name": "new", "value": "2"}])
+        );
         assert_eq!(spec["arguments"]["artifacts"][0]["name"], "in");
     }
 
     #[test]
     fn without_changes_the_manifest_is_not_touched() {
         let before = run();
-        let after = overridden(before.clone(), &SubmitOptions::default(), "u").unwrap();
+        let after = overridden(draft(before.clone()), &SubmitOptions::default(), "u").unwrap().object;
         assert_eq!(after.body.get(), before.body.get());
     }
 
     #[test]
     fn bad_overrides_are_named() {
         for (options, path) in [
-            (SubmitOptions { parameters: vec![Parameter::default()], ..SubmitOptions::default() }, "options.parameters[0].name"),
-            (SubmitOptions { artifacts: vec![b"{}".as_slice().into()], ..SubmitOptions::default() }, "options.artifacts[0].name"),
-            (SubmitOptions { owner_reference: b"x".as_slice().into(), ..SubmitOptions::default() }, "options.owner_reference"),
+            (
+                SubmitOptions { parameters: vec![Parameter::default()], ..SubmitOptions::default() },
+                "options.parameters[0].name",
+            ),
+            (
+                SubmitOptions { artifacts: vec![b"{}".as_slice().into()], ..SubmitOptions::default() },
+                "options.artifacts[0].name",
+            ),
+            (
+                SubmitOptions { owner_reference: b"x".as_slice().into(), ..SubmitOptions::default() },
+                "options.owner_reference",
+            ),
         ] {
-            assert_eq!(overridden(run(), &options, "u").unwrap_err().detail.violations[0].path, path);
+            assert_eq!(overridden(draft(run()), &options, "u").unwrap_err().detail.violations[0].path, path);
         }
     }
 

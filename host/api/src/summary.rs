@@ -86,7 +86,11 @@ fn ms(at: Option<Timestamp>) -> i64 {
 }
 
 fn shown_annotations(meta: &ObjectMeta) -> BTreeMap<String, String> {
-    meta.annotations.iter().filter(|(name, _)| name.starts_with(SHOWN_ANNOTATIONS)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    meta.annotations
+        .iter()
+        .filter(|(name, _)| name.starts_with(SHOWN_ANNOTATIONS))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
 }
 
 /// A run as a row; `wide` also reads the manifest.
@@ -183,7 +187,13 @@ pub(crate) fn template(object: &Object) -> TemplateSummary {
         labels: meta.labels.clone(),
         annotations: shown_annotations(meta),
         entrypoint: spec.entrypoint.unwrap_or_default().into_owned(),
-        templates: spec.templates.unwrap_or_default().into_iter().take(TEMPLATES_MAX).map(|t| t.name.into_owned()).collect(),
+        templates: spec
+            .templates
+            .unwrap_or_default()
+            .into_iter()
+            .take(TEMPLATES_MAX)
+            .map(|t| t.name.into_owned())
+            .collect(),
     }
 }
 
@@ -335,11 +345,15 @@ mod tests {
                 "conditions": [{"type": "Completed", "status": "True"}], "resourcesDuration": {"cpu": 2}}
         }));
         let row = workflow(&run, true);
-        assert_eq!((row.phase(), row.progress.as_str(), row.message.as_str()), (WorkflowPhase::Failed, "1/2", "said \"no\""));
+        assert_eq!(
+            (row.phase(), row.progress.as_str(), row.message.as_str()),
+            (WorkflowPhase::Failed, "1/2", "said \"no\"")
+        );
         assert_eq!(row.finished_ms - row.started_ms, 1000);
         assert_eq!((row.cron_workflow.as_str(), row.template.as_str()), ("nightly", "ClusterWorkflowTemplate/t"));
         assert_eq!((row.suspended, row.priority, row.resource_version), (true, 3, 7));
-        let parameters: Vec<(&str, &str)> = row.parameters.iter().map(|p| (p.name.as_str(), p.value.as_str())).collect();
+        let parameters: Vec<(&str, &str)> =
+            row.parameters.iter().map(|p| (p.name.as_str(), p.value.as_str())).collect();
         assert_eq!(parameters, [("p", "5"), ("q", "d")]);
         assert!(ended(&row));
         let narrow = workflow(&run, false);

@@ -7,7 +7,7 @@ use proto_gen::v1::{ApplyOutcome, FieldViolation};
 use store::StoreError;
 use store::objects::{DeleteOptions, Deleted, Key, Precondition};
 
-use crate::document::{self, revision_of};
+use crate::document::{self, Draft, revision_of};
 use crate::failure::{Failure, Outcome};
 use crate::gate::Grant;
 use crate::kinds::KindRef;
@@ -46,10 +46,10 @@ pub(crate) fn place(object: &mut Object, kind: &KindRef, asked: &str, default: &
 }
 
 /// Creates. The object has its namespace.
-pub(crate) async fn create(grant: &Grant, kind: &KindRef, object: Object, dry_run: bool) -> Outcome<Written> {
-    document::refuse_redacted(&object)?;
-    grant.call().about(|| document::describe(&object));
-    let (object, warnings) = grant.admission().create(grant, kind, object).await?;
+pub(crate) async fn create(grant: &Grant, kind: &KindRef, draft: Draft, dry_run: bool) -> Outcome<Written> {
+    document::refuse_redacted(&draft.object)?;
+    grant.call().about(|| document::describe(&draft.object));
+    let (object, warnings) = grant.admission().create(grant, kind, draft).await?;
     let outcome = ApplyOutcome::Created;
     if dry_run {
         if !object.metadata.name.is_empty() {
@@ -67,14 +67,16 @@ pub(crate) async fn create(grant: &Grant, kind: &KindRef, object: Object, dry_ru
 }
 
 /// Replaces an object that is there. The object has its namespace; its `resourceVersion` is a precondition.
-pub(crate) async fn update(grant: &Grant, kind: &KindRef, object: Object, dry_run: bool) -> Outcome<Written> {
-    document::refuse_redacted(&object)?;
+pub(crate) async fn update(grant: &Grant, kind: &KindRef, draft: Draft, dry_run: bool) -> Outcome<Written> {
+    let object = &draft.object;
+    document::refuse_redacted(object)?;
     let key = grant.key(kind, &object.metadata.name)?;
     let expected = match object.metadata.resource_version.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| Failure::field("metadata.resourceVersion", "is not a revision"))?),
     };
-    change(grant, kind, &key, Precondition { resource_version: expected, uid: None }, dry_run, |_| Ok(object.clone())).await
+    change(grant, kind, &key, Precondition { resource_version: expected, uid: None }, dry_run, |_| Ok(draft.clone()))
+        .await
 }
 
 /// Changes an object by a function of what is there, again if somebody else wrote meanwhile (and no revision is demanded).
@@ -84,7 +86,7 @@ pub(crate) async fn change(
     key: &Key,
     precondition: Precondition,
     dry_run: bool,
-    make: impl Fn(&Object) -> Outcome<Object> + Send + Sync,
+    make: impl Fn(&Object) -> Outcome<Draft> + Send + Sync,
 ) -> Outcome<Written> {
     let mut tried = 0;
     loop {
@@ -92,8 +94,8 @@ pub(crate) async fn change(
         let before = grant.objects().get(key).await?;
         check(key, &before, &precondition)?;
         let mut after = make(&before)?;
-        after.metadata.uid.clone_from(&before.metadata.uid);
-        after.status.clone_from(&before.status);
+        after.object.metadata.uid.clone_from(&before.metadata.uid);
+        after.object.status.clone_from(&before.status);
         let (after, warnings) = grant.admission().update(grant, kind, after, &before).await?;
         let seen = revision_of(&before);
         if dry_run {
@@ -115,14 +117,22 @@ pub(crate) async fn change(
 }
 
 /// Creates, or brings what is there to what the document says.
-pub(crate) async fn apply(grant: &Grant, kind: &KindRef, object: Object, manager: &str, dry_run: bool) -> Outcome<Written> {
-    document::refuse_redacted(&object)?;
+pub(crate) async fn apply(
+    grant: &Grant,
+    kind: &KindRef,
+    draft: Draft,
+    manager: &str,
+    dry_run: bool,
+) -> Outcome<Written> {
+    let object = &draft.object;
+    document::refuse_redacted(object)?;
+    grant.admission().written(grant, kind, &draft).await?;
     if object.metadata.name.is_empty() {
         if object.metadata.generate_name.is_empty() {
             return Err(Failure::field("metadata.name", "is required"));
         }
         grant.also("create", kind)?;
-        return create(grant, kind, object, dry_run).await;
+        return create(grant, kind, draft, dry_run).await;
     }
     let key = grant.key(kind, &object.metadata.name)?;
     let expected = object.metadata.resource_version.parse().ok();
@@ -130,16 +140,18 @@ pub(crate) async fn apply(grant: &Grant, kind: &KindRef, object: Object, manager
     loop {
         tried += 1;
         let precondition = Precondition { resource_version: expected, uid: None };
-        let make = |live: &Object| patch::three_way(Some(live), &object, manager);
+        let make = |live: &Object| patch::three_way(Some(live), &draft, manager);
         let failure = match change(grant, kind, &key, precondition, dry_run, make).await {
-            Err(failure) if failure.detail.code == "NotFound" && tried <= grant.limits().conflict_retries_max => failure,
+            Err(failure) if failure.detail.code == "NotFound" && tried <= grant.limits().conflict_retries_max => {
+                failure
+            }
             answer => return answer,
         };
         if expected.is_some() {
             return Err(failure);
         }
         grant.also("create", kind)?;
-        let fresh = patch::three_way(None, &object, manager)?;
+        let fresh = patch::three_way(None, &draft, manager)?;
         match create(grant, kind, fresh, dry_run).await {
             // Somebody else created it meanwhile.
             Err(failure) if failure.detail.code == "AlreadyExists" && tried <= grant.limits().conflict_retries_max => {}
@@ -149,7 +161,12 @@ pub(crate) async fn apply(grant: &Grant, kind: &KindRef, object: Object, manager
 }
 
 /// Deletes: whether it is gone, and which finalizers hold it.
-pub(crate) async fn delete(grant: &Grant, key: &Key, options: DeleteOptions, dry_run: bool) -> Outcome<(bool, Vec<String>)> {
+pub(crate) async fn delete(
+    grant: &Grant,
+    key: &Key,
+    options: DeleteOptions,
+    dry_run: bool,
+) -> Outcome<(bool, Vec<String>)> {
     if dry_run {
         let object = grant.objects().get(key).await?;
         check(key, &object, &options.precondition)?;

@@ -200,8 +200,9 @@ impl Binding {
 
 impl Authorizer for Policy {
     fn decide(&self, identity: &Identity, asked: &Asked<'_>) -> Decision {
-        let mut found =
-            self.bindings_of(identity).filter(|(binding, role)| binding.holds(asked) && role.allows(asked.verb, asked.resource));
+        let mut found = self
+            .bindings_of(identity)
+            .filter(|(binding, role)| binding.holds(asked) && role.allows(asked.verb, asked.resource));
         match found.next() {
             Some((binding, _)) => Decision::Allowed { role: binding.role.clone() },
             None => Decision::Denied,
@@ -240,8 +241,13 @@ fn built_in() -> [(&'static str, Role); 3] {
     let rule = |verbs: &[&str], resources: &[&str]| RoleRule { verbs: set(verbs), resources: set(resources) };
     let reading: &[&str] = &["get", "list", "watch", "lint", "logs", "artifacts"];
     let objects: &[&str] = &[
-        "workflows", "workflowtemplates", "clusterworkflowtemplates", "cronworkflows", "workfloweventbindings",
-        "configmaps", "persistentvolumeclaims",
+        "workflows",
+        "workflowtemplates",
+        "clusterworkflowtemplates",
+        "cronworkflows",
+        "workfloweventbindings",
+        "configmaps",
+        "persistentvolumeclaims",
     ];
     let view = Role { rules: vec![rule(reading, &[ALL])] };
     let edit = Role {
@@ -336,10 +342,16 @@ mod tests {
     #[test]
     fn a_policy_that_cannot_be_meant_is_refused_with_its_path() {
         for (value, path) in [
-            (serde_json::json!({"bindings": [{"role": "vieww", "users": ["a"], "namespaces": ["*"]}]}), "bindings[0].role"),
+            (
+                serde_json::json!({"bindings": [{"role": "vieww", "users": ["a"], "namespaces": ["*"]}]}),
+                "bindings[0].role",
+            ),
             (serde_json::json!({"bindings": [{"role": "view", "namespaces": ["*"]}]}), "bindings[0].users"),
             (serde_json::json!({"bindings": [{"role": "view", "users": ["a"]}]}), "bindings[0].namespaces"),
-            (serde_json::json!({"roles": {"r": {"rules": [{"verbs": ["gett"], "resources": ["*"]}]}}}), "roles.r.rules[0].verbs"),
+            (
+                serde_json::json!({"roles": {"r": {"rules": [{"verbs": ["gett"], "resources": ["*"]}]}}}),
+                "roles.r.rules[0].verbs",
+            ),
             (serde_json::json!({"roles": {"admin": {"rules": []}}}), "roles.admin"),
             (serde_json::json!({"rolez": {}}), "policy"),
         ] {

@@ -118,9 +118,7 @@ pub const fn rule(rpc: Rpc) -> Rule {
         Rpc::ArtifactsList => read("artifacts", "workflows"),
         Rpc::ArtifactsListFiles => read("artifacts", "workflows"),
         Rpc::ArtifactsGet => stream("artifacts", "workflows"),
-        Rpc::ArtifactsPut => {
-            Rule { verb: "upload", on: On::Kind("workflows"), mutates: true, pace: Pace::Stream }
-        }
+        Rpc::ArtifactsPut => Rule { verb: "upload", on: On::Kind("workflows"), mutates: true, pace: Pace::Stream },
 
         Rpc::InfoGetServerInfo => anyone(),
         Rpc::InfoWhoAmI => anyone(),
@@ -130,8 +128,27 @@ pub const fn rule(rpc: Rpc) -> Rule {
 
 /// Every verb of the table, and those that handlers ask for beside it.
 pub(crate) const VERBS: &[&str] = &[
-    "get", "list", "watch", "create", "update", "patch", "delete", "submit", "stop", "terminate", "suspend", "resume",
-    "retry", "resubmit", "set", "lint", "backfill", "logs", "artifacts", "upload", "reveal",
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "submit",
+    "stop",
+    "terminate",
+    "suspend",
+    "resume",
+    "retry",
+    "resubmit",
+    "set",
+    "lint",
+    "backfill",
+    "logs",
+    "artifacts",
+    "upload",
+    "reveal",
 ];
 
 #[cfg(test)]

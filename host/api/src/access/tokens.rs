@@ -141,7 +141,9 @@ impl TokenFile {
             }
         }
         match found {
-            Some((entry, identity)) if entry.not_after.is_none_or(|end| now_ms < end.as_millis()) => Ok(identity.clone()),
+            Some((entry, identity)) if entry.not_after.is_none_or(|end| now_ms < end.as_millis()) => {
+                Ok(identity.clone())
+            }
             _ => Err(AuthError::Unknown),
         }
     }
@@ -169,7 +171,9 @@ fn parse_line(line: &str) -> Result<TokenEntry, &'static str> {
 impl Authenticator for TokenFile {
     async fn authenticate(&self, headers: &http::HeaderMap) -> Result<Identity, AuthError> {
         let token = bearer(headers)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
         self.find(token, now)
     }
 }

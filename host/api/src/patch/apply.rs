@@ -4,7 +4,7 @@ use model::Object;
 use serde_json::{Map, Value};
 
 use super::{child, from_value, to_value};
-use crate::document::{LAST_APPLIED, is_secret};
+use crate::document::{Draft, LAST_APPLIED, is_secret};
 use crate::failure::Outcome;
 
 /// A record above this is not kept (bytes): an apply then removes nothing by itself but what stands in a list, as lists are replaced.
@@ -15,14 +15,20 @@ fn record_name(manager: &str) -> String {
     if manager.is_empty() || manager == "kubectl" {
         return LAST_APPLIED.to_owned();
     }
-    let safe: String = manager.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).take(40).collect();
+    let safe: String = manager
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .take(40)
+        .collect();
     format!("colchis.dev/last-applied.{safe}")
 }
 
 /// What the object becomes: fields of `wanted` are set; fields that the manager's record has and `wanted` has not are removed; others stay.
 /// Lists are replaced. With `live` absent, what is to be created.
-pub(crate) fn three_way(live: Option<&Object>, wanted: &Object, manager: &str) -> Outcome<Object> {
+pub(crate) fn three_way(live: Option<&Object>, wanted: &Draft, manager: &str) -> Outcome<Draft> {
     let name = record_name(manager);
+    let draft = wanted;
+    let wanted = &draft.object;
     let mut wanted_value = to_value(wanted)?;
     strip(&mut wanted_value, &name);
     let record = record_of(&wanted_value, is_secret(wanted));
@@ -33,7 +39,8 @@ pub(crate) fn three_way(live: Option<&Object>, wanted: &Object, manager: &str) -
         if let Some(record) = record {
             object.metadata.annotations.insert(name, record);
         }
-        return Ok(object);
+        // The record is ours: what is to be checked is what was written.
+        return Ok(draft.clone().with(object));
     };
     let before: Value = live
         .metadata
@@ -44,7 +51,9 @@ pub(crate) fn three_way(live: Option<&Object>, wanted: &Object, manager: &str) -
     let mut value = to_value(live)?;
     remove_dropped(&mut value, &before, &wanted_value);
     set(&mut value, &wanted_value);
-    if let Some(annotations) = value.as_object_mut().and_then(|o| child(o, "metadata")).and_then(|m| child(m, "annotations")) {
+    if let Some(annotations) =
+        value.as_object_mut().and_then(|o| child(o, "metadata")).and_then(|m| child(m, "annotations"))
+    {
         match record {
             Some(record) => drop(annotations.insert(name, Value::String(record))),
             None => drop(annotations.remove(&name)),
@@ -58,7 +67,16 @@ fn strip(value: &mut Value, record: &str) {
     let Some(object) = value.as_object_mut() else { return };
     object.remove("status");
     if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
-        for name in ["uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "generateName", "selfLink", "managedFields"] {
+        for name in [
+            "uid",
+            "resourceVersion",
+            "generation",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "generateName",
+            "selfLink",
+            "managedFields",
+        ] {
             metadata.remove(name);
         }
         if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
@@ -122,24 +140,24 @@ mod tests {
     use super::*;
     use crate::settings::Limits;
 
-    fn object(value: Value) -> Object {
-        crate::document::parse(value.to_string().as_bytes(), &Limits::default()).unwrap()
+    fn object(value: Value) -> Draft {
+        Draft::parse(value.to_string().into(), &Limits::default()).unwrap()
     }
 
-    fn map(data: Value, metadata: Value) -> Object {
+    fn map(data: Value, metadata: Value) -> Draft {
         let mut value = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "n"}, "data": data});
         json_patch::merge(&mut value["metadata"], &metadata);
         object(value)
     }
 
-    fn data(applied: &Object) -> Value {
-        applied.to_value().unwrap()["data"].clone()
+    fn data(applied: &Draft) -> Value {
+        applied.object.to_value().unwrap()["data"].clone()
     }
 
     #[test]
     fn what_a_manager_no_longer_says_goes_and_what_others_set_stays() {
         let first = three_way(None, &map(serde_json::json!({"a": "1", "b": "2"}), Value::Null), "").unwrap();
-        let mut live = first;
+        let mut live = first.object;
         live.body = crate::document::raw(&serde_json::json!({"data": {"a": "9", "b": "2", "c": "by hand"}})).unwrap();
         let second = three_way(Some(&live), &map(serde_json::json!({"a": "1"}), Value::Null), "").unwrap();
         assert_eq!(data(&second), serde_json::json!({"a": "1", "c": "by hand"}));
@@ -148,24 +166,28 @@ mod tests {
     #[test]
     fn managers_do_not_remove_each_others_fields() {
         let first = three_way(None, &map(serde_json::json!({"a": "1"}), Value::Null), "one").unwrap();
-        let second = three_way(Some(&first), &map(serde_json::json!({"b": "2"}), Value::Null), "two").unwrap();
+        let second = three_way(Some(&first.object), &map(serde_json::json!({"b": "2"}), Value::Null), "two").unwrap();
         assert_eq!(data(&second), serde_json::json!({"a": "1", "b": "2"}));
-        let third = three_way(Some(&second), &map(serde_json::json!({}), Value::Null), "one").unwrap();
+        let third = three_way(Some(&second.object), &map(serde_json::json!({}), Value::Null), "one").unwrap();
         assert_eq!(data(&third), serde_json::json!({"b": "2"}));
     }
 
     #[test]
     fn labels_and_annotations_are_merged_likewise() {
-        let first = three_way(None, &map(serde_json::json!({}), serde_json::json!({"labels": {"x": "1", "y": "1"}})), "").unwrap();
-        let second = three_way(Some(&first), &map(serde_json::json!({}), serde_json::json!({"labels": {"y": "2"}})), "").unwrap();
-        assert_eq!(second.metadata.labels.into_iter().collect::<Vec<_>>(), [("y".to_owned(), "2".to_owned())]);
+        let first =
+            three_way(None, &map(serde_json::json!({}), serde_json::json!({"labels": {"x": "1", "y": "1"}})), "")
+                .unwrap();
+        let second =
+            three_way(Some(&first.object), &map(serde_json::json!({}), serde_json::json!({"labels": {"y": "2"}})), "")
+                .unwrap();
+        assert_eq!(second.object.metadata.labels.into_iter().collect::<Vec<_>>(), [("y".to_owned(), "2".to_owned())]);
     }
 
     #[test]
     fn applying_the_same_twice_changes_nothing() {
         let wanted = map(serde_json::json!({"a": "1"}), serde_json::json!({"labels": {"x": "1"}}));
-        let first = three_way(None, &wanted, "").unwrap();
-        assert_eq!(three_way(Some(&first), &wanted, "").unwrap(), first);
+        let first = three_way(None, &wanted, "").unwrap().object;
+        assert_eq!(three_way(Some(&first), &wanted, "").unwrap().object, first);
     }
 
     #[test]
@@ -173,13 +195,16 @@ mod tests {
         let secret = object(serde_json::json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"k": "dG9w"}, "stringData": {"s": "top"}
         }));
-        let record = three_way(None, &secret, "").unwrap().metadata.annotations.remove(LAST_APPLIED).unwrap();
-        assert!(!record.contains("dG9w") && !record.contains("top") && record.contains("\"k\"") && record.contains("\"s\""), "{record}");
+        let record = three_way(None, &secret, "").unwrap().object.metadata.annotations.remove(LAST_APPLIED).unwrap();
+        assert!(
+            !record.contains("dG9w") && !record.contains("top") && record.contains("\"k\"") && record.contains("\"s\""),
+            "{record}"
+        );
     }
 
     #[test]
     fn a_large_record_is_not_kept() {
         let big = map(serde_json::json!({"a": "x".repeat(RECORD_BYTES_MAX)}), Value::Null);
-        assert!(three_way(None, &big, "").unwrap().metadata.annotations.is_empty());
+        assert!(three_way(None, &big, "").unwrap().object.metadata.annotations.is_empty());
     }
 }

@@ -19,7 +19,12 @@ pub(super) fn apply(value: &mut Value, patch: Value, limits: &Limits) -> Outcome
         if let PatchOperation::Copy(copy) = operation {
             let size = value.pointer(copy.from.as_str()).map_or(0, size_of);
             budget = budget.checked_sub(size).ok_or_else(|| {
-                Failure::too_large("what the patch copies", "object_bytes_max", limits.object_bytes_max, limits.object_bytes_max + 1)
+                Failure::too_large(
+                    "what the patch copies",
+                    "object_bytes_max",
+                    limits.object_bytes_max,
+                    limits.object_bytes_max + 1,
+                )
             })?;
         }
         json_patch::patch(value, std::slice::from_ref(operation))
@@ -35,6 +40,8 @@ fn size_of(value: &Value) -> u64 {
         Value::Number(_) => 8,
         Value::String(text) => text.len() as u64 + 2,
         Value::Array(items) => items.iter().map(|item| size_of(item) + 1).sum::<u64>() + 2,
-        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() as u64 + 4 + size_of(value)).sum::<u64>() + 2,
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() as u64 + 4 + size_of(value)).sum::<u64>() + 2
+        }
     }
 }

@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 
 pub(crate) use apply::three_way;
 
-use crate::document;
+use crate::document::Draft;
 use crate::failure::{Failure, Outcome};
 use crate::settings::Limits;
 
 /// The object after a patch (JSON text).
-pub(crate) fn patched(object: &Object, kind: PatchType, patch: &[u8], limits: &Limits) -> Outcome<Object> {
+pub(crate) fn patched(object: &Object, kind: PatchType, patch: &[u8], limits: &Limits) -> Outcome<Draft> {
     if patch.len() as u64 > limits.object_bytes_max {
         return Err(Failure::too_large("the patch", "object_bytes_max", limits.object_bytes_max, patch.len() as u64));
     }
@@ -46,23 +46,26 @@ pub(crate) fn to_value(object: &Object) -> Outcome<Value> {
 }
 
 /// A changed value as an object again; it must still be the same object.
-fn from_value(before: &Object, value: Value) -> Outcome<Object> {
+fn from_value(before: &Object, mut value: Value) -> Outcome<Draft> {
+    // The status is not the caller's to write.
+    if let Some(fields) = value.as_object_mut() {
+        fields.shift_remove("status");
+    }
     let text = serde_json::to_vec(&value).map_err(|error| Failure::internal("a document cannot be written", error))?;
     let limits = Limits { object_bytes_max: u64::MAX, ..Limits::default() };
-    let mut after = document::parse(&text, &limits)?;
+    let mut after = Draft::parse(text.into(), &limits)?;
     let same = [
-        ("apiVersion", &before.api_version, &after.api_version),
-        ("kind", &before.kind, &after.kind),
-        ("metadata.name", &before.metadata.name, &after.metadata.name),
-        ("metadata.namespace", &before.metadata.namespace, &after.metadata.namespace),
+        ("apiVersion", &before.api_version, &after.object.api_version),
+        ("kind", &before.kind, &after.object.kind),
+        ("metadata.name", &before.metadata.name, &after.object.metadata.name),
+        ("metadata.namespace", &before.metadata.namespace, &after.object.metadata.namespace),
     ];
     for (path, was, is) in same {
         if was != is {
             return Err(Failure::field(path, format!("cannot be changed from `{was}` to `{is}`")));
         }
     }
-    // The status is not the caller's to write.
-    after.status.clone_from(&before.status);
+    after.object.status.clone_from(&before.status);
     Ok(after)
 }
 
@@ -78,6 +81,7 @@ fn child<'a>(map: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Map<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document;
 
     fn object() -> Object {
         let text = serde_json::json!({
@@ -95,7 +99,7 @@ mod tests {
 
     fn after(kind: PatchType, patch: Value) -> Result<Value, String> {
         let patched = patched(&object(), kind, patch.to_string().as_bytes(), &Limits::default());
-        patched.map(|object| object.to_value().unwrap()).map_err(|failure| failure.detail.message)
+        patched.map(|draft| draft.object.to_value().unwrap()).map_err(|failure| failure.detail.message)
     }
 
     #[test]
@@ -143,7 +147,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!((&value["spec"]["entrypoint"], &value["spec"]["templates"][0]["name"]), (&"b".into(), &"b".into()));
-        let error = after(PatchType::Json, serde_json::json!([{"op": "test", "path": "/spec/entrypoint", "value": "x"}]));
+        let error =
+            after(PatchType::Json, serde_json::json!([{"op": "test", "path": "/spec/entrypoint", "value": "x"}]));
         assert!(error.unwrap_err().contains("operation 0"));
         assert!(after(PatchType::Json, serde_json::json!({"op": "test"})).is_err());
         assert!(after(PatchType::Json, serde_json::json!([{"op": "fly", "path": "/a"}])).is_err());
@@ -151,8 +156,9 @@ mod tests {
 
     #[test]
     fn copies_cannot_grow_without_end() {
-        let bomb: Vec<Value> =
-            (0..40).map(|n| serde_json::json!({"op": "copy", "from": "/spec", "path": format!("/spec/x{n}")})).collect();
+        let bomb: Vec<Value> = (0..40)
+            .map(|n| serde_json::json!({"op": "copy", "from": "/spec", "path": format!("/spec/x{n}")}))
+            .collect();
         assert!(after(PatchType::Json, bomb.into()).unwrap_err().contains("object_bytes_max"));
         let many: Vec<Value> = (0..2000).map(|_| serde_json::json!({"op": "test", "path": "", "value": 1})).collect();
         assert!(after(PatchType::Json, many.into()).unwrap_err().contains("patch_operations_max"));

@@ -97,7 +97,9 @@ fn merge_object(value: &mut Value, mut patch: Map<String, Value>, depth: usize) 
 }
 
 fn merge_list(value: &mut Value, patch: Vec<Value>, name: &str, depth: usize) -> Outcome<()> {
-    let replaces = |item: &Value| item.get("$patch").and_then(Value::as_str) == Some("replace") && item.as_object().is_some_and(|o| o.len() == 1);
+    let replaces = |item: &Value| {
+        item.get("$patch").and_then(Value::as_str) == Some("replace") && item.as_object().is_some_and(|o| o.len() == 1)
+    };
     if patch.iter().any(replaces) {
         *value = Value::Array(patch.into_iter().filter(|item| !replaces(item)).collect());
         return Ok(());
@@ -116,7 +118,9 @@ fn merge_list(value: &mut Value, patch: Vec<Value>, name: &str, depth: usize) ->
         return Ok(());
     }
     // A list whose items are lists (parallel steps), or that has no merge key, is replaced.
-    let Some(key) = key.filter(|key| patch.iter().all(|item| item.get(*key).is_some())) else { return fill(value, patch) };
+    let Some(key) = key.filter(|key| patch.iter().all(|item| item.get(*key).is_some())) else {
+        return fill(value, patch);
+    };
     for change in patch {
         let id = change.get(key).cloned();
         let at = items.iter().position(|item| item.get(key) == id.as_ref());

@@ -39,8 +39,13 @@ impl ArchiveService {
             let grant = self.0.pass(call, &asked.namespace)?;
             let object = grant.objects().get(&grant.key(&WORKFLOW, &asked.name)?).await?;
             if !asked.uid.is_empty() && object.metadata.uid != asked.uid {
-                return Err(Failure::not_found(format!("workflow {}/{} with uid {}", grant.namespace(), asked.name, asked.uid))
-                    .hint("a newer run has that name"));
+                return Err(Failure::not_found(format!(
+                    "workflow {}/{} with uid {}",
+                    grant.namespace(),
+                    asked.name,
+                    asked.uid
+                ))
+                .hint("a newer run has that name"));
             }
             (grant, object)
         };
@@ -66,7 +71,10 @@ impl ArchiveService {
         .await?;
         let Some(key) = found else {
             let failure = Failure::not_found(format!("a finished workflow with uid {}", asked.uid));
-            let hint = format!("the newest {} runs were looked at; give its namespace and name", scope.limits().label_scan_max);
+            let hint = format!(
+                "the newest {} runs were looked at; give its namespace and name",
+                scope.limits().label_scan_max
+            );
             return Err(if complete { failure } else { failure.hint(hint) });
         };
         let grant = scope.elsewhere(&key.namespace)?;
@@ -78,7 +86,11 @@ impl ArchiveService {
 /// Looks at finished runs, the newest first, until `look` has seen enough; false when `label_scan_max` came first.
 async fn scan(grant: &Grant, mut look: impl FnMut(&Object) -> bool + Send) -> Outcome<bool> {
     let mut query = ListQuery {
-        selector: Selector { namespace: grant.namespace_selector(), phases: finished(), ..Selector::of(WORKFLOW.gvk()) },
+        selector: Selector {
+            namespace: grant.namespace_selector(),
+            phases: finished(),
+            ..Selector::of(WORKFLOW.gvk())
+        },
         order: Order::NewestFirst,
         limit: Some(grant.limits().page_max),
         continue_token: None,
@@ -121,7 +133,9 @@ impl Archive for ArchiveService {
         if selector.phases.is_empty() {
             selector.phases = finished();
         } else if let Some(other) = selector.phases.iter().find(|phase| !FINISHED.contains(&phase.as_str())) {
-            return Err(Failure::field("selector.phases", format!("`{other}` is none of {}", FINISHED.join(", "))).into());
+            return Err(
+                Failure::field("selector.phases", format!("`{other}` is none of {}", FINISHED.join(", "))).into()
+            );
         }
         let query = ListQuery {
             selector,

@@ -42,7 +42,8 @@ impl Artifacts for ArtifactsService {
         let direction = request.direction();
         let found = page.nodes.iter().flat_map(|node| of_node(node, direction));
         let wanted = |info: &ArtifactInfo| request.artifact_name.is_empty() || info.name == request.artifact_name;
-        let artifacts = found.map(|(artifact, direction, node)| info(artifact, direction, Some(node))).filter(wanted).collect();
+        let artifacts =
+            found.map(|(artifact, direction, node)| info(artifact, direction, Some(node))).filter(wanted).collect();
         let continue_token = page.continue_token.unwrap_or_default();
         Ok(Response::new(ListArtifactsResponse { artifacts, continue_token }))
     }
@@ -56,9 +57,11 @@ impl Artifacts for ArtifactsService {
         let limits = self.0.limits();
         let limit = if request.limit == 0 { limits.page_default as usize } else { request.limit as usize };
         let limit = limit.min(limits.artifact_files_max);
-        let entries = grant.artifacts().list(&context(&grant), &found.artifact, limit + 1).await.map_err(Failure::from)?;
+        let entries =
+            grant.artifacts().list(&context(&grant), &found.artifact, limit + 1).await.map_err(Failure::from)?;
         let incomplete = entries.len() > limit;
-        let files = entries.into_iter().take(limit).map(|entry| ArtifactFile { path: entry.path, size_bytes: entry.size });
+        let files =
+            entries.into_iter().take(limit).map(|entry| ArtifactFile { path: entry.path, size_bytes: entry.size });
         Ok(Response::new(ListArtifactFilesResponse { files: files.collect(), incomplete }))
     }
 
@@ -70,7 +73,8 @@ impl Artifacts for ArtifactsService {
             below(&mut artifact, &request.path)?;
         }
         let bytes = grant.artifacts().open(&context(&grant), &artifact).await.map_err(Failure::from)?;
-        let file_name = key_of(&artifact).and_then(|key| key.trim_end_matches('/').rsplit('/').next().map(str::to_owned));
+        let file_name =
+            key_of(&artifact).and_then(|key| key.trim_end_matches('/').rsplit('/').next().map(str::to_owned));
         let head = ArtifactHead {
             file_name: file_name.filter(|name| !name.is_empty()).unwrap_or_else(|| artifact.name.to_string()),
             archive: archive_of(&artifact).to_owned(),
@@ -78,17 +82,21 @@ impl Artifacts for ArtifactsService {
         };
         let head = GetArtifactResponse { message: Some(get_artifact_response::Message::Head(head)) };
         let size = usize::try_from(self.0.limits().chunk_bytes).unwrap_or(usize::MAX).max(1);
-        let chunks = bytes.flat_map(move |bytes| match bytes {
-            Ok(bytes) => stream::iter(pieces(bytes, size).map(|chunk| {
-                Ok(GetArtifactResponse { message: Some(get_artifact_response::Message::Chunk(chunk)) })
-            }))
-            .boxed(),
-            Err(error) => stream::iter([Err(Failure::from(error))]).boxed(),
-        });
+        let chunks =
+            bytes.flat_map(move |bytes| match bytes {
+                Ok(bytes) => stream::iter(pieces(bytes, size).map(|chunk| {
+                    Ok(GetArtifactResponse { message: Some(get_artifact_response::Message::Chunk(chunk)) })
+                }))
+                .boxed(),
+                Err(error) => stream::iter([Err(Failure::from(error))]).boxed(),
+            });
         Ok(Response::new(bounded(&self.0, &call, stream::iter([Ok(head)]).chain(chunks))))
     }
 
-    async fn put(&self, request: Request<Streaming<PutArtifactRequest>>) -> Result<Response<PutArtifactResponse>, Status> {
+    async fn put(
+        &self,
+        request: Request<Streaming<PutArtifactRequest>>,
+    ) -> Result<Response<PutArtifactResponse>, Status> {
         let (call, mut messages) = Call::of(request)?;
         let head = match call::next(&mut messages).await?.and_then(|first| first.message) {
             Some(put_artifact_request::Message::Head(head)) => head,
@@ -109,7 +117,8 @@ impl Artifacts for ArtifactsService {
             }
         });
         let saved = grant.artifacts().put(&context(&grant), &artifact, content.boxed()).await.map_err(Failure::from)?;
-        let document = serde_json::to_vec(&artifact).map_err(|error| Failure::internal("an artifact cannot be written", error))?;
+        let document =
+            serde_json::to_vec(&artifact).map_err(|error| Failure::internal("an artifact cannot be written", error))?;
         Ok(Response::new(PutArtifactResponse {
             artifact: document.into(),
             size_bytes: saved.bytes,
@@ -141,7 +150,12 @@ async fn destination(grant: &Grant, head: &PutArtifactHead) -> Outcome<Artifact>
         return Ok(artifact);
     }
     let key = if head.key.is_empty() {
-        let name = head.file_name.rsplit(['/', '\\']).next().filter(|name| !name.is_empty() && *name != "..").unwrap_or("file");
+        let name = head
+            .file_name
+            .rsplit(['/', '\\'])
+            .next()
+            .filter(|name| !name.is_empty() && *name != "..")
+            .unwrap_or("file");
         format!("uploads/{}/{name}", upload_id())
     } else {
         checked_path("head.key", &head.key)?.to_owned()
@@ -327,7 +341,8 @@ async fn among_nodes(grant: &Grant, key: &Key, asked: &ArtifactKey) -> Outcome<F
             let page = nodes::some(grant.control(), key, &selector, grant.limits().page_max, token.as_deref()).await?;
             looked_at += page.nodes.len();
             for node in &page.nodes {
-                let hit = of_node(node, asked.direction()).find(|(artifact, ..)| *artifact.name == *asked.artifact_name);
+                let hit =
+                    of_node(node, asked.direction()).find(|(artifact, ..)| *artifact.name == *asked.artifact_name);
                 found.extend(hit.map(|(artifact, direction, node)| Found {
                     info: info(artifact, direction, Some(node)),
                     artifact: artifact.clone(),
@@ -348,7 +363,8 @@ async fn among_nodes(grant: &Grant, key: &Key, asked: &ArtifactKey) -> Outcome<F
         1 => found.pop().ok_or_else(|| Failure::not_found(what)),
         _ => {
             let nodes: Vec<&str> = found.iter().map(|found| found.info.node_id.as_str()).take(5).collect();
-            Err(Failure::field("key.node", format!("several nodes have {what}")).hint(format!("name one of {}, …", nodes.join(", "))))
+            Err(Failure::field("key.node", format!("several nodes have {what}"))
+                .hint(format!("name one of {}, …", nodes.join(", "))))
         }
     }
 }
@@ -359,7 +375,10 @@ fn pieces(mut bytes: Bytes, size: usize) -> impl Iterator<Item = Bytes> + Send {
 
 fn context(grant: &Grant) -> Context {
     let namespace: Arc<str> = grant.namespace().into();
-    Context { namespace: namespace.clone(), secrets: Arc::new(StoredSecrets { objects: grant.shared_objects(), namespace }) }
+    Context {
+        namespace: namespace.clone(),
+        secrets: Arc::new(StoredSecrets { objects: grant.shared_objects(), namespace }),
+    }
 }
 
 /// Credentials of a namespace's artifact repositories. They go to the driver and nowhere else.
@@ -391,7 +410,10 @@ fn missing(kind: &str, name: &str, key: &str, reason: &str) -> ArtifactError {
 impl Secrets for StoredSecrets {
     async fn secret(&self, name: &str, key: &str) -> Result<Secret, ArtifactError> {
         let secret: model::core::Secret = self.object(name, key).await?;
-        let bytes = secret.data.get(key).ok_or_else(|| missing(model::core::Secret::KIND, name, key, "the key is not there"))?;
+        let bytes = secret
+            .data
+            .get(key)
+            .ok_or_else(|| missing(model::core::Secret::KIND, name, key, "the key is not there"))?;
         Ok(Secret::new(bytes.expose_secret()))
     }
 
@@ -423,7 +445,8 @@ mod tests {
             assert!(checked_path("path", bad).is_err(), "{bad}");
         }
         assert!(checked_path("path", "a/b.txt").is_ok());
-        let mut artifact: Artifact = serde_json::from_value(serde_json::json!({"name": "a", "s3": {"key": "k/"}})).unwrap();
+        let mut artifact: Artifact =
+            serde_json::from_value(serde_json::json!({"name": "a", "s3": {"key": "k/"}})).unwrap();
         below(&mut artifact, "b").unwrap();
         assert_eq!(key_of(&artifact).unwrap(), "k/b");
     }

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::workflows::some;
 use crate::call::Call;
-use crate::document::{self, fields_of};
+use crate::document::{self, Draft, fields_of};
 use crate::failure::{Failure, Outcome};
 use crate::gate::{Gate, Grant};
 use crate::kinds::CRON_WORKFLOW;
@@ -30,7 +30,13 @@ const SCHEDULES_MAX: usize = 100;
 pub(crate) struct CronWorkflowsService(pub(crate) Gate);
 
 impl CronWorkflowsService {
-    async fn set_suspend(&self, call: &Call, namespace: &str, name: &str, suspend: bool) -> Outcome<CronWorkflowSummary> {
+    async fn set_suspend(
+        &self,
+        call: &Call,
+        namespace: &str,
+        name: &str,
+        suspend: bool,
+    ) -> Outcome<CronWorkflowSummary> {
         let grant = self.0.pass(call, namespace)?;
         let key = grant.key(&CRON_WORKFLOW, name)?;
         let make = |object: &Object| {
@@ -38,7 +44,7 @@ impl CronWorkflowsService {
             if let Some(Value::Object(spec)) = fields.get_mut("spec") {
                 spec.insert("suspend".to_owned(), Value::Bool(suspend));
             }
-            Ok(Object { body: document::raw(&fields)?, ..object.clone() })
+            Draft::of(Object { body: document::raw(&fields)?, ..object.clone() })
         };
         let written = write::change(&grant, &CRON_WORKFLOW, &key, Precondition::default(), false, make).await?;
         Ok(row(&grant, &written.object))
@@ -120,7 +126,13 @@ impl CronWorkflows for CronWorkflowsService {
         let (call, r) = Call::of(request)?;
         let grant = self.0.pass(&call, &r.namespace)?;
         if r.schedules.len() > SCHEDULES_MAX {
-            return Err(Failure::too_large("the request", "schedules_max", SCHEDULES_MAX as u64, r.schedules.len() as u64).into());
+            return Err(Failure::too_large(
+                "the request",
+                "schedules_max",
+                SCHEDULES_MAX as u64,
+                r.schedules.len() as u64,
+            )
+            .into());
         }
         let (schedules, timezone, prefix) = if r.name.is_empty() {
             if r.schedules.is_empty() {

@@ -33,7 +33,11 @@ impl Info for InfoService {
             value,
             description: description.to_owned(),
         });
-        let links = about.links.iter().map(|(name, scope, url)| Link { name: name.clone(), scope: scope.clone(), url: url.clone() });
+        let links = about.links.iter().map(|(name, scope, url)| Link {
+            name: name.clone(),
+            scope: scope.clone(),
+            url: url.clone(),
+        });
         Ok(Response::new(GetServerInfoResponse {
             version: about.version.clone(),
             commit: about.commit.clone(),
@@ -65,7 +69,10 @@ impl Info for InfoService {
         }))
     }
 
-    async fn check_access(&self, request: Request<CheckAccessRequest>) -> Result<Response<CheckAccessResponse>, Status> {
+    async fn check_access(
+        &self,
+        request: Request<CheckAccessRequest>,
+    ) -> Result<Response<CheckAccessResponse>, Status> {
         let (call, request) = Call::of(request)?;
         let answer = self.decide(&call, &request).await?;
         Ok(Response::new(answer))
@@ -86,9 +93,12 @@ impl InfoService {
             cluster_scoped: !kind.namespaced,
         };
         Ok(match self.0.authorizer().decide(call.identity(), &asked) {
-            Decision::Allowed { role } => CheckAccessResponse { allowed: true, reason: format!("the role {role} allows it") },
+            Decision::Allowed { role } => {
+                CheckAccessResponse { allowed: true, reason: format!("the role {role} allows it") }
+            }
             Decision::Denied => {
-                let reason = format!("no role of {} has the verb {} on {}", call.identity().user, request.verb, kind.plural);
+                let reason =
+                    format!("no role of {} has the verb {} on {}", call.identity().user, request.verb, kind.plural);
                 CheckAccessResponse { allowed: false, reason }
             }
         })

@@ -151,7 +151,8 @@ impl Reader {
                 }
                 let Some(token) = state.token.take() else { return Ok(None) };
                 let reader = &state.reader;
-                let page = nodes::some(&*reader.control, &reader.key, &reader.selector, state.page, Some(&token)).await?;
+                let page =
+                    nodes::some(&*reader.control, &reader.key, &reader.selector, state.page, Some(&token)).await?;
                 state.nodes = page.nodes.into();
                 state.token = page.continue_token;
             }
@@ -289,7 +290,8 @@ fn messages(lines: Lines) -> impl Stream<Item = Outcome<StreamLogsResponse>> + S
         let mut entries = vec![first];
         while entries.len() < LINES_PER_MESSAGE && bytes < BYTES_PER_MESSAGE {
             // Only what is there already: a line is never held back for the next.
-            let ready = futures::FutureExt::now_or_never(std::pin::Pin::new(&mut state.lines).next_if(|entry| entry.is_ok()));
+            let ready =
+                futures::FutureExt::now_or_never(std::pin::Pin::new(&mut state.lines).next_if(|entry| entry.is_ok()));
             let Some(Some(Ok(entry))) = ready else { break };
             bytes += entry.text.len();
             entries.push(entry);

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use futures::stream::{self, BoxStream};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use model::workflow::NodeStatus;
 use prost::Message;
 use proto_gen::v1::{ListNodesRequest, ListNodesResponse, Node, WatchNodesResponse, WorkflowSummary};
@@ -105,12 +105,19 @@ pub(crate) async fn watch(
     .boxed())
 }
 
-fn split(nodes: &[NodeStatus], row: &WorkflowSummary, position: u64, full: bool, limits: &Limits) -> VecDeque<WatchNodesResponse> {
+fn split(
+    nodes: &[NodeStatus],
+    row: &WorkflowSummary,
+    position: u64,
+    full: bool,
+    limits: &Limits,
+) -> VecDeque<WatchNodesResponse> {
     let mut messages = VecDeque::new();
     let mut rest = nodes.iter().map(|node| shown(node, full, limits)).peekable();
     loop {
         let (mut nodes, mut used) = (Vec::new(), 0);
-        while let Some(node) = rest.next_if(|node| nodes.is_empty() || used + node.encoded_len() <= WATCH_MESSAGE_BYTES) {
+        while let Some(node) = rest.next_if(|node| nodes.is_empty() || used + node.encoded_len() <= WATCH_MESSAGE_BYTES)
+        {
             used += node.encoded_len();
             nodes.push(node);
         }

@@ -12,7 +12,7 @@ use store::objects::ListQuery;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::call::{self, Call};
-use crate::document::{self, Parts, revision_of};
+use crate::document::{self, Draft, Parts, revision_of};
 use crate::failure::{Failure, Outcome};
 use crate::gate::{Gate, Grant};
 use crate::kinds::KindRef;
@@ -28,18 +28,28 @@ impl ResourcesService {
     async fn at_key(&self, call: &Call, key: Option<ObjectKey>) -> Outcome<(Grant, KindRef, store::objects::Key)> {
         let key = key.ok_or_else(|| Failure::field("key", "is required"))?;
         let kind = self.0.kind(&key.api_version, &key.kind).await?;
+        call.about(|| subject(&kind, self.0.namespace(&key.namespace), &key.name));
         let grant = self.0.pass_kind(call, &kind, &key.namespace)?;
         let key = grant.key(&kind, &key.name)?;
         Ok((grant, kind, key))
     }
 
     /// A document that is to be written: its kind, and the call let through to its namespace.
-    async fn document(&self, call: &Call, text: &[u8], namespace: &str) -> Outcome<(Grant, KindRef, Object)> {
-        let mut object = document::parse(text, self.0.limits())?;
+    async fn document(&self, call: &Call, text: bytes::Bytes, namespace: &str) -> Outcome<(Grant, KindRef, Draft)> {
+        let mut draft = Draft::parse(text, self.0.limits())?;
+        let object = &mut draft.object;
         let kind = self.0.kind(&object.api_version, &object.kind).await?;
-        write::place(&mut object, &kind, namespace, &self.0.about().default_namespace)?;
-        let grant = self.0.pass_kind(call, &kind, &object.metadata.namespace)?;
-        Ok((grant, kind, object))
+        write::place(object, &kind, namespace, &self.0.about().default_namespace)?;
+        let subject = document::describe(object);
+        let grant = self.0.pass_kind(call, &kind, &object.metadata.namespace).map_err(|failure| {
+            // A batch has many subjects: each refusal names its own.
+            let failure = failure.about(&subject);
+            if !call.rpc().streams() {
+                call.about(|| subject);
+            }
+            failure
+        })?;
+        Ok((grant, kind, draft))
     }
 
     async fn read(&self, call: &Call, request: GetRequest) -> Outcome<(bytes::Bytes, u64)> {
@@ -50,14 +60,20 @@ impl ResourcesService {
     }
 
     async fn one_applied(&self, call: &Call, request: ApplyRequest) -> Outcome<ApplyResponse> {
-        let dry_run = dry_run(call, request.dry_run);
-        let (grant, kind, object) = self.document(call, &request.document, &request.namespace).await?;
-        if request.dry_run() == DryRun::MergeOnly {
-            return applied(&merged_only(object), &kind, request.without_document);
+        let (dry_run, how) = (dry_run(call, request.dry_run), request.dry_run());
+        let (grant, kind, draft) = self.document(call, request.document, &request.namespace).await?;
+        if dry_run && how == DryRun::MergeOnly {
+            return applied(&merged_only(draft.object), &kind, request.without_document);
         }
-        let written = write::apply(&grant, &kind, object, &request.field_manager, dry_run).await?;
+        let written = write::apply(&grant, &kind, draft, &request.field_manager, dry_run).await?;
         applied(&written, &kind, request.without_document)
     }
+}
+
+/// As people write it: `workflow default/hello`.
+fn subject(kind: &KindRef, namespace: &str, name: &str) -> String {
+    let kind_name = kind.kind.to_lowercase();
+    if kind.namespaced { format!("{kind_name} {namespace}/{name}") } else { format!("{kind_name} {name}") }
 }
 
 /// What a merge alone gives: the document as it would be sent.
@@ -77,7 +93,11 @@ pub(crate) fn dry_run(call: &Call, asked: i32) -> bool {
 /// A written object in an answer: whole, or an error when it does not fit (it was stored all the same, so it is left out instead).
 fn shown(object: &Object, gate: &Gate) -> Outcome<bytes::Bytes> {
     let document = document::shown(object, Parts::Whole, false)?;
-    if pages::fits(&document, gate.limits()) { Ok(document) } else { document::shown(object, Parts::WithoutBody, false) }
+    if pages::fits(&document, gate.limits()) {
+        Ok(document)
+    } else {
+        document::shown(object, Parts::WithoutBody, false)
+    }
 }
 
 fn applied(written: &Written, kind: &KindRef, without_document: bool) -> Outcome<ApplyResponse> {
@@ -175,10 +195,10 @@ impl Resources for ResourcesService {
     async fn create(&self, request: Request<CreateRequest>) -> Result<Response<CreateResponse>, Status> {
         let (call, request) = Call::of(request)?;
         let dry = dry_run(&call, request.dry_run);
-        let (grant, kind, object) = self.document(&call, &request.document, &request.namespace).await?;
+        let (grant, kind, draft) = self.document(&call, request.document.clone(), &request.namespace).await?;
         let written = match request.dry_run() {
-            DryRun::MergeOnly => merged_only(object),
-            _ => write::create(&grant, &kind, object, dry).await?,
+            DryRun::MergeOnly => merged_only(draft.object),
+            _ => write::create(&grant, &kind, draft, dry).await?,
         };
         Ok(Response::new(CreateResponse { document: shown(&written.object, &self.0)?, warnings: written.warnings }))
     }
@@ -186,10 +206,10 @@ impl Resources for ResourcesService {
     async fn update(&self, request: Request<UpdateRequest>) -> Result<Response<UpdateResponse>, Status> {
         let (call, request) = Call::of(request)?;
         let dry = dry_run(&call, request.dry_run);
-        let (grant, kind, object) = self.document(&call, &request.document, &request.namespace).await?;
+        let (grant, kind, draft) = self.document(&call, request.document.clone(), &request.namespace).await?;
         let written = match request.dry_run() {
-            DryRun::MergeOnly => merged_only(object),
-            _ => write::update(&grant, &kind, object, dry).await?,
+            DryRun::MergeOnly => merged_only(draft.object),
+            _ => write::update(&grant, &kind, draft, dry).await?,
         };
         Ok(Response::new(UpdateResponse { document: shown(&written.object, &self.0)?, warnings: written.warnings }))
     }
@@ -290,10 +310,14 @@ impl Batch {
         let result = self.one(document).await;
         let word = result.as_ref().map_or_else(|failure| failure.detail.code.clone(), |_| "Ok".to_owned());
         let object = match &result {
-            Ok(applied) => applied.key.as_ref().map(|key| format!("{} {}/{}", key.kind.to_lowercase(), key.namespace, key.name)),
-            Err(failure) => Some(failure.detail.subject.clone()),
+            Ok(ApplyResponse { key: Some(key), .. }) => {
+                let place = if key.namespace.is_empty() { String::new() } else { format!("{}/", key.namespace) };
+                format!("{} {place}{}", key.kind.to_lowercase(), key.name)
+            }
+            Ok(_) => String::new(),
+            Err(failure) => failure.detail.subject.clone(),
         };
-        crate::layer::audit_part(&self.call, &object.unwrap_or_default(), &word);
+        crate::layer::audit_part(&self.call, &object, &word);
         let result = match result {
             Ok(applied) => batch_apply_response::Result::Applied(applied),
             Err(failure) => {
@@ -346,9 +370,9 @@ impl Batch {
             return self.service.one_applied(&self.call, request).await;
         }
         let dry = dry_run(&self.call, options.dry_run);
-        let (grant, kind, object) = self.service.document(&self.call, &document, &options.namespace).await?;
+        let (grant, kind, draft) = self.service.document(&self.call, document.freeze(), &options.namespace).await?;
         grant.also("create", &kind)?;
-        let written = write::create(&grant, &kind, object, dry).await?;
+        let written = write::create(&grant, &kind, draft, dry).await?;
         applied(&written, &kind, true)
     }
 }

@@ -130,7 +130,11 @@ fn describe(object: &Object, cron: bool) -> Outcome<DescribeTemplateResponse> {
     row.entrypoint.clone_from(&entrypoint);
     let entrypoints = spec.templates.unwrap_or_default().into_iter().map(|template| EntrypointInfo {
         name: template.name,
-        r#type: TEMPLATE_KINDS.iter().find(|kind| template.rest.contains_key(**kind)).map(|kind| (*kind).to_owned()).unwrap_or_default(),
+        r#type: TEMPLATE_KINDS
+            .iter()
+            .find(|kind| template.rest.contains_key(**kind))
+            .map(|kind| (*kind).to_owned())
+            .unwrap_or_default(),
         parameters: parameters(template.inputs.unwrap_or_default().parameters),
     });
     let entrypoints: Vec<EntrypointInfo> = entrypoints.collect();

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::nodes;
 use super::resources::dry_run;
 use crate::call::{self, Call};
-use crate::document::{self, Parts, revision_of};
+use crate::document::{self, Draft, Parts, revision_of};
 use crate::failure::{Failure, Outcome};
 use crate::gate::{Gate, Grant};
 use crate::kinds::WORKFLOW;
@@ -30,6 +30,7 @@ pub(crate) struct WorkflowsService(pub(crate) Gate);
 impl WorkflowsService {
     /// One run of the request, and the call let through to it.
     fn at(&self, call: &Call, namespace: &str, name: &str) -> Outcome<(Grant, Key)> {
+        call.about(|| format!("workflow {}/{name}", self.0.namespace(namespace)));
         let grant = self.0.pass(call, namespace)?;
         let key = grant.key(&WORKFLOW, name)?;
         Ok((grant, key))
@@ -39,23 +40,29 @@ impl WorkflowsService {
         let mut options = request.options.unwrap_or_default();
         let dry = dry_run(call, options.dry_run);
         let user = call.identity().user.clone();
-        let (grant, object) = match request.source {
+        let (grant, draft) = match request.source {
             Some(submit_request::Source::Manifest(manifest)) => {
-                let mut object = document::parse(&manifest, self.0.limits())?;
-                submit::require_workflow(&object)?;
-                write::place(&mut object, &WORKFLOW, &request.namespace, &self.0.about().default_namespace)?;
-                (self.0.pass(call, &object.metadata.namespace)?, object)
+                let mut draft = Draft::parse(manifest, self.0.limits())?;
+                let object = &mut draft.object;
+                submit::require_workflow(object)?;
+                write::place(object, &WORKFLOW, &request.namespace, &self.0.about().default_namespace)?;
+                let options = &options;
+                call.about(|| {
+                    let name = if options.name.is_empty() { &object.metadata.name } else { &options.name };
+                    format!("workflow {}/{name}", object.metadata.namespace)
+                });
+                (self.0.pass(call, &object.metadata.namespace)?, draft)
             }
             Some(submit_request::Source::Template(source)) => {
                 let grant = self.0.pass(call, &request.namespace)?;
-                let object = submit::from_template(&grant, &source).await?;
-                (grant, object)
+                let draft = Draft::of(submit::from_template(&grant, &source).await?)?;
+                (grant, draft)
             }
             None => return Err(Failure::field("source", "is required: a manifest or a template")),
         };
         let return_document = std::mem::take(&mut options.return_document);
-        let object = submit::overridden(object, &options, &user)?;
-        submitted(&grant, object, options.dry_run(), dry, return_document).await
+        let draft = submit::overridden(draft, &options, &user)?;
+        submitted(&grant, draft, options.dry_run(), dry, return_document).await
     }
 
     async fn command(&self, call: &Call, namespace: &str, name: &str, command: Command) -> Outcome<WorkflowSummary> {
@@ -91,15 +98,15 @@ pub(crate) async fn read(grant: &Grant, key: &Key, status: StatusDetail) -> Outc
 /// Stores a run that is complete.
 pub(crate) async fn submitted(
     grant: &Grant,
-    object: Object,
+    draft: Draft,
     how: DryRun,
     dry_run: bool,
     return_document: bool,
 ) -> Outcome<SubmitResponse> {
     let (object, warnings) = match how {
-        DryRun::MergeOnly => (std::sync::Arc::new(object), Vec::new()),
+        DryRun::MergeOnly => (std::sync::Arc::new(draft.object), Vec::new()),
         _ => {
-            let written = write::create(grant, &WORKFLOW, object, dry_run).await?;
+            let written = write::create(grant, &WORKFLOW, draft, dry_run).await?;
             (written.object, written.warnings)
         }
     };
@@ -191,10 +198,7 @@ impl Workflows for WorkflowsService {
         Ok(Response::new(self.submit_one(&call, head).await?))
     }
 
-    async fn list(
-        &self,
-        request: Request<ListWorkflowsRequest>,
-    ) -> Result<Response<ListWorkflowsResponse>, Status> {
+    async fn list(&self, request: Request<ListWorkflowsRequest>) -> Result<Response<ListWorkflowsResponse>, Status> {
         let (call, request) = Call::of(request)?;
         let grant = self.0.pass_list(&call, &WORKFLOW, &request.namespace)?;
         let query = ListQuery {
@@ -219,7 +223,10 @@ impl Workflows for WorkflowsService {
         Ok(Response::new(GetWorkflowResponse { summary: Some(summary), document }))
     }
 
-    async fn get_stream(&self, request: Request<GetWorkflowRequest>) -> Result<Response<Self::GetStreamStream>, Status> {
+    async fn get_stream(
+        &self,
+        request: Request<GetWorkflowRequest>,
+    ) -> Result<Response<Self::GetStreamStream>, Status> {
         let (call, request) = Call::of(request)?;
         let (summary, document) = self.read(&call, &request).await?;
         Ok(Response::new(document_chunks(&self.0, &call, summary, document)))
@@ -245,7 +252,10 @@ impl Workflows for WorkflowsService {
         Ok(Response::new(nodes::page(&grant, &key, &request).await?))
     }
 
-    async fn watch_nodes(&self, request: Request<WatchNodesRequest>) -> Result<Response<Self::WatchNodesStream>, Status> {
+    async fn watch_nodes(
+        &self,
+        request: Request<WatchNodesRequest>,
+    ) -> Result<Response<Self::WatchNodesStream>, Status> {
         let (call, request) = Call::of(request)?;
         let (grant, key) = self.at(&call, &request.namespace, &request.name)?;
         let answers = nodes::watch(&grant, &key, request.full).await?;
@@ -336,7 +346,9 @@ impl Workflows for WorkflowsService {
     async fn set_node(&self, request: Request<SetNodeRequest>) -> Result<Response<SetNodeResponse>, Status> {
         let (call, r) = Call::of(request)?;
         if r.node_selector.is_empty() {
-            return Err(Failure::field("node_selector", "is required").hint("for example `displayName=approve`").into());
+            return Err(Failure::field("node_selector", "is required")
+                .hint("for example `displayName=approve`")
+                .into());
         }
         let phase = summary::model_node_phase(r.phase());
         let command = Command::Set {
@@ -371,7 +383,11 @@ impl Workflows for WorkflowsService {
 
 /// A page of runs as rows.
 pub(crate) async fn rows(grant: &Grant, query: ListQuery, wide: bool) -> Outcome<ListWorkflowsResponse> {
-    let meta = |object: &Object| store::codec::size_of_metadata(&object.metadata) + object.status.as_ref().map_or(0, |s| s.get().len() as u64).min(64 << 10) + 512;
+    let meta = |object: &Object| {
+        store::codec::size_of_metadata(&object.metadata)
+            + object.status.as_ref().map_or(0, |s| s.get().len() as u64).min(64 << 10)
+            + 512
+    };
     let page = pages::fitting(grant.objects(), query, grant.limits(), meta).await?;
     Ok(ListWorkflowsResponse {
         workflows: page.items.iter().map(|object| summary::workflow(object, wide)).collect(),
@@ -389,12 +405,15 @@ pub(crate) async fn resubmitted(
     options: &SubmitOptions,
 ) -> Outcome<SubmitResponse> {
     if memoized && !summary::ended(&summary::workflow(run, false)) {
-        return Err(Failure::precondition(&document::describe(run), "it still runs: only a finished run's results can be reused")
-            .hint("wait for its end, or resubmit without memoized"));
+        return Err(Failure::precondition(
+            &document::describe(run),
+            "it still runs: only a finished run's results can be reused",
+        )
+        .hint("wait for its end, or resubmit without memoized"));
     }
     let user = grant.call().identity().user.clone();
-    let object = submit::overridden(submit::from_run(run, memoized)?, options, &user)?;
-    submitted(grant, object, DryRun::None, false, false).await
+    let draft = submit::overridden(Draft::of(submit::from_run(run, memoized)?)?, options, &user)?;
+    submitted(grant, draft, DryRun::None, false, false).await
 }
 
 /// Deletes a run; with `force`, also what its finalizers would have waited for.
@@ -416,7 +435,8 @@ pub(crate) async fn remove(
             }
             let mut object = Object::clone(&before);
             object.metadata.finalizers.clear();
-            let seen = StorePrecondition { resource_version: Some(revision_of(&before)), uid: precondition.uid.clone() };
+            let seen =
+                StorePrecondition { resource_version: Some(revision_of(&before)), uid: precondition.uid.clone() };
             match grant.objects().update(object, seen).await {
                 // Being deleted already: the last finalizer held it.
                 Ok(_) if before.metadata.deletion_timestamp.is_some() => return Ok((true, Vec::new())),
@@ -425,7 +445,8 @@ pub(crate) async fn remove(
                 Err(error) => return Err(error.into()),
             }
         }
-        let options = DeleteOptions { precondition: StorePrecondition { resource_version: None, ..precondition }, propagation };
+        let options =
+            DeleteOptions { precondition: StorePrecondition { resource_version: None, ..precondition }, propagation };
         return write::delete(grant, key, options, false).await;
     }
     write::delete(grant, key, DeleteOptions { precondition, propagation }, dry_run).await

@@ -26,9 +26,11 @@ async fn world() -> (World, client::Client, String) {
 #[tokio::test]
 async fn only_finished_runs_are_listed() {
     let (_world, root, _) = world().await;
-    let names = |page: ListArchivedWorkflowsResponse| page.workflows.into_iter().map(|row| row.name).collect::<Vec<_>>();
+    let names =
+        |page: ListArchivedWorkflowsResponse| page.workflows.into_iter().map(|row| row.name).collect::<Vec<_>>();
     assert_eq!(names(root.archive().list(ListArchivedWorkflowsRequest::default()).await.unwrap()), ["b", "a"]);
-    let with = |selector: ObjectSelector| ListArchivedWorkflowsRequest { selector: Some(selector), ..Default::default() };
+    let with =
+        |selector: ObjectSelector| ListArchivedWorkflowsRequest { selector: Some(selector), ..Default::default() };
     let team = ObjectSelector { labels: "team=x".to_owned(), ..ObjectSelector::default() };
     assert_eq!(names(root.archive().list(with(team)).await.unwrap()), ["a"]);
     let late = ObjectSelector { created_from_ms: NOW_MS + 1, ..ObjectSelector::default() };
@@ -41,7 +43,10 @@ async fn only_finished_runs_are_listed() {
 async fn labels_in_use_are_told() {
     let (_world, root, _) = world().await;
     let keys = root.archive().list_label_keys(ListLabelKeysRequest::default()).await.unwrap();
-    assert_eq!((keys.keys.as_slice(), keys.incomplete), (&["team".to_owned(), "workflows.argoproj.io/creator".to_owned()][..], false));
+    assert_eq!(
+        (keys.keys.as_slice(), keys.incomplete),
+        (&["team".to_owned(), "workflows.argoproj.io/creator".to_owned()][..], false)
+    );
     let request = ListLabelValuesRequest { key: "team".to_owned(), ..ListLabelValuesRequest::default() };
     assert_eq!(root.archive().list_label_values(request).await.unwrap().values, ["x", "y"]);
 }
@@ -49,7 +54,9 @@ async fn labels_in_use_are_told() {
 #[tokio::test]
 async fn a_finished_run_is_found_by_uid_or_name() {
     let (world, root, uid) = world().await;
-    let by = |uid: &str, name: &str| Some(ArchivedKey { uid: uid.to_owned(), name: name.to_owned(), ..ArchivedKey::default() });
+    let by = |uid: &str, name: &str| {
+        Some(ArchivedKey { uid: uid.to_owned(), name: name.to_owned(), ..ArchivedKey::default() })
+    };
     let get = |key| GetArchivedWorkflowRequest { key, ..GetArchivedWorkflowRequest::default() };
     for key in [by(&uid, ""), by("", "b"), by(&uid, "b")] {
         assert_eq!(root.get_archived_workflow(get(key)).await.unwrap().summary.name, "b");

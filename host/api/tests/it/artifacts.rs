@@ -13,7 +13,10 @@ async fn world() -> (World, client::Client) {
     let world = World::new().await;
     world.run("a").await;
     let mut one = node("n1", "one", "Succeeded");
-    one.outputs = Some(Box::new(Outputs { artifacts: vec![s3("out", "runs/a/out.tgz"), s3("dir", "runs/a/dir")], ..Outputs::default() }));
+    one.outputs = Some(Box::new(Outputs {
+        artifacts: vec![s3("out", "runs/a/out.tgz"), s3("dir", "runs/a/dir")],
+        ..Outputs::default()
+    }));
     one.inputs = Some(Box::new(Inputs { artifacts: vec![s3("in", "in")], ..Inputs::default() }));
     let mut two = node("n2", "two", "Succeeded");
     let mut collected = s3("old", "old");
@@ -57,7 +60,10 @@ async fn artifacts_are_listed() {
         let root = root.clone();
         async move {
             let page = root.artifacts().list(request).await.unwrap();
-            page.artifacts.into_iter().map(|a| format!("{}/{} {} {}", a.node_name, a.name, a.driver, a.location)).collect::<Vec<_>>()
+            page.artifacts
+                .into_iter()
+                .map(|a| format!("{}/{} {} {}", a.node_name, a.name, a.driver, a.location))
+                .collect::<Vec<_>>()
         }
     };
     assert_eq!(
@@ -92,7 +98,11 @@ async fn an_artifact_is_fetched_in_chunks() {
 #[tokio::test]
 async fn what_is_put_can_be_given_to_a_run() {
     let (world, root) = world().await;
-    let head = PutArtifactHead { artifact_name: "data".to_owned(), file_name: "../../x.csv".to_owned(), ..PutArtifactHead::default() };
+    let head = PutArtifactHead {
+        artifact_name: "data".to_owned(),
+        file_name: "../../x.csv".to_owned(),
+        ..PutArtifactHead::default()
+    };
     let content = stream::iter((0..3).map(|_| Ok(Bytes::from(vec![b'x'; 300_000]))));
     let put = root.put_artifact(head.clone(), content).await.unwrap();
     assert_eq!(put.size_bytes, 900_000);

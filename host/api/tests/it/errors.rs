@@ -33,7 +33,11 @@ async fn errors_say_what_where_and_what_to_do() {
     told.push(shown(&refused(root.workflows().get(get_workflow("gone", StatusDetail::Summary)).await)));
     told.push(shown(&refused(root.resources().get(get("wrkflow", "x")).await)));
     told.push(shown(&refused(world.client("viewer").await.submit(submit(&hello("x"))).await)));
-    let patch = PatchRequest { key: object_key("wf", "there"), patch: bytes(&serde_json::json!({"spec": {"entrypoint": "x"}})), ..Default::default() };
+    let patch = PatchRequest {
+        key: object_key("wf", "there"),
+        patch: bytes(&serde_json::json!({"spec": {"entrypoint": "x"}})),
+        ..Default::default()
+    };
     told.push(shown(&refused(root.resources().patch(patch).await)));
     let request = ListRequest {
         kind: "wf".to_owned(),

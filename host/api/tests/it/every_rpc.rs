@@ -23,7 +23,12 @@ fn request(rpc: Rpc) -> Vec<Bytes> {
     let cron_name = "cron".to_owned();
     let archived = || Some(ArchivedKey { name: "done".to_owned(), ..ArchivedKey::default() });
     let artifact = || {
-        Some(ArtifactKey { name: "run".to_owned(), node: "n1".to_owned(), artifact_name: "out".to_owned(), ..ArtifactKey::default() })
+        Some(ArtifactKey {
+            name: "run".to_owned(),
+            node: "n1".to_owned(),
+            artifact_name: "out".to_owned(),
+            ..ArtifactKey::default()
+        })
     };
     let lint = || LintRequest { manifests: vec![bytes(&hello("x"))], ..LintRequest::default() };
     match rpc {
@@ -31,8 +36,15 @@ fn request(rpc: Rpc) -> Vec<Bytes> {
         Rpc::ResourcesList => one(ListRequest { kind: "wf".to_owned(), ..ListRequest::default() }),
         Rpc::ResourcesWatch => one(WatchRequest { kind: "wf".to_owned(), ..WatchRequest::default() }),
         Rpc::ResourcesCreate => one(create(&config_map("new", serde_json::json!({})))),
-        Rpc::ResourcesUpdate => one(UpdateRequest { document: bytes(&config_map("cm", serde_json::json!({"a": "2"}))), ..UpdateRequest::default() }),
-        Rpc::ResourcesPatch => one(PatchRequest { key: object_key("cm", "cm"), patch: Bytes::from_static(b"{}"), ..PatchRequest::default() }),
+        Rpc::ResourcesUpdate => one(UpdateRequest {
+            document: bytes(&config_map("cm", serde_json::json!({"a": "2"}))),
+            ..UpdateRequest::default()
+        }),
+        Rpc::ResourcesPatch => one(PatchRequest {
+            key: object_key("cm", "cm"),
+            patch: Bytes::from_static(b"{}"),
+            ..PatchRequest::default()
+        }),
         Rpc::ResourcesApply => one(apply(&config_map("cm", serde_json::json!({"a": "3"})))),
         Rpc::ResourcesBatchApply => many([
             BatchApplyRequest { message: Some(batch_apply_request::Message::Options(BatchApplyOptions::default())) },
@@ -62,8 +74,12 @@ fn request(rpc: Rpc) -> Vec<Bytes> {
         Rpc::WorkflowsResume => one(ResumeRequest { name, ..ResumeRequest::default() }),
         Rpc::WorkflowsRetry => one(RetryRequest { name, ..RetryRequest::default() }),
         Rpc::WorkflowsResubmit => one(ResubmitRequest { name, ..ResubmitRequest::default() }),
-        Rpc::WorkflowsSetNode => one(SetNodeRequest { name, node_selector: "id=n1".to_owned(), ..SetNodeRequest::default() }),
-        Rpc::WorkflowsDelete => one(DeleteWorkflowRequest { name: "run2".to_owned(), ..DeleteWorkflowRequest::default() }),
+        Rpc::WorkflowsSetNode => {
+            one(SetNodeRequest { name, node_selector: "id=n1".to_owned(), ..SetNodeRequest::default() })
+        }
+        Rpc::WorkflowsDelete => {
+            one(DeleteWorkflowRequest { name: "run2".to_owned(), ..DeleteWorkflowRequest::default() })
+        }
         Rpc::WorkflowsLint | Rpc::TemplatesLint => one(lint()),
         Rpc::TemplatesList => one(ListTemplatesRequest::default()),
         Rpc::TemplatesDescribe => one(DescribeTemplateRequest {
@@ -73,28 +89,45 @@ fn request(rpc: Rpc) -> Vec<Bytes> {
         Rpc::CronWorkflowsList => one(ListCronWorkflowsRequest::default()),
         Rpc::CronWorkflowsSuspend => one(SuspendCronWorkflowRequest { namespace: ns, name: cron_name }),
         Rpc::CronWorkflowsResume => one(ResumeCronWorkflowRequest { namespace: ns, name: cron_name }),
-        Rpc::CronWorkflowsBackfill => one(BackfillRequest { name: cron_name, from_ms: 1, until_ms: 2, ..BackfillRequest::default() }),
-        Rpc::CronWorkflowsNextRuns => one(NextRunsRequest { schedules: vec!["every 10".to_owned()], ..NextRunsRequest::default() }),
+        Rpc::CronWorkflowsBackfill => {
+            one(BackfillRequest { name: cron_name, from_ms: 1, until_ms: 2, ..BackfillRequest::default() })
+        }
+        Rpc::CronWorkflowsNextRuns => {
+            one(NextRunsRequest { schedules: vec!["every 10".to_owned()], ..NextRunsRequest::default() })
+        }
         Rpc::ArchiveList => one(ListArchivedWorkflowsRequest::default()),
         Rpc::ArchiveGet => one(GetArchivedWorkflowRequest { key: archived(), ..GetArchivedWorkflowRequest::default() }),
-        Rpc::ArchiveRetry => one(RetryArchivedWorkflowRequest { key: archived(), ..RetryArchivedWorkflowRequest::default() }),
-        Rpc::ArchiveResubmit => one(ResubmitArchivedWorkflowRequest { key: archived(), ..ResubmitArchivedWorkflowRequest::default() }),
+        Rpc::ArchiveRetry => {
+            one(RetryArchivedWorkflowRequest { key: archived(), ..RetryArchivedWorkflowRequest::default() })
+        }
+        Rpc::ArchiveResubmit => {
+            one(ResubmitArchivedWorkflowRequest { key: archived(), ..ResubmitArchivedWorkflowRequest::default() })
+        }
         Rpc::ArchiveDelete => one(DeleteArchivedWorkflowRequest { key: archived() }),
         Rpc::ArchiveListLabelKeys => one(ListLabelKeysRequest::default()),
-        Rpc::ArchiveListLabelValues => one(ListLabelValuesRequest { key: "a".to_owned(), ..ListLabelValuesRequest::default() }),
+        Rpc::ArchiveListLabelValues => {
+            one(ListLabelValuesRequest { key: "a".to_owned(), ..ListLabelValuesRequest::default() })
+        }
         Rpc::LogsStream => one(StreamLogsRequest { name, ..StreamLogsRequest::default() }),
         Rpc::ArtifactsList => one(ListArtifactsRequest { name, ..ListArtifactsRequest::default() }),
         Rpc::ArtifactsListFiles => one(ListArtifactFilesRequest { key: artifact(), limit: 1 }),
         Rpc::ArtifactsGet => one(GetArtifactRequest { key: artifact(), ..GetArtifactRequest::default() }),
         Rpc::ArtifactsPut => many([
             PutArtifactRequest {
-                message: Some(put_artifact_request::Message::Head(PutArtifactHead { artifact_name: "in".to_owned(), ..PutArtifactHead::default() })),
+                message: Some(put_artifact_request::Message::Head(PutArtifactHead {
+                    artifact_name: "in".to_owned(),
+                    ..PutArtifactHead::default()
+                })),
             },
             PutArtifactRequest { message: Some(put_artifact_request::Message::Chunk(Bytes::from_static(b"x"))) },
         ]),
         Rpc::InfoGetServerInfo => one(GetServerInfoRequest {}),
         Rpc::InfoWhoAmI => one(WhoAmIRequest {}),
-        Rpc::InfoCheckAccess => one(CheckAccessRequest { verb: "get".to_owned(), resource: "wf".to_owned(), ..CheckAccessRequest::default() }),
+        Rpc::InfoCheckAccess => one(CheckAccessRequest {
+            verb: "get".to_owned(),
+            resource: "wf".to_owned(),
+            ..CheckAccessRequest::default()
+        }),
     }
 }
 
@@ -105,7 +138,8 @@ async fn world() -> World {
         world.run(run).await;
     }
     let mut with_artifact = node("n1", "a", "Succeeded");
-    with_artifact.outputs = Some(Box::new(model::workflow::Outputs { artifacts: vec![s3("out", "k")], ..Default::default() }));
+    with_artifact.outputs =
+        Some(Box::new(model::workflow::Outputs { artifacts: vec![s3("out", "k")], ..Default::default() }));
     world.control.change("run", |run| {
         run.nodes = vec![with_artifact];
         run.logs.insert("n1".to_owned(), vec!["line".to_owned()]);
@@ -114,7 +148,9 @@ async fn world() -> World {
     world.control.change("done", |run| run.status.phase = phase("Succeeded"));
     world.set_status("done", serde_json::json!({"phase": "Succeeded"})).await;
     let root = world.root().await;
-    for document in [config_map("cm", serde_json::json!({"a": "1"})), template("WorkflowTemplate", "template"), cron("cron")] {
+    for document in
+        [config_map("cm", serde_json::json!({"a": "1"})), template("WorkflowTemplate", "template"), cron("cron")]
+    {
         root.resources().create(create(&document)).await.unwrap();
     }
     world
@@ -176,7 +212,8 @@ async fn every_rpc_refuses_who_may_not() {
         if *rpc == Rpc::ResourcesBatchApply {
             let answers: Vec<BatchApplyResponse> =
                 answer.unwrap().into_iter().map(|bytes| BatchApplyResponse::decode(bytes).unwrap()).collect();
-            let [BatchApplyResponse { result: Some(batch_apply_response::Result::Error(detail)), .. }] = &answers[..] else {
+            let [BatchApplyResponse { result: Some(batch_apply_response::Result::Error(detail)), .. }] = &answers[..]
+            else {
                 panic!("{answers:?}")
             };
             assert_eq!(detail.code, "Forbidden");
@@ -198,7 +235,8 @@ async fn every_rpc_refuses_who_may_not() {
 #[tokio::test]
 async fn no_rpc_minds_garbage() {
     let world = world().await;
-    let garbage: [&[u8]; 4] = [b"\xff\xff\xff\xff", b"\x0a\xff\xff\xff\xff\x0f", b"\x00", b"\x0a\x05\xff\xfe\xfd\xfc\xfb"];
+    let garbage: [&[u8]; 4] =
+        [b"\xff\xff\xff\xff", b"\x0a\xff\xff\xff\xff\x0f", b"\x00", b"\x0a\x05\xff\xfe\xfd\xfc\xfb"];
     for rpc in Rpc::ALL {
         for bytes in garbage {
             let answer = world.raw(Some("token-of-root"), rpc.path(), vec![Bytes::from_static(bytes)]).await;

@@ -17,18 +17,18 @@ use tokio::sync::watch;
 
 /// One run as the engine has it.
 #[derive(Clone, Default)]
-pub struct Run {
-    pub nodes: Vec<NodeStatus>,
-    pub status: WorkflowStatus,
+pub(crate) struct Run {
+    pub(crate) nodes: Vec<NodeStatus>,
+    pub(crate) status: WorkflowStatus,
     /// Lines by node id.
-    pub logs: BTreeMap<String, Vec<String>>,
+    pub(crate) logs: BTreeMap<String, Vec<String>>,
 }
 
 /// An engine whose runs the test writes.
-pub struct FakeControl {
+pub(crate) struct FakeControl {
     runs: watch::Sender<BTreeMap<(String, String), Run>>,
-    pub commands: Mutex<Vec<(String, Command)>>,
-    pub panics: std::sync::atomic::AtomicBool,
+    pub(crate) commands: Mutex<Vec<(String, Command)>>,
+    pub(crate) panics: std::sync::atomic::AtomicBool,
 }
 
 impl Default for FakeControl {
@@ -38,7 +38,7 @@ impl Default for FakeControl {
 }
 
 impl FakeControl {
-    pub fn change(&self, name: &str, change: impl FnOnce(&mut Run)) {
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Run)) {
         self.runs.send_modify(|runs| change(runs.entry(("default".to_owned(), name.to_owned())).or_default()));
     }
 
@@ -90,7 +90,8 @@ impl Control for FakeControl {
         }
         let run = self.run(namespace, name)?;
         let skip: usize = continue_token.map_or(0, |token| token.parse().unwrap());
-        let shown: Vec<NodeStatus> = run.nodes.into_iter().filter(|node| shows(selector.unwrap_or_default(), node)).collect();
+        let shown: Vec<NodeStatus> =
+            run.nodes.into_iter().filter(|node| shows(selector.unwrap_or_default(), node)).collect();
         let end = (skip + limit as usize).min(shown.len());
         let continue_token = (end < shown.len()).then(|| end.to_string());
         Ok(NodePage { nodes: shown[skip..end].to_vec(), continue_token, position: 7 })
@@ -170,7 +171,7 @@ impl Control for FakeControl {
 
 /// A repository in memory.
 #[derive(Default)]
-pub struct FakeArtifacts(pub Mutex<BTreeMap<String, Bytes>>);
+pub(crate) struct FakeArtifacts(pub(crate) Mutex<BTreeMap<String, Bytes>>);
 
 fn key(artifact: &Artifact) -> String {
     artifact.location.s3.as_ref().map(|s3| s3.key.to_string()).unwrap_or_default()
@@ -242,7 +243,7 @@ impl ConcatBytes for ByteStream {
 }
 
 /// One bucket for all.
-pub struct OneBucket;
+pub(crate) struct OneBucket;
 
 #[async_trait]
 impl Repositories for OneBucket {
@@ -251,12 +252,12 @@ impl Repositories for OneBucket {
     }
 }
 
-pub fn s3(name: &str, key: &str) -> Artifact {
+pub(crate) fn s3(name: &str, key: &str) -> Artifact {
     serde_json::from_value(serde_json::json!({"name": name, "s3": {"bucket": "bucket", "key": key}})).unwrap()
 }
 
 /// `every N` is due each N milliseconds.
-pub struct EveryMs;
+pub(crate) struct EveryMs;
 
 impl Schedules for EveryMs {
     fn next(
@@ -285,7 +286,7 @@ impl Schedules for EveryMs {
 }
 
 /// A node that ran.
-pub fn node(id: &str, name: &str, phase: &str) -> NodeStatus {
+pub(crate) fn node(id: &str, name: &str, phase: &str) -> NodeStatus {
     serde_json::from_value(serde_json::json!({
         "id": id, "name": format!("run.{name}"), "displayName": name, "type": "Pod", "templateName": "t", "phase": phase,
         "startedAt": "2026-01-01T00:00:01Z"
@@ -293,6 +294,6 @@ pub fn node(id: &str, name: &str, phase: &str) -> NodeStatus {
     .unwrap()
 }
 
-pub fn phase(text: &str) -> WorkflowPhase {
+pub(crate) fn phase(text: &str) -> WorkflowPhase {
     WorkflowPhase::parse(text).unwrap()
 }

@@ -59,7 +59,8 @@ async fn a_dag_of_a_hundred_thousand_tasks_fits_through() {
     // In lists and watches it comes without its body, in pages that fit.
     let page = root.resources().list(ListRequest { kind: "wf".to_owned(), ..ListRequest::default() }).await.unwrap();
     assert!(page.items[0].body_omitted && json(&page.items[0].document).get("spec").is_none());
-    let mut events = root.resources().watch(WatchRequest { kind: "wf".to_owned(), ..WatchRequest::default() }).await.unwrap();
+    let mut events =
+        root.resources().watch(WatchRequest { kind: "wf".to_owned(), ..WatchRequest::default() }).await.unwrap();
     assert!(next(&mut events).await.unwrap().object.unwrap().body_omitted);
 }
 
@@ -69,7 +70,10 @@ async fn pages_end_where_a_message_would_be_too_large() {
     let root = world.root().await;
     let padding = "x".repeat(1 << 20);
     for n in 0..9 {
-        root.resources().create(create(&config_map(&format!("m{n}"), serde_json::json!({"p": padding})))).await.unwrap();
+        root.resources()
+            .create(create(&config_map(&format!("m{n}"), serde_json::json!({"p": padding}))))
+            .await
+            .unwrap();
     }
     let mut request = ListRequest { kind: "cm".to_owned(), ..ListRequest::default() };
     let mut pages = Vec::new();
@@ -116,7 +120,8 @@ async fn a_deadline_ends_a_call_and_a_stream() {
     let limits = api::Limits { deadline_default_ms: 30, wait_max_ms: 600_000, ..Setup::default().limits };
     let world = World::with(Setup { limits, ..Setup::default() }).await;
     world.run("a").await;
-    let channel = || async { tonic::transport::Channel::from_shared(world.address.clone()).unwrap().connect().await.unwrap() };
+    let channel =
+        || async { tonic::transport::Channel::from_shared(world.address.clone()).unwrap().connect().await.unwrap() };
     let ask = |rpc: Rpc, message: Bytes, timeout: Option<Duration>| {
         let channel = channel();
         async move {
@@ -137,13 +142,19 @@ async fn a_deadline_ends_a_call_and_a_stream() {
     let watch = WatchWorkflowsRequest::default().encode_to_vec().into();
     let began = Instant::now();
     let status = ask(Rpc::WorkflowsWatch, watch, Some(Duration::from_millis(80))).await.unwrap_err();
-    assert_eq!(proto_gen::status::from_status(&status).map(|d| d.code), Some("DeadlineExceeded".to_owned()), "{status:?}");
+    assert_eq!(
+        proto_gen::status::from_status(&status).map(|d| d.code),
+        Some("DeadlineExceeded".to_owned()),
+        "{status:?}"
+    );
     assert!(began.elapsed() >= Duration::from_millis(70));
     // A wait answers before its caller's deadline.
     let wait = WaitRequest { name: "a".to_owned(), ..WaitRequest::default() }.encode_to_vec().into();
     ask(Rpc::WorkflowsWait, wait, Some(Duration::from_millis(500))).await.unwrap();
     // A call whose engine does not answer ends at the server's default.
-    let nodes = ListNodesRequest { name: "a".to_owned(), selector: "hang=1".to_owned(), ..Default::default() }.encode_to_vec().into();
+    let nodes = ListNodesRequest { name: "a".to_owned(), selector: "hang=1".to_owned(), ..Default::default() }
+        .encode_to_vec()
+        .into();
     let status = ask(Rpc::WorkflowsListNodes, nodes, None).await.unwrap_err();
     let detail = proto_gen::status::from_status(&status).unwrap();
     assert_eq!((status.code(), detail.code.as_str()), (tonic::Code::DeadlineExceeded, "DeadlineExceeded"));
@@ -155,7 +166,8 @@ async fn a_panic_ends_its_own_call_only() {
     world.run("a").await;
     let root = world.root().await;
     world.control.panics.store(true, std::sync::atomic::Ordering::Relaxed);
-    let error = refused(root.workflows().terminate(TerminateRequest { name: "a".to_owned(), ..Default::default() }).await);
+    let error =
+        refused(root.workflows().terminate(TerminateRequest { name: "a".to_owned(), ..Default::default() }).await);
     assert_eq!((error.kind, error.fault, error.code.as_str()), (ErrorKind::Internal, Fault::Server, "Internal"));
     assert!(!error.message.contains("fell over"), "{}", error.message);
     root.workflows().list(ListWorkflowsRequest::default()).await.unwrap();

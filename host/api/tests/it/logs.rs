@@ -71,7 +71,9 @@ async fn following_goes_on_until_the_run_ends() {
     let (world, root) = world().await;
     let following = tokio::spawn({
         let root = root.clone();
-        async move { lines(&root, StreamLogsRequest { follow: true, selector: "templateName=t".to_owned(), ..request() }).await }
+        async move {
+            lines(&root, StreamLogsRequest { follow: true, selector: "templateName=t".to_owned(), ..request() }).await
+        }
     });
     world.control.change("a", |run| {
         let mut other = node("n5", "other", "Running");
@@ -83,5 +85,8 @@ async fn following_goes_on_until_the_run_ends() {
     world.control.change("a", |run| run.status.phase = phase("Succeeded"));
     let soon = tokio::time::timeout(std::time::Duration::from_secs(10), following);
     let lines = soon.await.expect("it does not end").unwrap().unwrap();
-    assert!(lines.contains(&"late main delta".to_owned()) && !lines.iter().any(|line| line.contains("not asked")), "{lines:?}");
+    assert!(
+        lines.contains(&"late main delta".to_owned()) && !lines.iter().any(|line| line.contains("not asked")),
+        "{lines:?}"
+    );
 }

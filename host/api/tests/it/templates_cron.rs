@@ -9,11 +9,20 @@ use crate::world::*;
 async fn templates_are_listed_and_described() {
     let world = World::new().await;
     let root = world.root().await;
-    for document in [template("WorkflowTemplate", "a"), template("WorkflowTemplate", "b"), template("ClusterWorkflowTemplate", "c"), cron("n")] {
+    for document in [
+        template("WorkflowTemplate", "a"),
+        template("WorkflowTemplate", "b"),
+        template("ClusterWorkflowTemplate", "c"),
+        cron("n"),
+    ] {
         root.resources().create(create(&document)).await.unwrap();
     }
-    let page = root.templates().list(ListTemplatesRequest { limit: 1, ..ListTemplatesRequest::default() }).await.unwrap();
-    assert_eq!((page.templates[0].name.as_str(), page.templates[0].templates.as_slice()), ("a", &["main".to_owned()][..]));
+    let page =
+        root.templates().list(ListTemplatesRequest { limit: 1, ..ListTemplatesRequest::default() }).await.unwrap();
+    assert_eq!(
+        (page.templates[0].name.as_str(), page.templates[0].templates.as_slice()),
+        ("a", &["main".to_owned()][..])
+    );
     let rest = ListTemplatesRequest { continue_token: page.continue_token, ..ListTemplatesRequest::default() };
     assert_eq!(root.templates().list(rest).await.unwrap().templates[0].name, "b");
     let cluster = ListTemplatesRequest { cluster_scope: true, ..ListTemplatesRequest::default() };
@@ -46,11 +55,19 @@ async fn cron_workflows_are_suspended_resumed_and_caught_up() {
     let world = World::new().await;
     let root = world.root().await;
     root.resources().create(create(&cron("n"))).await.unwrap();
-    let row = root.cron_workflows().suspend(SuspendCronWorkflowRequest { name: "n".to_owned(), ..Default::default() }).await.unwrap();
+    let row = root
+        .cron_workflows()
+        .suspend(SuspendCronWorkflowRequest { name: "n".to_owned(), ..Default::default() })
+        .await
+        .unwrap();
     assert!(row.cron_workflow.unwrap().suspended);
     let list = root.cron_workflows().list(ListCronWorkflowsRequest::default()).await.unwrap();
     assert!(list.cron_workflows[0].suspended && list.cron_workflows[0].schedules == ["0 * * * *"]);
-    let row = root.cron_workflows().resume(ResumeCronWorkflowRequest { name: "n".to_owned(), ..Default::default() }).await.unwrap();
+    let row = root
+        .cron_workflows()
+        .resume(ResumeCronWorkflowRequest { name: "n".to_owned(), ..Default::default() })
+        .await
+        .unwrap();
     assert!(!row.cron_workflow.unwrap().suspended);
 
     let backfill = BackfillRequest { name: "n".to_owned(), from_ms: 10, until_ms: 15, ..BackfillRequest::default() };
@@ -65,9 +82,18 @@ async fn cron_workflows_are_suspended_resumed_and_caught_up() {
         count: 3,
         ..NextRunsRequest::default()
     };
-    assert_eq!(root.cron_workflows().next_runs(next(&["every 40", "every 50"], "")).await.unwrap().runs_ms, [120, 150, 160]);
-    assert_eq!(refused(root.cron_workflows().next_runs(next(&["every 40", "x"], "")).await).violations[0].path, "schedules[1]");
-    assert_eq!(refused(root.cron_workflows().next_runs(next(&["every 40"], "Nowhere")).await).violations[0].path, "timezone");
+    assert_eq!(
+        root.cron_workflows().next_runs(next(&["every 40", "every 50"], "")).await.unwrap().runs_ms,
+        [120, 150, 160]
+    );
+    assert_eq!(
+        refused(root.cron_workflows().next_runs(next(&["every 40", "x"], "")).await).violations[0].path,
+        "schedules[1]"
+    );
+    assert_eq!(
+        refused(root.cron_workflows().next_runs(next(&["every 40"], "Nowhere")).await).violations[0].path,
+        "timezone"
+    );
     let stored = NextRunsRequest { name: "n".to_owned(), ..NextRunsRequest::default() };
     assert_eq!(refused(root.cron_workflows().next_runs(stored).await).violations[0].path, "spec.schedules[0]");
 }

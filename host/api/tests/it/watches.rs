@@ -127,7 +127,8 @@ async fn a_watch_goes_on_after_a_cut() {
     let mut world = World::new().await;
     make(&world, "a").await;
     let mut options = world.options("root");
-    options.retry = Retry { attempts_max: 100, pause_min: Duration::from_millis(5), pause_max: Duration::from_millis(20) };
+    options.retry =
+        Retry { attempts_max: 100, pause_min: Duration::from_millis(5), pause_max: Duration::from_millis(20) };
     let client = client::Client::connect(options).await.unwrap();
     let mut events = client.watch_objects(watch(None));
     for _ in 0..2 {
@@ -151,5 +152,7 @@ async fn an_idle_watch_says_that_it_is_there() {
     let root = world.root().await;
     let events = root.resources().watch(watch(None)).await.unwrap();
     let told: Vec<WatchResponse> = events.take(4).try_collect().await.unwrap();
-    assert!(told[2..].iter().all(|event| event.r#type() == WatchEventType::Bookmark && event.revision == told[1].revision));
+    assert!(
+        told[2..].iter().all(|event| event.r#type() == WatchEventType::Bookmark && event.revision == told[1].revision)
+    );
 }

@@ -32,7 +32,10 @@ async fn a_run_is_submitted_with_what_the_caller_changes() {
     let document = json(&submitted.document);
     assert_eq!(document["spec"]["arguments"]["parameters"], serde_json::json!([{"name": "p", "value": "1"}]));
     assert_eq!(document["spec"]["priority"], 5);
-    assert_eq!(document["metadata"]["labels"], serde_json::json!({"team": "x", "workflows.argoproj.io/creator": "root"}));
+    assert_eq!(
+        document["metadata"]["labels"],
+        serde_json::json!({"team": "x", "workflows.argoproj.io/creator": "root"})
+    );
 
     let got = root.workflows().get(get_workflow(&submitted.name, StatusDetail::Summary)).await.unwrap();
     assert_eq!(json(&got.document), document);
@@ -77,7 +80,10 @@ async fn a_run_is_made_from_a_template_or_a_cron_workflow() {
     let run = json(&root.submit(from(TemplateKind::CronWorkflow, "nightly")).await.unwrap().document);
     assert_eq!(run["metadata"]["labels"]["workflows.argoproj.io/cron-workflow"], "nightly");
     assert_eq!(run["metadata"]["labels"]["from"], "cron");
-    assert_eq!((&run["spec"]["entrypoint"], &run["metadata"]["ownerReferences"][0]["kind"]), (&"main".into(), &"CronWorkflow".into()));
+    assert_eq!(
+        (&run["spec"]["entrypoint"], &run["metadata"]["ownerReferences"][0]["kind"]),
+        (&"main".into(), &"CronWorkflow".into())
+    );
     let error = refused(root.submit(from(TemplateKind::WorkflowTemplate, "none")).await);
     assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::NotFound, "workflowtemplate default/none"));
     let error = refused(root.submit(from(TemplateKind::Unspecified, "t")).await);
@@ -102,7 +108,10 @@ async fn rows_are_listed_by_phase_and_label() {
     world.set_status("b", serde_json::json!({"phase": "Failed", "message": "no"})).await;
     let root = world.root().await;
     let list = |phases: &[&str], order: Order| ListWorkflowsRequest {
-        selector: Some(ObjectSelector { phases: phases.iter().map(|p| (*p).to_owned()).collect(), ..ObjectSelector::default() }),
+        selector: Some(ObjectSelector {
+            phases: phases.iter().map(|p| (*p).to_owned()).collect(),
+            ..ObjectSelector::default()
+        }),
         order: order.into(),
         ..ListWorkflowsRequest::default()
     };
@@ -126,7 +135,10 @@ async fn the_full_status_is_assembled_on_request() {
     let root = world.root().await;
     let full = root.get_workflow(get_workflow("a", StatusDetail::Full)).await.unwrap();
     let document = json(&full.document);
-    assert_eq!((&document["status"]["phase"], &document["status"]["nodes"]["n1"]["displayName"]), (&"Running".into(), &"x".into()));
+    assert_eq!(
+        (&document["status"]["phase"], &document["status"]["nodes"]["n1"]["displayName"]),
+        (&"Running".into(), &"x".into())
+    );
     let none = root.workflows().get(get_workflow("a", StatusDetail::None)).await.unwrap();
     assert!(json(&none.document).get("status").is_none());
 }
@@ -135,7 +147,9 @@ async fn the_full_status_is_assembled_on_request() {
 async fn nodes_are_paged_and_watched_to_the_end() {
     let world = World::new().await;
     world.run("a").await;
-    world.control.change("a", |run| run.nodes = (0..7).map(|n| node(&format!("n{n}"), &format!("x{n}"), "Running")).collect());
+    world
+        .control
+        .change("a", |run| run.nodes = (0..7).map(|n| node(&format!("n{n}"), &format!("x{n}"), "Running")).collect());
     let root = world.root().await;
     let mut request = ListNodesRequest { name: "a".to_owned(), limit: 3, full: true, ..ListNodesRequest::default() };
     let mut ids = Vec::new();
@@ -163,7 +177,8 @@ async fn nodes_are_paged_and_watched_to_the_end() {
     assert_eq!((changed.nodes[0].id.as_str(), changed.workflow.unwrap().phase()), ("n9", WorkflowPhase::Succeeded));
     assert!(next(&mut watch).await.unwrap().ended);
     assert!(watch.try_next().await.unwrap().is_none());
-    let error = refused(root.workflows().list_nodes(ListNodesRequest { name: "none".to_owned(), ..Default::default() }).await);
+    let error =
+        refused(root.workflows().list_nodes(ListNodesRequest { name: "none".to_owned(), ..Default::default() }).await);
     assert_eq!(error.kind, ErrorKind::NotFound);
 }
 
@@ -196,7 +211,12 @@ async fn commands_reach_the_engine() {
     let workflows = root.workflows();
     let name = || "a".to_owned();
     let row = workflows
-        .stop(StopRequest { name: name(), node_selector: "displayName=x".to_owned(), message: "enough".to_owned(), ..Default::default() })
+        .stop(StopRequest {
+            name: name(),
+            node_selector: "displayName=x".to_owned(),
+            message: "enough".to_owned(),
+            ..Default::default()
+        })
         .await
         .unwrap();
     assert_eq!(row.workflow.unwrap().name, "a");
@@ -205,7 +225,13 @@ async fn commands_reach_the_engine() {
     workflows.resume(ResumeRequest { name: name(), ..Default::default() }).await.unwrap();
     let parameters = vec![Parameter { name: "p".to_owned(), value: "v".to_owned() }];
     workflows
-        .retry(RetryRequest { name: name(), restart_successful: true, node_selector: "id=n".to_owned(), parameters: parameters.clone(), ..Default::default() })
+        .retry(RetryRequest {
+            name: name(),
+            restart_successful: true,
+            node_selector: "id=n".to_owned(),
+            parameters: parameters.clone(),
+            ..Default::default()
+        })
         .await
         .unwrap();
     workflows
@@ -234,7 +260,8 @@ async fn commands_reach_the_engine() {
             message: some("fine"),
         },
     ];
-    let taken: Vec<Command> = world.control.commands.lock().unwrap().iter().map(|(_, command)| command.clone()).collect();
+    let taken: Vec<Command> =
+        world.control.commands.lock().unwrap().iter().map(|(_, command)| command.clone()).collect();
     assert_eq!(taken, expected);
 
     world.control.change("a", |run| run.status.phase = phase("Succeeded"));
@@ -259,7 +286,8 @@ async fn a_run_is_resubmitted() {
     world.set_status("a", serde_json::json!({"phase": "Failed"})).await;
     let second = root.workflows().resubmit(request).await.unwrap().submitted.unwrap();
     assert!(second.name.starts_with("a-"));
-    let document = json(&root.workflows().get(get_workflow(&second.name, StatusDetail::Summary)).await.unwrap().document);
+    let document =
+        json(&root.workflows().get(get_workflow(&second.name, StatusDetail::Summary)).await.unwrap().document);
     assert_eq!(document["metadata"]["annotations"][api::REUSE_ANNOTATION], first.uid.as_str());
     assert_eq!(document["metadata"]["labels"][api::RESUBMITTED_FROM_LABEL], "a");
     assert_eq!(document["spec"]["arguments"]["parameters"][0]["value"], "2");
@@ -307,7 +335,10 @@ async fn a_runs_program_does_not_change_under_it() {
     assert_eq!(paths, ["spec.templates", "spec.arguments"]);
     // Labels may change.
     let labels = bytes(&serde_json::json!({"metadata": {"labels": {"a": "b"}}}));
-    root.resources().patch(PatchRequest { key: object_key("wf", "a"), patch: labels, ..PatchRequest::default() }).await.unwrap();
+    root.resources()
+        .patch(PatchRequest { key: object_key("wf", "a"), patch: labels, ..PatchRequest::default() })
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -325,9 +356,13 @@ async fn a_server_may_run_only_what_its_templates_say() {
         };
         let reference = serde_json::json!({"name": "t"});
         let runs = [
-            run(serde_json::json!({"workflowTemplateRef": reference, "arguments": {"parameters": [{"name": "who", "value": "x"}]}})),
+            run(
+                serde_json::json!({"workflowTemplateRef": reference, "arguments": {"parameters": [{"name": "who", "value": "x"}]}}),
+            ),
             run(serde_json::json!({"workflowTemplateRef": reference, "parallelism": 1})),
-            run(serde_json::json!({"workflowTemplateRef": reference, "templates": [{"name": "main", "container": {"image": "x"}}]})),
+            run(
+                serde_json::json!({"workflowTemplateRef": reference, "templates": [{"name": "main", "container": {"image": "x"}}]}),
+            ),
             submit(&hello("free")),
         ];
         let mut taken = 0;
@@ -346,14 +381,18 @@ async fn linting_says_where() {
     let world = World::new().await;
     let root = world.root().await;
     let good: &'static str = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata:\n  name: a\nspec:\n  entrypoint: main\n  templates:\n  - name: main\n    container: {image: a, command: [b]}\n";
-    let bad = "---\napiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata:\n  name: b\nspec:\n  entrypiont: main\n";
+    let bad =
+        "---\napiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata:\n  name: b\nspec:\n  entrypiont: main\n";
     let request = LintRequest { manifests: vec![bytes::Bytes::from(format!("{good}{bad}"))], ..LintRequest::default() };
     let answer = root.workflows().lint(request).await.unwrap();
     assert!(!answer.ok && answer.documents.len() == 2);
     let found = answer.violations.iter().find(|v| v.path == "spec.entrypiont").unwrap();
     assert_eq!((found.document, found.line, found.column), (1, 16, 3));
     assert_eq!(answer.documents[1].key.as_ref().unwrap().name, "b");
-    let request = |text: &'static [u8]| LintRequest { manifests: vec![bytes::Bytes::from_static(text)], ..LintRequest::default() };
+    let request = |text: &'static [u8]| LintRequest {
+        manifests: vec![bytes::Bytes::from_static(text)],
+        ..LintRequest::default()
+    };
     assert!(root.workflows().lint(request(good.as_bytes())).await.unwrap().ok);
     for garbage in [&b"\xff\xfe"[..], b"a: [", b"{", b"- - -", b"a: &x [*x]"] {
         let answer = root.workflows().lint(request(garbage)).await.unwrap();

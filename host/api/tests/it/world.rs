@@ -18,25 +18,25 @@ use tonic::{Request, Status};
 
 use crate::fakes::{EveryMs, FakeArtifacts, FakeControl, OneBucket};
 
-pub const NOW_MS: i64 = 1_800_000_000_000;
+pub(crate) const NOW_MS: i64 = 1_800_000_000_000;
 
-pub struct World {
-    pub address: String,
-    pub store: Arc<MemoryStore>,
-    pub control: Arc<FakeControl>,
-    pub artifacts: Arc<FakeArtifacts>,
-    pub api: Api,
+pub(crate) struct World {
+    pub(crate) address: String,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) control: Arc<FakeControl>,
+    pub(crate) artifacts: Arc<FakeArtifacts>,
+    pub(crate) api: Api,
     deps: Deps,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
-    pub served: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) served: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// What a test changes about the server.
-pub struct Setup {
-    pub limits: Limits,
-    pub store_limits: store::Limits,
-    pub admission: AdmissionSettings,
-    pub grace: Duration,
+pub(crate) struct Setup {
+    pub(crate) limits: Limits,
+    pub(crate) store_limits: store::Limits,
+    pub(crate) admission: AdmissionSettings,
+    pub(crate) grace: Duration,
 }
 
 impl Default for Setup {
@@ -69,11 +69,11 @@ fn tokens() -> TokenFile {
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Setup::default()).await
     }
 
-    pub async fn with(setup: Setup) -> Self {
+    pub(crate) async fn with(setup: Setup) -> Self {
         let store = MemoryStore::with_limits(Arc::new(ManualStamp::new(NOW_MS, 1)), setup.store_limits);
         let (control, artifacts) = (Arc::new(FakeControl::default()), Arc::new(FakeArtifacts::default()));
         let deps = Deps {
@@ -102,27 +102,27 @@ impl World {
         Self { address, store, control, artifacts, api, deps, stop: Some(stop), served: Some(served) }
     }
 
-    pub fn options(&self, user: &str) -> Options {
+    pub(crate) fn options(&self, user: &str) -> Options {
         let mut options = Options::new(&self.address).with_token(format!("token-of-{user}"));
         options.retry = Retry::NEVER;
         options
     }
 
-    pub async fn client(&self, user: &str) -> Client {
+    pub(crate) async fn client(&self, user: &str) -> Client {
         Client::connect(self.options(user)).await.unwrap()
     }
 
-    pub async fn root(&self) -> Client {
+    pub(crate) async fn root(&self) -> Client {
         self.client("root").await
     }
 
     /// Asks the server to stop; `served` ends when it has.
-    pub fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         drop(self.stop.take());
     }
 
     /// Another server at the same address, over the same store.
-    pub async fn serve_again(&mut self) {
+    pub(crate) async fn serve_again(&mut self) {
         let api = Api::new(self.deps.clone()).await;
         let listener = tokio::net::TcpListener::bind(self.address.trim_start_matches("http://")).await.unwrap();
         self.api = api.clone();
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// Writes a run's status as the engine would.
-    pub async fn set_status(&self, name: &str, status: serde_json::Value) {
+    pub(crate) async fn set_status(&self, name: &str, status: serde_json::Value) {
         let key = Key::new(Gvk::new("argoproj.io/v1alpha1", "Workflow"), "default", name);
         let status = StatusUpdate {
             status: serde_json::value::to_raw_value(&status).unwrap(),
@@ -148,14 +148,19 @@ impl World {
     }
 
     /// Submits a run, and makes it known to the engine.
-    pub async fn run(&self, name: &str) -> SubmitResponse {
+    pub(crate) async fn run(&self, name: &str) -> SubmitResponse {
         let submitted = self.root().await.submit(submit(&hello(name))).await.unwrap();
         self.control.change(name, |_| {});
         submitted
     }
 
     /// One call of an RPC by bytes.
-    pub async fn raw(&self, token: Option<&str>, path: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
+    pub(crate) async fn raw(
+        &self,
+        token: Option<&str>,
+        path: &str,
+        messages: Vec<Bytes>,
+    ) -> Result<Vec<Bytes>, Status> {
         let channel = Channel::from_shared(self.address.clone()).unwrap().connect().await.unwrap();
         let mut grpc = tonic::client::Grpc::new(channel);
         grpc.ready().await.unwrap();
@@ -170,7 +175,7 @@ impl World {
 
 /// Messages as bytes.
 #[derive(Default, Clone, Copy)]
-pub struct RawCodec;
+pub(crate) struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Bytes;
@@ -207,21 +212,21 @@ impl Decoder for RawCodec {
 }
 
 /// A run of one step.
-pub fn hello(name: &str) -> serde_json::Value {
+pub(crate) fn hello(name: &str) -> serde_json::Value {
     serde_json::json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name},
         "spec": {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "alpine", "command": ["true"]}}]}
     })
 }
 
-pub fn template(kind: &str, name: &str) -> serde_json::Value {
+pub(crate) fn template(kind: &str, name: &str) -> serde_json::Value {
     let mut template = hello(name);
     template["kind"] = kind.into();
     template["spec"]["arguments"] = serde_json::json!({"parameters": [{"name": "who", "value": "you"}]});
     template
 }
 
-pub fn cron(name: &str) -> serde_json::Value {
+pub(crate) fn cron(name: &str) -> serde_json::Value {
     serde_json::json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": name},
         "spec": {"schedules": ["0 * * * *"], "workflowSpec": hello("x")["spec"].clone(),
@@ -229,54 +234,56 @@ pub fn cron(name: &str) -> serde_json::Value {
     })
 }
 
-pub fn config_map(name: &str, data: serde_json::Value) -> serde_json::Value {
+pub(crate) fn config_map(name: &str, data: serde_json::Value) -> serde_json::Value {
     serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
-pub fn secret(name: &str) -> serde_json::Value {
+pub(crate) fn secret(name: &str) -> serde_json::Value {
     serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"password": "hunter2"}})
 }
 
-pub fn bytes(value: &serde_json::Value) -> Bytes {
+pub(crate) fn bytes(value: &serde_json::Value) -> Bytes {
     Bytes::from(value.to_string())
 }
 
-pub fn json(bytes: &[u8]) -> serde_json::Value {
+pub(crate) fn json(bytes: &[u8]) -> serde_json::Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-pub fn submit(manifest: &serde_json::Value) -> SubmitRequest {
+pub(crate) fn submit(manifest: &serde_json::Value) -> SubmitRequest {
     SubmitRequest { source: Some(submit_request::Source::Manifest(bytes(manifest))), ..SubmitRequest::default() }
 }
 
-pub fn create(document: &serde_json::Value) -> CreateRequest {
+pub(crate) fn create(document: &serde_json::Value) -> CreateRequest {
     CreateRequest { document: bytes(document), ..CreateRequest::default() }
 }
 
-pub fn apply(document: &serde_json::Value) -> ApplyRequest {
+pub(crate) fn apply(document: &serde_json::Value) -> ApplyRequest {
     ApplyRequest { document: bytes(document), ..ApplyRequest::default() }
 }
 
-pub fn object_key(kind: &str, name: &str) -> Option<ObjectKey> {
+pub(crate) fn object_key(kind: &str, name: &str) -> Option<ObjectKey> {
     Some(ObjectKey { kind: kind.to_owned(), name: name.to_owned(), ..ObjectKey::default() })
 }
 
-pub fn get(kind: &str, name: &str) -> GetRequest {
+pub(crate) fn get(kind: &str, name: &str) -> GetRequest {
     GetRequest { key: object_key(kind, name), reveal_secrets: false }
 }
 
-pub fn get_workflow(name: &str, status: StatusDetail) -> GetWorkflowRequest {
+pub(crate) fn get_workflow(name: &str, status: StatusDetail) -> GetWorkflowRequest {
     GetWorkflowRequest { name: name.to_owned(), status: status.into(), ..GetWorkflowRequest::default() }
 }
 
 /// The error that a call must give.
-pub fn refused<T: std::fmt::Debug>(answer: client::Result<T>) -> client::RpcError {
+pub(crate) fn refused<T: std::fmt::Debug>(answer: client::Result<T>) -> client::RpcError {
     let error = answer.expect_err("the call was answered");
     error.rpc().unwrap_or_else(|| panic!("no error of the server: {error:?}")).clone()
 }
 
 /// The next message of a stream, which must come soon.
-pub async fn next<T>(messages: &mut (impl futures::Stream<Item = client::Result<T>> + Unpin)) -> client::Result<T> {
+pub(crate) async fn next<T>(
+    messages: &mut (impl futures::Stream<Item = client::Result<T>> + Unpin),
+) -> client::Result<T> {
     let next = tokio::time::timeout(Duration::from_secs(10), messages.next()).await;
     next.expect("no message came").expect("the stream ended")
 }
