@@ -122,7 +122,7 @@ impl Parser {
 
     fn unexpected(&self, expected: &str) -> Error {
         let found = match self.tok() {
-            Tok::End => "the end".to_owned(),
+            Tok::End => "end".to_owned(),
             Tok::Operator(operator) => format!("`{operator}`"),
             Tok::Operand(Operand::Word(word)) => format!("`{word}`"),
             Tok::Operand(Operand::Quoted(_) | Operand::TaggedQuoted(_)) => "a string".to_owned(),

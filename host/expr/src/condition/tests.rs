@@ -189,7 +189,7 @@ fn a_condition_may_come_from_one_tag() {
     {
         assert_eq!(eval(condition, &scope), expected, "{condition}");
     }
-    assert!(eval("{{broken}}", &scope).contains("unexpected the end"));
+    assert!(eval("{{broken}}", &scope).contains("unexpected end"));
     assert!(eval("{{tagged}}", &scope).contains("tags in a value are not replaced"), "{}", eval("{{tagged}}", &scope));
     assert!(eval("{{text}}", &scope).contains("must be true or false"));
     assert!(eval("{{empty}}", &scope).contains("the condition is empty"));
@@ -248,11 +248,11 @@ fn mistakes() {
   | ^^^",
         ),
         ("'abc", "the string is not closed\n  |\n  | 'abc\n  | ^^^^\n  = expected a closing '"),
-        ("(a == a", "unexpected the end\n  |\n  | (a == a\n  |        ^\n  = expected `)`"),
-        ("", "unexpected the end\n  |\n  | \n  | ^\n  = expected a value"),
+        ("(a == a", "unexpected end\n  |\n  | (a == a\n  |        ^\n  = expected `)`"),
+        ("", "unexpected end\n  |\n  | \n  | ^\n  = expected a value"),
         (
             "x == {{=1 +}}",
-            "unexpected the end
+            "unexpected end
   |
   | x == {{=1 +}}
   |            ^

@@ -117,9 +117,6 @@ impl Expression {
             Value::Str(text) => Ok(text.as_ref().to_owned()),
             Value::Nil if lenient => Err(Error::new(ErrorKind::Unresolved(self.source.trim().to_owned()))),
             Value::Nil => Err(self.nil_error(machine.missing.as_deref(), machine.scope).at(self.whole())),
-            Value::Float(n) if !n.is_finite() => {
-                Err(Error::value(format!("the result is {n}, which no number in a manifest can be")).at(self.whole()))
-            }
             other => {
                 let mut out = String::new();
                 write_json(&mut out, &other, JsonStyle::COMPACT, &mut machine.ctx.meter)?;

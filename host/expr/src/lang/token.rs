@@ -38,7 +38,7 @@ impl Tok {
             Tok::Bytes(_) => "bytes".to_owned(),
             Tok::Op(op) => format!("`{op}`"),
             Tok::Tag(name) => format!("the tag `{{{{{name}}}}}`"),
-            Tok::End => "the end".to_owned(),
+            Tok::End => "end".to_owned(),
         }
     }
 }

@@ -163,7 +163,7 @@ fn broken_texts() {
         ),
         (
             "a {{=1 +}} b",
-            "error: unexpected the end
+            "error: unexpected end
   |
   | a {{=1 +}} b
   |         ^

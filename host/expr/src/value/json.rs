@@ -18,12 +18,15 @@ pub(crate) struct JsonStyle {
     pub(crate) pretty: bool,
     /// Write `<`, `>` and `&` as escapes.
     pub(crate) escape_html: bool,
+    /// Write numbers that JSON cannot say (infinite, none) as `null` instead of refusing them.
+    pub(crate) lossy: bool,
 }
 
 impl JsonStyle {
-    pub(crate) const COMPACT: JsonStyle = JsonStyle { pretty: false, escape_html: true };
-    pub(crate) const PRETTY: JsonStyle = JsonStyle { pretty: true, escape_html: true };
-    pub(crate) const RAW: JsonStyle = JsonStyle { pretty: false, escape_html: false };
+    pub(crate) const COMPACT: JsonStyle = JsonStyle { pretty: false, escape_html: true, lossy: false };
+    pub(crate) const LOSSY: JsonStyle = JsonStyle { pretty: false, escape_html: true, lossy: true };
+    pub(crate) const PRETTY: JsonStyle = JsonStyle { pretty: true, escape_html: true, lossy: false };
+    pub(crate) const RAW: JsonStyle = JsonStyle { pretty: false, escape_html: false, lossy: false };
 }
 
 /// Appends the JSON of `value`, paying for it.
@@ -45,6 +48,9 @@ fn write(out: &mut String, value: &Value, style: JsonStyle, level: usize, meter:
         }
         Value::Duration(n) => {
             let _ = write!(out, "{n}");
+        }
+        Value::Float(n) if !n.is_finite() && !style.lossy => {
+            return Err(Error::value(format!("the number {} cannot be JSON", super::go_float(*n))));
         }
         Value::Float(n) => out.push_str(&json_float(*n)),
         Value::Str(text) => {

@@ -142,10 +142,18 @@ impl Value {
                 let mut out = String::new();
                 let mut meter = crate::budget::Meter::new(crate::Budget { fuel_max: u64::MAX, bytes_max: u64::MAX });
                 // Only the budget could fail.
-                let _ = write_json(&mut out, other, JsonStyle::COMPACT, &mut meter);
+                let _ = write_json(&mut out, other, JsonStyle::LOSSY, &mut meter);
                 out
             }
         }
+    }
+
+    /// The value as parsed JSON: whole floats are integers, times and durations are what Go makes of them. The budget bounds the size, as
+    /// shared parts are written out. Numbers that JSON cannot say are an error.
+    pub fn to_json(&self, budget: crate::Budget) -> Result<serde_json::Value, crate::Error> {
+        let mut out = String::new();
+        write_json(&mut out, self, JsonStyle::RAW, &mut crate::budget::Meter::new(budget))?;
+        serde_json::from_str(&out).map_err(|_| crate::Error::internal("JSON of a value"))
     }
 
     /// A short description for error messages: type and the beginning of the value.

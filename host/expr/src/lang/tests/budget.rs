@@ -102,6 +102,28 @@ fn deep_texts_are_refused() {
     }
 }
 
+/// The deepest texts that are accepted are evaluated on an ordinary thread's stack.
+#[test]
+fn the_deepest_texts_run() {
+    let within =
+        |n: usize, open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(n), close.repeat(n));
+    for (code, expected) in [
+        (within(48, "(", "1", ")"), "1"),
+        (within(95, "!", "true", ""), "false"),
+        (within(90, "[", "", "]") + " != []", "true"),
+        (within(45, "map([1], ", "1", ")") + " != []", "true"),
+        (within(45, "map([1], {", "1", "})") + " != []", "true"),
+        (within(90, "upper(", "'a'", ")"), "\"A\""),
+        (within(45, "{a: {a: ", "1", "}}") + ".a == nil", "false"),
+        (format!("'a'{}", " | upper()".repeat(150)), "\"A\""),
+        (within(45, "true ? ", "1", " : 2"), "1"),
+        (within(90, "1 ** ", "2", ""), "1"),
+        (within(30, "if true { ", "1", " } else { 2 }"), "1"),
+    ] {
+        assert_eq!(crate::testing::answer(&code).as_deref(), Ok(expected), "{code}");
+    }
+}
+
 /// What is long without being deep works.
 #[test]
 fn long_chains_work() {

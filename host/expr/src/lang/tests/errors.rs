@@ -64,7 +64,7 @@ fn pictures() {
         ),
         (
             "1 +",
-            "unexpected the end
+            "unexpected end
   |
   | 1 +
   |    ^

@@ -169,3 +169,24 @@ fn typed_results() {
     assert!(text("1 / 0").is_err());
     assert_eq!(json(&Value::from(1.0)), "1");
 }
+
+#[test]
+fn programs_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Expression>();
+    shared::<crate::Template>();
+    shared::<crate::Condition>();
+    shared::<crate::Depends>();
+    shared::<Value>();
+    shared::<crate::Error>();
+}
+
+#[test]
+fn values_to_json() {
+    let value = Value::from(serde_json::json!({"b": [1, 2.5, "<x>"], "a": null, "big": 9007199254740993i64}));
+    let json = value.to_json(crate::Budget::DEFAULT).unwrap();
+    assert_eq!(json.to_string(), r#"{"a":null,"b":[1,2.5,"<x>"],"big":9007199254740993}"#);
+    assert!(Value::from(f64::NAN).to_json(crate::Budget::DEFAULT).is_err());
+    let tiny = crate::Budget { fuel_max: 5, bytes_max: 1 << 20 };
+    assert!(value.to_json(tiny).unwrap_err().is_limit());
+}
