@@ -3,6 +3,8 @@
 //! Names in the encoding are short, because a large run has hundreds of thousands of these; they never change their meaning. A change holds
 //! every value that was evaluated for it (inputs, times, random names), so that applying it evaluates nothing.
 
+use std::sync::Arc;
+
 use model::Timestamp;
 use model::workflow::NodePhase;
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,7 @@ pub enum Change {
     Created {
         /// What was submitted, with the templates pinned so far.
         #[serde(rename = "s")]
-        submission: Box<Submission>,
+        submission: Arc<Submission>,
         /// Workflow parameters, as far as they need no lookup.
         #[serde(rename = "p")]
         parameters: Vec<Param>,

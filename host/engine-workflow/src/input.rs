@@ -1,5 +1,7 @@
 //! What can happen to a run.
 
+use std::sync::Arc;
+
 use model::{ObjectMeta, Timestamp};
 use model::workflow::{NodePhase, WorkflowSpec};
 use serde::{Deserialize, Serialize};
@@ -214,7 +216,7 @@ pub enum Order {
 #[derive(Debug, Clone)]
 pub enum Input {
     /// It was submitted.
-    Submitted(Box<Submission>),
+    Submitted(Arc<Submission>),
     /// Its spec was changed.
     SpecChanged(SpecChange),
     /// A person's command.

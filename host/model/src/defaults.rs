@@ -1,6 +1,7 @@
 //! Laying specs over each other: what a run says itself, over the template that it is made from, over the server's defaults.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +24,7 @@ pub fn merge_spec(mut base: WorkflowSpec, mut own: WorkflowSpec) -> Result<Workf
     let places: HashMap<String, usize> = templates.iter().enumerate().map(|(i, t)| (t.name.clone(), i)).collect();
     for template in own_templates {
         match places.get(&template.name).and_then(|i| templates.get_mut(*i)) {
-            Some(place) => *place = merge(&*place, &template)?,
+            Some(place) => *place = Arc::new(merge(&**place, &*template)?),
             None => templates.push(template),
         }
     }
@@ -39,7 +40,8 @@ pub fn with_template_defaults(mut spec: WorkflowSpec, defaults: &Template) -> Re
         Some(fields) => KINDS.iter().filter_map(|kind| Some((*kind, fields.shift_remove(*kind)?))).collect(),
         None => Vec::new(),
     };
-    for template in &mut spec.templates {
+    for shared in &mut spec.templates {
+        let template = Arc::make_mut(shared);
         // A graph of many tasks is not taken through JSON when there is nothing to lay under it.
         let dag = template.dag.take_if(|_| defaults.dag.is_none());
         let steps = template.steps.take_if(|_| defaults.steps.is_none());

@@ -1,5 +1,7 @@
 //! The run itself: its beginning, its lookups, changes of its spec.
 
+use std::sync::Arc;
+
 use model::Timestamp;
 use model::workflow::{NodePhase, ShutdownStrategy};
 
@@ -11,7 +13,7 @@ use crate::values::{Outputs, Param, Text};
 
 pub(super) fn created(
     state: &mut RunState,
-    submission: &Submission,
+    submission: &Arc<Submission>,
     parameters: &[Param],
     labels: &[(Text, Text)],
     at: Timestamp,
@@ -51,7 +53,7 @@ pub(super) fn created(
         active: 0,
         labels: labels.to_vec(),
         reused: submission.reused.iter().cloned().collect(),
-        submission: Box::new(submission.clone()),
+        submission: submission.clone(),
     }));
     state.todo.push_back(Todo::Begin);
 }

@@ -1,5 +1,7 @@
 //! The run's beginning: parameters, places under limits, locks, claims, the entrypoint.
 
+use std::sync::Arc;
+
 use model::workflow::NodePhase;
 
 use super::{Decider, Stop, environment};
@@ -14,7 +16,7 @@ use crate::vars::{Site, Vars};
 
 impl Decider<'_, '_> {
     /// A run is submitted once; the same again changes nothing.
-    pub(super) fn submitted(&mut self, submission: Submission) {
+    pub(super) fn submitted(&mut self, submission: Arc<Submission>) {
         if self.state().run.is_some() {
             return;
         }
@@ -25,7 +27,7 @@ impl Decider<'_, '_> {
             Err(problem) => (Vec::new(), Some(problem)),
         };
         let at = self.now;
-        self.tx.emit(Change::Created { submission: Box::new(submission), parameters, labels, at });
+        self.tx.emit(Change::Created { submission, parameters, labels, at });
         if let Some(problem) = problem {
             self.fail_run(&problem);
         }
@@ -199,7 +201,7 @@ fn static_parameters(submission: &Submission) -> Vec<Param> {
 
 /// Labels of `workflowMetadata`.
 fn labels(
-    submission: &Submission,
+    submission: &Arc<Submission>,
     parameters: &[Param],
     now: model::Timestamp,
 ) -> Result<Vec<(Text, Text)>, String> {
@@ -213,7 +215,7 @@ fn labels(
     let mut state = RunState::default();
     crate::apply::apply(
         &mut state,
-        &Change::Created { submission: Box::new(submission.clone()), parameters: parameters.to_vec(), labels: Vec::new(), at: now },
+        &Change::Created { submission: submission.clone(), parameters: parameters.to_vec(), labels: Vec::new(), at: now },
     );
     let vars = Vars::new(&state, Site::default(), now).ok_or("the run has not begun")?;
     for (key, from) in &metadata.labels_from {

@@ -70,7 +70,7 @@ impl From<String> for Stop {
 impl Decider<'_, '_> {
     fn take_in(&mut self, input: Input) {
         match input {
-            Input::Submitted(submission) => self.submitted(*submission),
+            Input::Submitted(submission) => self.submitted(submission),
             Input::SpecChanged(change) => self.spec_changed(change),
             Input::Order(order) => self.order(order),
             Input::Leaf(node, event) => self.leaf(node, event),

@@ -100,7 +100,7 @@ impl Program {
         let source = place(self.sources.len());
         let mut by_name = FxHashMap::default();
         for template in &spec.templates {
-            let at = self.compile(Arc::new(template.clone()), source);
+            let at = self.compile(template.clone(), source);
             by_name.entry(Box::from(template.name.as_str())).or_insert(at);
         }
         if let Some(key) = &key {

@@ -1,5 +1,7 @@
 //! What a run has besides its nodes.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use model::Timestamp;
 use model::workflow::NodePhase;
@@ -16,7 +18,7 @@ use crate::values::{Outputs, Text};
 /// What a run has besides its nodes.
 pub struct Run {
     /// What was submitted.
-    pub submission: Box<Submission>,
+    pub submission: Arc<Submission>,
     /// Its templates, and those of other objects that it has met.
     pub program: Program,
     /// What steps of an earlier run left, by name below the root: they are not run again.

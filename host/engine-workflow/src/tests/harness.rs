@@ -167,7 +167,7 @@ impl<'f> Run<'f> {
             recorder: Recorder::with_changes_max(changes_max),
             ids: SeededIds::new(42),
             now: Timestamp::from_millis(BEGIN_MS),
-            inputs: VecDeque::from([Input::Submitted(Box::new(fixture.submission()))]),
+            inputs: VecDeque::from([Input::Submitted(std::sync::Arc::new(fixture.submission()))]),
             later: BTreeMap::new(),
             counter: 0,
             used: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Arguments, LifecycleHook, Metrics, RetryStrategy, Synchronization, Template};
 use crate::core::{
@@ -14,8 +15,8 @@ use crate::values::Raw;
 record! {
     /// What a run is asked to do.
     pub struct WorkflowSpec {
-        /// The templates.
-        pub templates: Vec<Template>,
+        /// The templates. Shared: a run, its journal and its program hold the same ones.
+        pub templates: Vec<Arc<Template>>,
         /// The template to begin with.
         pub entrypoint: Option<String>,
         /// What the run is given.
@@ -259,6 +260,6 @@ words! {
 impl WorkflowSpec {
     /// The template with this name; walks the list.
     pub fn template(&self, name: &str) -> Option<&Template> {
-        self.templates.iter().find(|t| t.name == name)
+        self.templates.iter().find(|t| t.name == name).map(|t| &**t)
     }
 }

@@ -19,7 +19,7 @@ use crate::config::TemplateReferencing;
 /// Argo's API group and version.
 pub(crate) const ARGO: &str = "argoproj.io/v1alpha1";
 /// The annotation that names the run (by uid) whose finished steps a resubmitted run takes over.
-const MEMOIZED_FROM: &str = "colchis.dev/memoized-from";
+const MEMOIZED_FROM: &str = "colchis.dev/reuse-outputs-of";
 /// Template objects that one run may pin (`pinned_max`).
 const PINNED_MAX: usize = 1_000;
 
@@ -110,7 +110,7 @@ impl Workflows {
             Err(problem) => tracing::warn!(%problem, "cannot ask the journal"),
         }
         let input = match self.submission(object).await {
-            Ok(submission) => Input::Submitted(Box::new(submission)),
+            Ok(submission) => Input::Submitted(Arc::new(submission)),
             Err(Refused::Spec(problem)) => return self.projector.refused(self, object, &problem),
             Err(Refused::Store(problem)) => {
                 tracing::warn!(%problem, workflow = %object.metadata.name, "cannot prepare a run; trying again");
