@@ -11,6 +11,7 @@ pub mod meta;
 pub mod names;
 pub mod path;
 pub mod schema;
+pub mod validate;
 pub mod values;
 pub mod violation;
 pub mod workflow;

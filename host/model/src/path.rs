@@ -45,7 +45,7 @@ impl Path {
     /// Appends fields as they stand, such as `inputs.parameters`; gives the mark to come back to.
     pub fn push_path(&mut self, path: &str) -> Mark {
         let mark = Mark(self.text.len());
-        if !self.text.is_empty() && !path.starts_with('[') {
+        if !self.text.is_empty() && !path.is_empty() && !path.starts_with('[') {
             self.text.push('.');
         }
         self.text.push_str(path);
