@@ -4,6 +4,7 @@
 
 mod archive;
 mod artifacts;
+mod clients;
 mod errors;
 mod every_rpc;
 mod fakes;
