@@ -190,8 +190,7 @@ impl Engine for Limiter {
     fn apply(state: &mut State, change: &Change) {
         match change {
             Change::Queued { holder, priority, created } => {
-                let place =
-                    Place { before: std::cmp::Reverse(*priority), created: *created, holder: holder.clone() };
+                let place = Place { before: std::cmp::Reverse(*priority), created: *created, holder: holder.clone() };
                 state.waiting.insert(place.clone());
                 state.places.insert(holder.clone(), place);
             }

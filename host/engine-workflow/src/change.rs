@@ -9,7 +9,7 @@ use model::Timestamp;
 use model::workflow::NodePhase;
 use serde::{Deserialize, Serialize};
 
-use crate::effect::{Lookup, LockRequest};
+use crate::effect::{LockRequest, Lookup};
 use crate::input::{Found, SpecChange, Submission};
 use crate::state::{NodeIx, Role};
 use crate::values::{Inputs, Outputs, Param, Text};
@@ -435,7 +435,10 @@ impl Change {
             | Self::BackedOff { node, .. }
             | Self::BackOffOver { node }
             | Self::Supplied { node, .. } => Some(*node),
-            Self::LockWaiting { node, .. } | Self::Locked { node } | Self::Released { node } | Self::HooksClosed { node } => *node,
+            Self::LockWaiting { node, .. }
+            | Self::Locked { node }
+            | Self::Released { node }
+            | Self::HooksClosed { node } => *node,
             Self::Finished(end) => Some(end.node),
             _ => None,
         }

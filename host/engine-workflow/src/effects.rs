@@ -53,9 +53,7 @@ fn run_locks(state: &RunState) -> Option<Effect> {
     let run = state.run()?;
     let locks = run.locks.clone();
     match run.lock_state {
-        LockState::Wanted => {
-            Some(Effect::Acquire { node: None, locks, priority: run.priority, created: run.created })
-        }
+        LockState::Wanted => Some(Effect::Acquire { node: None, locks, priority: run.priority, created: run.created }),
         LockState::Releasing => Some(Effect::Release { node: None, locks }),
         _ => None,
     }
@@ -111,7 +109,8 @@ fn start(state: &RunState, ix: NodeIx) -> Option<Effect> {
     let template = fill(&vars, ix)?;
     let key_format = run.submission.repository.as_ref().map_or("{{workflow.name}}/{{pod.name}}", |r| &*r.key_format);
     let key_prefix = render(&vars, key_format);
-    let archive_logs = template.archive_location.as_ref().and_then(|l| l.archive_logs).or(run.submission.spec.archive_logs);
+    let archive_logs =
+        template.archive_location.as_ref().and_then(|l| l.archive_logs).or(run.submission.spec.archive_logs);
     Some(Effect::Start(Box::new(LeafStart {
         node: ix,
         id: state.id(ix).into(),
@@ -149,4 +148,3 @@ fn render(vars: &Vars<'_>, text: &str) -> String {
         .and_then(|t| t.render(vars, expr::Mode::Lenient).ok().map(|r| r.text.into_owned()));
     rendered.unwrap_or_else(|| text.to_owned())
 }
-

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use model::{ObjectMeta, Timestamp};
 use model::workflow::{NodePhase, WorkflowSpec};
+use model::{ObjectMeta, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Lookup;

@@ -49,7 +49,8 @@ pub(crate) fn of_node(state: &RunState, ix: NodeIx, now: Timestamp) -> Result<Ve
     if matches!(node.role, crate::state::Role::Attempt(_) | crate::state::Role::Container(_)) {
         return Ok(Vec::new());
     }
-    let site = Site { inputs: state.inputs(ix), node: Some(ix), own_end: true, template: node.template, ..Site::default() };
+    let site =
+        Site { inputs: state.inputs(ix), node: Some(ix), own_end: true, template: node.template, ..Site::default() };
     samples(state, metrics, site, now, node.is_over(), Some(ix))
 }
 

@@ -169,7 +169,8 @@ fn conditions(state: &RunState) -> Vec<Condition> {
 
 /// What a node says: its own words, or what it waits for.
 fn message(node: &Node) -> &str {
-    let waits = node.extra.as_ref().filter(|e| e.lock_state == LockState::Wanted).and_then(|e| e.lock_message.as_deref());
+    let waits =
+        node.extra.as_ref().filter(|e| e.lock_state == LockState::Wanted).and_then(|e| e.lock_message.as_deref());
     waits.or(node.message.as_deref()).unwrap_or_default()
 }
 
@@ -246,9 +247,10 @@ fn children(state: &RunState, ix: NodeIx) -> Vec<NodeIx> {
             }
         }
         Some(Body::Dag(dag)) => {
-            let roots = dag.tasks.iter().enumerate().filter(|(task, _)| {
-                dag.plan.dependencies(u32::try_from(*task).unwrap_or(u32::MAX)).next().is_none()
-            });
+            let roots =
+                dag.tasks.iter().enumerate().filter(|(task, _)| {
+                    dag.plan.dependencies(u32::try_from(*task).unwrap_or(u32::MAX)).next().is_none()
+                });
             out.extend(roots.filter_map(|(_, slot)| slot.node));
         }
         Some(Body::Loop(it)) => out.extend(it.children.iter().flatten()),
@@ -284,8 +286,7 @@ fn followers(state: &RunState, ix: NodeIx) -> Vec<NodeIx> {
     match (node.role, node.parent) {
         (Role::Task(task), Some(parent)) => {
             let Some(Body::Dag(dag)) = state.node(parent).and_then(|n| n.body.as_deref()) else { return Vec::new() };
-            let next: Vec<NodeIx> =
-                dag.plan.dependents(task).filter_map(|t| dag.tasks.get(t as usize)?.node).collect();
+            let next: Vec<NodeIx> = dag.plan.dependents(task).filter_map(|t| dag.tasks.get(t as usize)?.node).collect();
             // The end of a DAG is what follows the DAG itself.
             if next.is_empty() && dag.plan.is_target(task) { followers(state, parent) } else { next }
         }

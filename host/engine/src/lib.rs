@@ -23,7 +23,7 @@ pub mod proof;
 
 pub use codec::{Codec, CodecError, Json};
 pub use model::Timestamp;
-pub use tx::{Tx, CHANGES_MAX};
+pub use tx::{CHANGES_MAX, Tx};
 
 /// Where an engine's ids and random bytes come from. What it draws goes into changes, so that replay draws nothing.
 pub trait IdSource {
@@ -84,12 +84,7 @@ pub trait Engine: Sized + 'static {
     /// Decides. Pure, synchronous, total. `tx.emit(change)` applies the change and records it; a transaction whose commit fails is dropped and
     /// the state is rebuilt. Makes about [`CHANGES_MAX`] changes per call at most; when [`Engine::next_wake`] then answers a moment that is not
     /// later than `now`, it asks to be called again.
-    fn handle(
-        tx: &mut Tx<'_, Self>,
-        input: Self::Input,
-        now: Timestamp,
-        ids: &mut dyn IdSource,
-    ) -> Self::Report;
+    fn handle(tx: &mut Tx<'_, Self>, input: Self::Input, now: Timestamp, ids: &mut dyn IdSource) -> Self::Report;
 
     /// The input that says only that time has passed.
     fn wake() -> Self::Input;

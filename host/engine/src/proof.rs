@@ -34,7 +34,12 @@ pub struct Recorder<E: Provable> {
 
 impl<E: Provable> Default for Recorder<E> {
     fn default() -> Self {
-        Self { state: E::State::default(), journal: Vec::new(), issued: BTreeMap::new(), changes_max: crate::CHANGES_MAX }
+        Self {
+            state: E::State::default(),
+            journal: Vec::new(),
+            issued: BTreeMap::new(),
+            changes_max: crate::CHANGES_MAX,
+        }
     }
 }
 
@@ -49,7 +54,12 @@ where
     }
 
     /// Handles one input in one transaction; answers the effects and the report.
-    pub fn step(&mut self, input: E::Input, now: Timestamp, ids: &mut dyn IdSource) -> (Vec<E::Effect>, E::Report, usize) {
+    pub fn step(
+        &mut self,
+        input: E::Input,
+        now: Timestamp,
+        ids: &mut dyn IdSource,
+    ) -> (Vec<E::Effect>, E::Report, usize) {
         let mut tx = Tx::<E>::with_changes_max(&mut self.state, self.changes_max);
         let report = E::handle(&mut tx, input, now, ids);
         let (changes, effects) = tx.finish();

@@ -127,7 +127,11 @@ pub trait Control: Send + Sync + 'static {
     ) -> Result<NodePage, ControlError>;
 
     /// Node deltas: all nodes first (in pages), then each change; ends with the run.
-    async fn watch_nodes(&self, namespace: &str, name: &str) -> Result<BoxStream<'static, Result<NodeEvent, ControlError>>, ControlError>;
+    async fn watch_nodes(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<BoxStream<'static, Result<NodeEvent, ControlError>>, ControlError>;
 
     /// Argo's full status, nodes included: assembled for this call.
     async fn full_status(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError>;

@@ -192,7 +192,8 @@ where
         let mut state = E::State::default();
         let mut seq = 0;
         if let Some((at, format, bytes)) = &replay.snapshot {
-            let changes: Vec<E::Change> = Json::decode(*format, bytes).map_err(|e| corrupt(format!("snapshot: {e}")))?;
+            let changes: Vec<E::Change> =
+                Json::decode(*format, bytes).map_err(|e| corrupt(format!("snapshot: {e}")))?;
             changes.iter().for_each(|change| E::apply(&mut state, change));
             seq = *at;
         }
@@ -200,8 +201,8 @@ where
             if record.seq != seq + 1 {
                 return Err(corrupt(format!("record {} follows {seq}", record.seq)));
             }
-            let changes: Vec<E::Change> =
-                Json::decode(record.format, &record.payload).map_err(|e| corrupt(format!("record {}: {e}", record.seq)))?;
+            let changes: Vec<E::Change> = Json::decode(record.format, &record.payload)
+                .map_err(|e| corrupt(format!("record {}: {e}", record.seq)))?;
             changes.iter().for_each(|change| E::apply(&mut state, change));
             seq = record.seq;
         }
@@ -255,7 +256,8 @@ where
                 }
                 Err(StoreError::TooLarge { what, limit_name, limit, actual }) => {
                     // No try again will make it smaller.
-                    self.host.quarantined(&self.instance.id, &format!("{what}: {actual} exceeds {limit_name} ({limit})"));
+                    self.host
+                        .quarantined(&self.instance.id, &format!("{what}: {actual} exceeds {limit_name} ({limit})"));
                     return false;
                 }
                 Err(problem) => {

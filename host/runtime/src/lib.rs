@@ -50,9 +50,7 @@ use crate::registry::Registry;
 use crate::workflows::{ARGO, Projector, Workflows};
 
 pub use clock::{Clock, SharedClock, SystemClock, SystemIds};
-pub use config::{
-    Jq, Repositories, Retention, RuntimeConfig, Settings, TemplateReferencing, WorkflowDefaults,
-};
+pub use config::{Jq, Repositories, Retention, RuntimeConfig, Settings, TemplateReferencing, WorkflowDefaults};
 pub use metrics::RuntimeMetrics;
 pub use references::{NamespaceSecrets, StoreReferences};
 
@@ -207,7 +205,9 @@ impl Drop for Runtime {
 
 fn revision_of(event: &WatchEvent) -> Option<u64> {
     match event {
-        WatchEvent::Added(o) | WatchEvent::Modified(o) | WatchEvent::Deleted(o) => o.metadata.resource_version.parse().ok(),
+        WatchEvent::Added(o) | WatchEvent::Modified(o) | WatchEvent::Deleted(o) => {
+            o.metadata.resource_version.parse().ok()
+        }
         WatchEvent::Bookmark(revision) => Some(*revision),
     }
 }

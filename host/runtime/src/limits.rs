@@ -74,7 +74,14 @@ impl Limits {
     }
 
     /// Asks for locks. Asking again (after a restart) finds what was granted.
-    pub(crate) fn acquire(&self, holder: Holder, locks: Vec<LockRequest>, priority: i32, created: Timestamp, tell: Tell) {
+    pub(crate) fn acquire(
+        &self,
+        holder: Holder,
+        locks: Vec<LockRequest>,
+        priority: i32,
+        created: Timestamp,
+        tell: Tell,
+    ) {
         let session = Session { locks, next: 0, priority, created, tell };
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.clone(), session);
         self.ask(&holder);
@@ -124,7 +131,8 @@ impl Limits {
     async fn tell_how_it_stands(&self, lock: &LockRequest, holder: &Holder, limit: Result<u32, String>, tell: &Tell) {
         let who = holder.clone();
         let limiter = id(lock);
-        let seen = self.registry.look(&limiter, move |state, _| (state.holds(&who), first(state), state.holding().count()));
+        let seen =
+            self.registry.look(&limiter, move |state, _| (state.holds(&who), first(state), state.holding().count()));
         match (seen.await, limit) {
             (Ok((true, ..)), _) => self.granted(lock, holder),
             (_, Err(problem)) => tell(News::Waiting(format!("Waiting for {}: {problem}", shown(lock)).into())),
@@ -183,7 +191,10 @@ impl Limits {
     pub(crate) async fn config_map_changed(&self, namespace: &str, name: &str, map: Option<&ConfigMap>) {
         let prefixes = [
             (LockKind::Semaphore, format!("{namespace}/{name}/")),
-            (LockKind::DatabaseSemaphore, if name == SYNC_LIMITS { format!("{namespace}/") } else { String::from("\0") }),
+            (
+                LockKind::DatabaseSemaphore,
+                if name == SYNC_LIMITS { format!("{namespace}/") } else { String::from("\0") },
+            ),
         ];
         let wanted: Vec<(LockRequest, String)> = {
             let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,7 +218,9 @@ pub(crate) const SYNC_LIMITS: &str = "colchis-sync-limits";
 
 fn limit_in(map: &ConfigMap, field: &str) -> Result<u32, String> {
     let text = map.data.get(field).ok_or_else(|| format!("config map {:?} has no key {field:?}", map.metadata.name))?;
-    text.trim().parse().map_err(|_| format!("config map {:?}, key {field:?}: {text:?} is not a number", map.metadata.name))
+    text.trim()
+        .parse()
+        .map_err(|_| format!("config map {:?}, key {field:?}: {text:?} is not a number", map.metadata.name))
 }
 
 fn first(state: &State) -> Option<Holder> {

@@ -115,14 +115,20 @@ impl RuntimeMetrics {
         self.with(|m| {
             for change in changes {
                 match change {
-                    Change::Created { .. } => m.add("argo_workflows_total_count", &[("phase", "Pending"), ("namespace", namespace)], 1.0),
+                    Change::Created { .. } => {
+                        m.add("argo_workflows_total_count", &[("phase", "Pending"), ("namespace", namespace)], 1.0)
+                    }
                     Change::RunStarted { at } => {
                         let waited = at.millis_since(run.created).max(0) as f64 / 1000.0;
                         m.observe("argo_workflows_queue_latency_seconds", &[("namespace", namespace)], waited);
                         m.add("argo_workflows_total_count", &[("phase", "Running"), ("namespace", namespace)], 1.0);
                     }
                     Change::RunFinished { phase, at, .. } => {
-                        m.add("argo_workflows_total_count", &[("phase", phase.as_str()), ("namespace", namespace)], 1.0);
+                        m.add(
+                            "argo_workflows_total_count",
+                            &[("phase", phase.as_str()), ("namespace", namespace)],
+                            1.0,
+                        );
                         let lasted = at.millis_since(run.created).max(0) as f64 / 1000.0;
                         m.observe(
                             "argo_workflows_run_duration_seconds",
@@ -144,7 +150,9 @@ impl RuntimeMetrics {
                             m.add("colchis_step_retries_total", &[("namespace", namespace)], 1.0);
                         }
                     }
-                    Change::Held { .. } => m.add("colchis_throttled_total", &[("by", "parallelism"), ("namespace", namespace)], 1.0),
+                    Change::Held { .. } => {
+                        m.add("colchis_throttled_total", &[("by", "parallelism"), ("namespace", namespace)], 1.0)
+                    }
                     Change::LocksWanted { .. } | Change::RunLocksWanted { .. } => {
                         m.add("colchis_throttled_total", &[("by", "lock"), ("namespace", namespace)], 1.0);
                     }
@@ -245,7 +253,8 @@ fn observe_custom(m: &mut Inner, name: String, help: &str, labels: Labels, value
         SampleValue::Counter(_) => "counter",
         SampleValue::Histogram(..) => "histogram",
     };
-    let custom = m.custom.entry(name).or_insert_with(|| Custom { help: help.to_owned(), kind, series: BTreeMap::new() });
+    let custom =
+        m.custom.entry(name).or_insert_with(|| Custom { help: help.to_owned(), kind, series: BTreeMap::new() });
     if custom.kind != kind || (custom.series.len() >= SERIES_MAX && !custom.series.contains_key(&labels)) {
         return;
     }

@@ -64,7 +64,8 @@ impl Secrets for NamespaceSecrets {
     async fn secret(&self, name: &str, key: &str) -> Result<Secret, ArtifactError> {
         let object = self.object("Secret", name).await?;
         let secret: SecretObject = object.decode().map_err(|e| self.missing("Secret", name, e.to_string()))?;
-        let value = secret.data.get(key).ok_or_else(|| self.missing("Secret", name, format!("it has no key {key:?}")))?;
+        let value =
+            secret.data.get(key).ok_or_else(|| self.missing("Secret", name, format!("it has no key {key:?}")))?;
         Ok(Secret::new(value.expose_secret().to_vec()))
     }
 
@@ -93,13 +94,16 @@ impl Workflows {
                 gvk: Some(Gvk::new("apiextensions.k8s.io/v1", "CustomResourceDefinition")),
                 ..Selector::default()
             };
-            let page = self.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await.ok()?;
+            let page =
+                self.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await.ok()?;
             for object in &page.items {
                 let Ok(value) = object.to_value() else { continue };
-                let text = |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-                let serves = value.pointer("/spec/versions").and_then(serde_json::Value::as_array).is_some_and(|list| {
-                    list.iter().any(|v| v.get("name").and_then(serde_json::Value::as_str) == Some(version))
-                });
+                let text =
+                    |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+                let serves =
+                    value.pointer("/spec/versions").and_then(serde_json::Value::as_array).is_some_and(|list| {
+                        list.iter().any(|v| v.get("name").and_then(serde_json::Value::as_str) == Some(version))
+                    });
                 if text("/spec/group") == group && text("/spec/names/kind") == kind && serves {
                     return Some(text("/spec/scope") != "Cluster");
                 }

@@ -148,5 +148,8 @@ where
 }
 
 fn gone<E: Engine>(id: &str) -> StoreError {
-    StoreError::Unavailable { reason: format!("{} {id} was set aside; see the object's message", E::NAME), source: None }
+    StoreError::Unavailable {
+        reason: format!("{} {id} was set aside; see the object's message", E::NAME),
+        source: None,
+    }
 }

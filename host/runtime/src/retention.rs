@@ -29,7 +29,12 @@ pub(crate) struct Expiring {
 impl Expiring {
     /// Notes a run: when (seconds), namespace, name, uid.
     pub(crate) fn note(&self, at: i64, namespace: &str, name: &str, uid: &str) {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert((at, namespace.into(), name.into(), uid.into()));
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).insert((
+            at,
+            namespace.into(),
+            name.into(),
+            uid.into(),
+        ));
         self.news.notify_one();
     }
 
@@ -140,8 +145,13 @@ impl Workflows {
                 phases: vec![phase.to_owned()],
                 ..Selector::default()
             };
-            let query =
-                ListQuery { selector, order: Order::NewestFirst, without_body: true, continue_token: token, ..Default::default() };
+            let query = ListQuery {
+                selector,
+                order: Order::NewestFirst,
+                without_body: true,
+                continue_token: token,
+                ..Default::default()
+            };
             let Ok(page) = self.objects.list(&query).await else { return };
             for old in page.items.iter().skip(skip) {
                 let at = key(ARGO, "Workflow", &old.metadata.namespace, &old.metadata.name);

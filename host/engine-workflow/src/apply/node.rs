@@ -190,7 +190,8 @@ pub(super) fn started(
     match node.kind {
         Kind::Pod | Kind::Http | Kind::Plugin => {
             node.flags.run_slot = true;
-            node.body = Some(Box::new(Body::Leaf(LeafRun { deadline, evaluated: evaluated.to_vec(), ..LeafRun::default() })));
+            node.body =
+                Some(Box::new(Body::Leaf(LeafRun { deadline, evaluated: evaluated.to_vec(), ..LeafRun::default() })));
             state.units = state.units.saturating_add(1);
             state.open.insert(ix);
             if let Some(run) = &mut state.run {

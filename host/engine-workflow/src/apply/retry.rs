@@ -8,7 +8,13 @@ use model::workflow::NodePhase;
 use crate::state::{Body, Branch, HookRun, Kind, NodeIx, Role, RunState, Stage, TaskState, Timer, Todo};
 use crate::values::Param;
 
-pub(super) fn retried(state: &mut RunState, restart: &[NodeIx], only: Option<NodeIx>, parameters: &[Param], at: Timestamp) {
+pub(super) fn retried(
+    state: &mut RunState,
+    restart: &[NodeIx],
+    only: Option<NodeIx>,
+    parameters: &[Param],
+    at: Timestamp,
+) {
     super::begin::parameters_set(state, parameters);
     state.found.clear();
     let picked: BTreeSet<NodeIx> = match only {
@@ -50,7 +56,8 @@ pub(super) fn retried(state: &mut RunState, restart: &[NodeIx], only: Option<Nod
 fn failed(state: &RunState) -> impl Iterator<Item = NodeIx> + '_ {
     (0..state.nodes.len()).map(NodeIx::new).filter(|ix| {
         let Some(node) = state.node(*ix) else { return false };
-        let composite = matches!(node.body.as_deref(), Some(Body::Dag(_) | Body::Steps(_) | Body::Group(_) | Body::Loop(_)));
+        let composite =
+            matches!(node.body.as_deref(), Some(Body::Dag(_) | Body::Steps(_) | Body::Group(_) | Body::Loop(_)));
         let hook = matches!(node.role, Role::Exit | Role::RunHook(_) | Role::Hook(..));
         let attempt = matches!(node.role, Role::Attempt(_) | Role::Container(_));
         node.is_bad() && !node.flags.removed && !composite && !attempt && !hook
@@ -160,7 +167,8 @@ fn reopen_dag(state: &mut RunState, ix: NodeIx, picked: &BTreeSet<NodeIx>, touch
     let mut again = Vec::new();
     for task in plan.order() {
         let node = nodes.get(task as usize).copied().flatten();
-        let above = plan.dependencies(task).any(|d| anew.get(d as usize).copied().unwrap_or(false) || again.contains(&d));
+        let above =
+            plan.dependencies(task).any(|d| anew.get(d as usize).copied().unwrap_or(false) || again.contains(&d));
         if above || node.is_some_and(|n| picked.contains(&n)) {
             if let Some(mark) = anew.get_mut(task as usize) {
                 *mark = true;

@@ -20,7 +20,8 @@ pub(super) fn over(state: &mut RunState, ix: NodeIx) {
 
 /// A node moved: its hooks, and those of the run, may have become due.
 pub(super) fn look_at_hooks(state: &mut RunState, ix: NodeIx) {
-    let due = state.node(ix).and_then(|n| n.hooks.as_ref()).is_some_and(|h| h.list.iter().any(|(_, node)| node.is_none()));
+    let due =
+        state.node(ix).and_then(|n| n.hooks.as_ref()).is_some_and(|h| h.list.iter().any(|(_, node)| node.is_none()));
     if due {
         state.queue(Todo::Hooks(Some(ix)));
     }
@@ -28,9 +29,7 @@ pub(super) fn look_at_hooks(state: &mut RunState, ix: NodeIx) {
 }
 
 fn run_hooks(state: &mut RunState) {
-    let due = state
-        .run()
-        .is_some_and(|run| !run.hooks.closed && run.hooks.list.iter().any(|(_, node)| node.is_none()));
+    let due = state.run().is_some_and(|run| !run.hooks.closed && run.hooks.list.iter().any(|(_, node)| node.is_none()));
     if due {
         state.queue(Todo::Hooks(None));
     }
@@ -180,9 +179,8 @@ fn task_over(state: &mut RunState, dag_ix: NodeIx, task: u32, ix: NodeIx) {
 
 /// How a task's own end colours its branch; nothing for one that was omitted: there its dependencies decide.
 fn own_branch(state: &RunState, ix: NodeIx, node: &Node) -> Option<Branch> {
-    let covered = |failed: bool| {
-        holder::continue_on(state, ix).is_some_and(|c| if failed { c.failed } else { c.error })
-    };
+    let covered =
+        |failed: bool| holder::continue_on(state, ix).is_some_and(|c| if failed { c.failed } else { c.error });
     match node.phase {
         NodePhase::Omitted => None,
         NodePhase::Failed if !covered(true) => Some(Branch::Failed),
@@ -238,4 +236,3 @@ pub(super) fn abandon(state: &mut RunState) {
     let held: Vec<NodeIx> = state.held.drain(..).chain(state.suspended.drain(..)).collect();
     state.todo.extend(held.into_iter().map(Todo::Enter));
 }
-

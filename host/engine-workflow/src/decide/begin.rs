@@ -77,7 +77,11 @@ impl Decider<'_, '_> {
             }
             let from = parameter.value_from.as_ref().and_then(|v| v.config_map_key_ref.as_ref());
             let Some(from) = from else {
-                return Err(format!("spec.arguments.parameters: {:?} has no value; give one with it or a default", parameter.name).into());
+                return Err(format!(
+                    "spec.arguments.parameters: {:?} has no value; give one with it or a default",
+                    parameter.name
+                )
+                .into());
             };
             let what = Lookup::ConfigMapKey {
                 name: Text::from(from.name.as_str()),
@@ -90,7 +94,8 @@ impl Decider<'_, '_> {
                     break;
                 }
                 Some(found) => {
-                    let fallback = parameter.value_from.as_ref().and_then(|v| v.default.as_ref()).or(parameter.default.as_ref());
+                    let fallback =
+                        parameter.value_from.as_ref().and_then(|v| v.default.as_ref()).or(parameter.default.as_ref());
                     let value = text_of(found, &what)?.or(fallback.map(|d| d.0.clone()));
                     match value {
                         Some(value) => set.push(Param { name, value: Some(value) }),
@@ -121,7 +126,9 @@ impl Decider<'_, '_> {
             if let (Some(allowed), Some(value)) = (&parameter.r#enum, value)
                 && !allowed.iter().any(|a| a.as_str() == &**value)
             {
-                return Err(super::inputs::not_allowed("spec.arguments.parameters", &parameter.name, value, allowed).into());
+                return Err(
+                    super::inputs::not_allowed("spec.arguments.parameters", &parameter.name, value, allowed).into()
+                );
             }
         }
         Ok(())
@@ -215,7 +222,12 @@ fn labels(
     let mut state = RunState::default();
     crate::apply::apply(
         &mut state,
-        &Change::Created { submission: submission.clone(), parameters: parameters.to_vec(), labels: Vec::new(), at: now },
+        &Change::Created {
+            submission: submission.clone(),
+            parameters: parameters.to_vec(),
+            labels: Vec::new(),
+            at: now,
+        },
     );
     let vars = Vars::new(&state, Site::default(), now).ok_or("the run has not begun")?;
     for (key, from) in &metadata.labels_from {
@@ -226,4 +238,3 @@ fn labels(
     }
     Ok(out)
 }
-

@@ -79,8 +79,16 @@ impl Decider<'_, '_> {
         self.create(parent, role, Kind::Skipped, None, None, Some((NodePhase::Error, problem.into())));
     }
 
-    fn repeat_or_call(&mut self, parent: Option<NodeIx>, role: Role, caller: Caller, site: Site<'_>) -> Result<(), Stop> {
-        let Some(holder) = self.holder(&caller) else { return Err("the template has changed under the run".to_owned().into()) };
+    fn repeat_or_call(
+        &mut self,
+        parent: Option<NodeIx>,
+        role: Role,
+        caller: Caller,
+        site: Site<'_>,
+    ) -> Result<(), Stop> {
+        let Some(holder) = self.holder(&caller) else {
+            return Err("the template has changed under the run".to_owned().into());
+        };
         if holder.repeat().is_none() {
             return self.call(parent, role, caller, site);
         }
@@ -97,7 +105,13 @@ impl Decider<'_, '_> {
     }
 
     /// Invokes a template once.
-    pub(super) fn call(&mut self, parent: Option<NodeIx>, role: Role, caller: Caller, site: Site<'_>) -> Result<(), Stop> {
+    pub(super) fn call(
+        &mut self,
+        parent: Option<NodeIx>,
+        role: Role,
+        caller: Caller,
+        site: Site<'_>,
+    ) -> Result<(), Stop> {
         let holder = |this: &Self| this.holder(&caller).map(|h| h.when().map(str::to_owned));
         let Some(when) = holder(self) else { return Err("the template has changed under the run".to_owned().into()) };
         if let Some(when) = when
@@ -228,7 +242,10 @@ impl Decider<'_, '_> {
         let Some(Body::Dag(dag)) = state.node(dag_ix).and_then(|n| n.body.as_deref()) else { return false };
         let asked = |task: u32, result: Option<TaskResult>| -> bool {
             let slot = dag.tasks.get(task as usize);
-            let Some((ix, node)) = slot.filter(|s| s.state != TaskState::Out).and_then(|s| s.node).and_then(|ix| Some((ix, state.node(ix)?)))
+            let Some((ix, node)) = slot
+                .filter(|s| s.state != TaskState::Out)
+                .and_then(|s| s.node)
+                .and_then(|ix| Some((ix, state.node(ix)?)))
             else {
                 return false;
             };

@@ -174,4 +174,3 @@ impl Decider<'_, '_> {
 fn dag_unfinished(state: &crate::state::RunState, ix: NodeIx) -> bool {
     matches!(state.node(ix).and_then(|n| n.body.as_deref()), Some(Body::Dag(dag)) if dag.open > 0)
 }
-

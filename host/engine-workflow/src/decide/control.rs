@@ -188,5 +188,4 @@ impl Decider<'_, '_> {
         self.tx.emit(Change::DeadlinePassed { node: ix });
         self.stop_leaf(ix, NodePhase::Failed, message.into(), false);
     }
-
 }

@@ -114,8 +114,13 @@ impl Decider<'_, '_> {
         let inputs = self.inputs_of(ix);
         let site = Site { inputs: inputs.as_deref(), node: Some(ix), ..Site::default() };
         let key = self.render(site, &memoize.key).map_err(|e| format!("memoize.key: {e}"))?;
-        if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) || key.len() > 253 {
-            return Err(format!("memoize.key: {key:?} is not a key: letters, digits, '-', '_' and '.', at most 253").into());
+        if key.is_empty()
+            || !key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            || key.len() > 253
+        {
+            return Err(
+                format!("memoize.key: {key:?} is not a key: letters, digits, '-', '_' and '.', at most 253").into()
+            );
         }
         let Some(cache) = memoize.cache.as_ref().and_then(|c| c.config_map.as_ref()) else {
             return Err("memoize.cache.configMap: a name is needed".to_owned().into());
@@ -170,7 +175,11 @@ impl Decider<'_, '_> {
     fn begin_work(&mut self, ix: NodeIx, kind: Kind) -> Result<(), Stop> {
         match kind {
             Kind::Pod | Kind::Http => self.begin_leaf(ix),
-            Kind::Plugin => Err("plugin: plugin templates are not available yet; use a container, script or http template".to_owned().into()),
+            Kind::Plugin => {
+                Err("plugin: plugin templates are not available yet; use a container, script or http template"
+                    .to_owned()
+                    .into())
+            }
             Kind::Suspend => self.begin_suspend(ix),
             Kind::Dag => self.begin_dag(ix),
             _ => self.start(ix, None, Vec::new()),
@@ -184,7 +193,8 @@ impl Decider<'_, '_> {
     }
 
     fn begin_dag(&mut self, ix: NodeIx) -> Result<(), Stop> {
-        let target = self.compiled(ix).and_then(|c| c.template.dag.as_ref()?.target.clone()).filter(|t| !t.trim().is_empty());
+        let target =
+            self.compiled(ix).and_then(|c| c.template.dag.as_ref()?.target.clone()).filter(|t| !t.trim().is_empty());
         let inputs = self.inputs_of(ix);
         let site = Site { inputs: inputs.as_deref(), node: Some(ix), ..Site::default() };
         let target = match target {
@@ -214,7 +224,9 @@ impl Decider<'_, '_> {
 
     /// Fills in the template of a leaf, so that a mistake is said on the node before anything starts.
     fn begin_leaf(&mut self, ix: NodeIx) -> Result<(), Stop> {
-        let Some((template, tagged)) = self.compiled(ix).map(|c| (c.template.clone(), c.tagged())) else { return Ok(()) };
+        let Some((template, tagged)) = self.compiled(ix).map(|c| (c.template.clone(), c.tagged())) else {
+            return Ok(());
+        };
         let inputs = self.inputs_of(ix);
         let place = self.state().node(ix).and_then(|n| n.template);
         let site = Site { inputs: inputs.as_deref(), node: Some(ix), template: place, ..Site::default() };
@@ -248,9 +260,16 @@ impl Decider<'_, '_> {
     }
 
     /// When a leaf is to be stopped: `timeout` counts from its creation, `pendingTimeout` until it runs, `activeDeadlineSeconds` from when it runs.
-    pub(super) fn leaf_deadline(&mut self, ix: NodeIx, running: Option<Timestamp>) -> Result<Option<Timestamp>, String> {
+    pub(super) fn leaf_deadline(
+        &mut self,
+        ix: NodeIx,
+        running: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, String> {
         let Some(template) = self.compiled(ix).map(|c| c.template.clone()) else { return Ok(None) };
-        if template.timeout.is_none() && template.pending_timeout.is_none() && template.active_deadline_seconds.is_none() {
+        if template.timeout.is_none()
+            && template.pending_timeout.is_none()
+            && template.active_deadline_seconds.is_none()
+        {
             return Ok(None);
         }
         let created = self.state().node(ix).map_or(self.now, |n| n.created);

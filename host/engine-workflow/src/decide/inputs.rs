@@ -22,7 +22,8 @@ enum Given {
 impl Decider<'_, '_> {
     /// Evaluates the inputs of an invocation.
     pub(super) fn inputs(&mut self, caller: &Caller, template: u32, site: Site<'_>) -> Result<Inputs, Stop> {
-        let Some(declared) = self.state().run().and_then(|r| r.program.get(template)).map(|c| c.template.clone()) else {
+        let Some(declared) = self.state().run().and_then(|r| r.program.get(template)).map(|c| c.template.clone())
+        else {
             return Err("the template has changed under the run".to_owned().into());
         };
         if declared.inputs.parameters.is_empty() && declared.inputs.artifacts.is_empty() {
@@ -111,7 +112,9 @@ impl Decider<'_, '_> {
         }
         if let Some(from) = from {
             if let Some(expression) = &from.expression {
-                let value = self.expression(expression, site).map_err(|e| format!("{:?}: valueFrom.expression: {e}", parameter.name))?;
+                let value = self
+                    .expression(expression, site)
+                    .map_err(|e| format!("{:?}: valueFrom.expression: {e}", parameter.name))?;
                 return match value {
                     Some(value) => Ok(Given::Value(value.into())),
                     None => self.or_default(&parameter.name, fallback, Given::Never(expression.clone()), site),
@@ -194,7 +197,8 @@ impl Decider<'_, '_> {
         let source = match given {
             Some(given) => self.located(given, site)?,
             None if of_run => {
-                let of_run = self.state().run().and_then(|r| r.submission.spec.arguments.artifact(&wanted.name).cloned());
+                let of_run =
+                    self.state().run().and_then(|r| r.submission.spec.arguments.artifact(&wanted.name).cloned());
                 match of_run {
                     Some(artifact) => self.located(&artifact, site)?,
                     None => None,
@@ -231,7 +235,8 @@ impl Decider<'_, '_> {
     /// Where an artifact lies: as written, or where the one that it names lies.
     pub(super) fn located(&mut self, artifact: &Artifact, site: Site<'_>) -> Result<Option<Artifact>, Stop> {
         if let Some(expression) = &artifact.from_expression {
-            let text = self.expression(expression, site).map_err(|e| format!("{:?}: fromExpression: {e}", artifact.name))?;
+            let text =
+                self.expression(expression, site).map_err(|e| format!("{:?}: fromExpression: {e}", artifact.name))?;
             let Some(text) = text else { return Ok(None) };
             let found = serde_json::from_str::<Artifact>(&text);
             return found.map(Some).map_err(|_| {
@@ -241,7 +246,11 @@ impl Decider<'_, '_> {
         if let Some(from) = &artifact.from {
             let tag = single_tag(from);
             let Some(tag) = tag else {
-                return Err(format!("{:?}: from: {from:?} is not one tag such as {{{{tasks.a.outputs.artifacts.b}}}}", artifact.name).into());
+                return Err(format!(
+                    "{:?}: from: {from:?} is not one tag such as {{{{tasks.a.outputs.artifacts.b}}}}",
+                    artifact.name
+                )
+                .into());
             };
             let tag = self.render_inner(tag, site)?;
             let vars = Vars::new(self.state(), site, self.now);

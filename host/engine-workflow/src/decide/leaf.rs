@@ -93,7 +93,8 @@ impl Decider<'_, '_> {
             let child = self.state().next_ix();
             let template = self.state().node(ix).and_then(|n| n.template);
             self.create(Some(ix), role, Kind::Container, template, None, None);
-            let outputs = told.and_then(|t| t.exit_code).map(|code| Outputs { exit_code: Some(code), ..Outputs::default() });
+            let outputs =
+                told.and_then(|t| t.exit_code).map(|code| Outputs { exit_code: Some(code), ..Outputs::default() });
             self.tx.emit(Change::Finished(Box::new(End {
                 node: child,
                 phase,
@@ -143,7 +144,9 @@ impl Decider<'_, '_> {
 
     /// The cache answered.
     pub(super) fn memo(&mut self, ix: NodeIx, outputs: Option<Box<Outputs>>) {
-        if self.memo_state(ix) != Some(MemoState::Asked) || self.state().node(ix).is_none_or(crate::state::Node::is_over) {
+        if self.memo_state(ix) != Some(MemoState::Asked)
+            || self.state().node(ix).is_none_or(crate::state::Node::is_over)
+        {
             return;
         }
         match outputs {

@@ -41,12 +41,7 @@ pub(crate) struct Decider<'d, 't> {
 }
 
 /// Takes an input in and works off what is ready.
-pub(crate) fn handle(
-    tx: &mut Tx<'_, WorkflowEngine>,
-    input: Input,
-    now: Timestamp,
-    ids: &mut dyn IdSource,
-) -> Report {
+pub(crate) fn handle(tx: &mut Tx<'_, WorkflowEngine>, input: Input, now: Timestamp, ids: &mut dyn IdSource) -> Report {
     let mut decider = Decider { tx, now, ids, report: Report::default() };
     decider.take_in(input);
     decider.work();

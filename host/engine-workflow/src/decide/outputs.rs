@@ -18,7 +18,9 @@ impl Decider<'_, '_> {
             if outputs.parameter(&declared.name).is_some() {
                 continue;
             }
-            let value = self.own_output(ix, declared, site).map_err(|e| format!("outputs.parameters: {:?}: {e}", declared.name))?;
+            let value = self
+                .own_output(ix, declared, site)
+                .map_err(|e| format!("outputs.parameters: {:?}: {e}", declared.name))?;
             if let Some(value) = value {
                 outputs.parameters.push(Param { name: Text::from(&*declared.name), value: Some(value) });
             }
@@ -32,12 +34,17 @@ impl Decider<'_, '_> {
         }
         let Some(from) = &declared.value_from else { return Ok(None) };
         if let Some(expression) = &from.expression {
-            return Ok(self.expression(expression, site)?.map(Text::from).or(from.default.as_ref().map(|d| d.0.clone())));
+            return Ok(self
+                .expression(expression, site)?
+                .map(Text::from)
+                .or(from.default.as_ref().map(|d| d.0.clone())));
         }
         if from.supplied.is_some() {
-            let supplied = self.state().node(ix).and_then(|n| n.extra.as_ref()).and_then(|e| {
-                e.supplied.iter().find(|p| *p.name == *declared.name).and_then(|p| p.value.clone())
-            });
+            let supplied = self
+                .state()
+                .node(ix)
+                .and_then(|n| n.extra.as_ref())
+                .and_then(|e| e.supplied.iter().find(|p| *p.name == *declared.name).and_then(|p| p.value.clone()));
             return match supplied.or(from.default.as_ref().map(|d| d.0.clone())) {
                 Some(value) => Ok(Some(value)),
                 None => Err("it was to be supplied and was not".to_owned()),
@@ -53,7 +60,9 @@ impl Decider<'_, '_> {
         let site = Site { boundary: Some(ix), inputs: inputs.as_deref(), node: Some(ix), ..Site::default() };
         let mut outputs = Outputs::default();
         for declared in &template.outputs.parameters {
-            let value = self.group_output(declared, site).map_err(|e| format!("outputs.parameters: {:?}: {e}", declared.name))?;
+            let value = self
+                .group_output(declared, site)
+                .map_err(|e| format!("outputs.parameters: {:?}: {e}", declared.name))?;
             outputs.parameters.push(Param { name: Text::from(&*declared.name), value });
         }
         for declared in &template.outputs.artifacts {
@@ -66,10 +75,14 @@ impl Decider<'_, '_> {
                     ..found
                 }),
                 Ok(None) if declared.optional => {}
-                Ok(None) => return Err(format!("outputs.artifacts: {:?} comes from a step that did not run", declared.name)),
+                Ok(None) => {
+                    return Err(format!("outputs.artifacts: {:?} comes from a step that did not run", declared.name));
+                }
                 Err(super::Stop::Problem(_)) if declared.optional => {}
                 Err(super::Stop::Problem(problem)) => return Err(format!("outputs.artifacts: {problem}")),
-                Err(super::Stop::Parked) => return Err(format!("outputs.artifacts: {:?} cannot be looked up here", declared.name)),
+                Err(super::Stop::Parked) => {
+                    return Err(format!("outputs.artifacts: {:?} cannot be looked up here", declared.name));
+                }
             }
         }
         Ok(outputs)

@@ -104,7 +104,9 @@ impl Decider<'_, '_> {
         let mut at = start;
         loop {
             let text = match &format {
-                Some(format) => format_number(format, at).ok_or_else(|| format!("withSequence.format: {format:?} is not a format of one number such as %d, %02x"))?,
+                Some(format) => format_number(format, at).ok_or_else(|| {
+                    format!("withSequence.format: {format:?} is not a format of one number such as %d, %02x")
+                })?,
                 None => at.to_string(),
             };
             out.push(serde_json::Value::String(text).to_string().into());

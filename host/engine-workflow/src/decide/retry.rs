@@ -76,7 +76,6 @@ impl Decider<'_, '_> {
         }
     }
 
-
     fn give_up(&mut self, ix: NodeIx, why: &str) {
         let Some((last, node)) = self.last_attempt(ix) else {
             self.end(ix, NodePhase::Failed, why.to_owned());
@@ -140,7 +139,8 @@ impl Decider<'_, '_> {
         let inputs = self.inputs_of(ix);
         let item = self.state().item(ix).map(str::to_owned);
         let boundary = self.state().boundary(ix);
-        let site = Site { boundary, inputs: inputs.as_deref(), node: Some(ix), item: item.as_deref(), ..Site::default() };
+        let site =
+            Site { boundary, inputs: inputs.as_deref(), node: Some(ix), item: item.as_deref(), ..Site::default() };
         if let Some(limit) = &strategy.limit {
             let text = self.render(site, &limit.to_text()).map_err(|e| format!("limit: {e}"))?;
             let limit: i64 = text.trim().parse().map_err(|_| format!("limit: {text:?} is not a whole number"))?;

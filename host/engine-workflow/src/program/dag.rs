@@ -77,8 +77,14 @@ impl DagPlan {
         if let Err(cycle) = petgraph::algo::toposort(&graph, None) {
             return Err(PlanError::Cycle(describe_cycle(&graph, cycle.node_id(), dag)));
         }
-        let mut plan =
-            Self { graph, by_name, depends, included: None, targets: Vec::new(), fail_fast: dag.fail_fast.unwrap_or(true) };
+        let mut plan = Self {
+            graph,
+            by_name,
+            depends,
+            included: None,
+            targets: Vec::new(),
+            fail_fast: dag.fail_fast.unwrap_or(true),
+        };
         plan.choose(targets.unwrap_or_default())?;
         Ok(plan)
     }
@@ -206,7 +212,8 @@ fn link(
     for named in depends.tasks() {
         edge(&named.name)?;
     }
-    let plain = depends.tasks().len() == 1 && depends.tasks().iter().all(|t| t.bare && t.results.is_empty() && t.name == text);
+    let plain =
+        depends.tasks().len() == 1 && depends.tasks().iter().all(|t| t.bare && t.results.is_empty() && t.name == text);
     Ok((!plain).then(|| Box::new(depends)))
 }
 
@@ -217,7 +224,9 @@ fn describe_cycle(graph: &DiGraph<(), ()>, start: NodeIndex, dag: &DagTemplate) 
     let mut path = vec![start];
     let mut at = start;
     loop {
-        let Some(next) = graph.neighbors_directed(at, Direction::Outgoing).find(|n| component.contains(n)) else { break };
+        let Some(next) = graph.neighbors_directed(at, Direction::Outgoing).find(|n| component.contains(n)) else {
+            break;
+        };
         if let Some(from) = path.iter().position(|n| *n == next) {
             path.drain(..from);
             path.push(next);

@@ -61,7 +61,10 @@ impl Tagged {
     }
 
     /// The template with the strings replaced; the template itself when it has no tags.
-    pub fn fill(&self, mut text: impl FnMut(usize, &TaggedString) -> String) -> Result<Arc<Template>, serde_json::Error> {
+    pub fn fill(
+        &self,
+        mut text: impl FnMut(usize, &TaggedString) -> String,
+    ) -> Result<Arc<Template>, serde_json::Error> {
         if self.strings.is_empty() {
             return Ok(self.whole.clone());
         }
@@ -99,7 +102,12 @@ fn find(value: &Value, path: &mut Vec<Step>, out: &mut Vec<TaggedString>) {
                 return;
             }
             let expression = text.contains("{{=");
-            out.push(TaggedString { path: path.clone().into(), source: text.as_str().into(), template: template.map_err(Box::new), expression });
+            out.push(TaggedString {
+                path: path.clone().into(),
+                source: text.as_str().into(),
+                template: template.map_err(Box::new),
+                expression,
+            });
         }
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate() {

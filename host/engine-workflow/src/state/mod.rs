@@ -19,7 +19,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use body::{Body, Branch, DagRun, GroupRun, HookRun, LeafRun, LoopRun, RetryRun, Slots, StepsRun, TaskSlot, TaskState};
+pub use body::{
+    Body, Branch, DagRun, GroupRun, HookRun, LeafRun, LoopRun, RetryRun, Slots, StepsRun, TaskSlot, TaskState,
+};
 pub use index::NodeIx;
 pub use node::{Extra, Flags, Kind, LockState, MemoState, Node, Role};
 pub use run::{ClaimState, Run, Stage};
@@ -181,7 +183,9 @@ impl RunState {
             }
             Todo::Enter(ix) => open(ix) && self.node(ix).is_some_and(|n| !n.flags.started),
             Todo::Attempt(ix) | Todo::Complete(ix) => open(ix),
-            Todo::Hooks(Some(ix)) => self.node(ix).is_some_and(|n| !n.flags.removed && !n.flags.settled && n.hooks.is_some()),
+            Todo::Hooks(Some(ix)) => {
+                self.node(ix).is_some_and(|n| !n.flags.removed && !n.flags.settled && n.hooks.is_some())
+            }
             Todo::Hooks(None) => self.run().is_some_and(|r| r.stage != Stage::Over),
             Todo::MainOver => self.run().is_some_and(|r| r.stage == Stage::Main),
             Todo::Finish => self.run().is_some_and(|r| r.stage == Stage::Exit),

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::project;
 use crate::{
-    Effect, Found, Input, LeafEnd, LeafEvent, Limits, Lookup, Order, Outputs, Param, PinnedTemplates, RunState, Shutdown,
-    SpecChange, Submission, TemplateSource, Text, WorkflowEngine,
+    Effect, Found, Input, LeafEnd, LeafEvent, Limits, Lookup, Order, Outputs, Param, PinnedTemplates, RunState,
+    Shutdown, SpecChange, Submission, TemplateSource, Text, WorkflowEngine,
 };
 
 /// Virtual time at which a fixture begins.
@@ -256,13 +256,22 @@ impl<'f> Run<'f> {
             Effect::Start(start) => {
                 let name = start.template.name.clone();
                 let display = self.state().display_name(start.node);
-                let args = start.template.container.as_ref().and_then(|c| c.args.as_ref()).map(|a| a.join(" ")).unwrap_or_default();
+                let args = start
+                    .template
+                    .container
+                    .as_ref()
+                    .and_then(|c| c.args.as_ref())
+                    .map(|a| a.join(" "))
+                    .unwrap_or_default();
                 let source = start.template.script.as_ref().map(|s| s.source.trim().to_owned()).unwrap_or_default();
                 self.started.push(format!("{name}: {args}{source}").trim_end_matches([' ', ':']).to_owned());
                 let outcome = self.outcome(&name, &display);
                 if start.template.daemon == Some(true) && outcome.exit == 0 {
                     let ip = Some(Text::from("10.0.0.1"));
-                    self.inputs.push_back(Input::Leaf(start.node, LeafEvent::Running { message: None, ip: ip.clone(), host: None }));
+                    self.inputs.push_back(Input::Leaf(
+                        start.node,
+                        LeafEvent::Running { message: None, ip: ip.clone(), host: None },
+                    ));
                     self.inputs.push_back(Input::Leaf(start.node, LeafEvent::Ready { ip }));
                     return;
                 }
@@ -272,10 +281,11 @@ impl<'f> Run<'f> {
                 }
                 let parameters = outcome.parameters.iter();
                 let declared = &start.template.outputs.parameters;
-                let from_files = declared.iter().filter(|p| !outcome.parameters.contains_key(&*p.name)).filter_map(|p| {
-                    let from = p.value_from.as_ref().filter(|v| v.path.is_some())?;
-                    Some(Param { name: Text::from(&*p.name), value: Some(from.default.as_ref()?.0.clone()) })
-                });
+                let from_files =
+                    declared.iter().filter(|p| !outcome.parameters.contains_key(&*p.name)).filter_map(|p| {
+                        let from = p.value_from.as_ref().filter(|v| v.path.is_some())?;
+                        Some(Param { name: Text::from(&*p.name), value: Some(from.default.as_ref()?.0.clone()) })
+                    });
                 let end = LeafEnd {
                     phase: match (&outcome.error, outcome.exit) {
                         (Some(_), _) => NodePhase::Error,
@@ -395,7 +405,9 @@ impl<'f> Run<'f> {
     fn order(&mut self, at: &At) {
         let spec = |change: SpecChange| Input::SpecChanged(change);
         let by_name = |state: &RunState, name: &str| {
-            project::shown(state).find(|ix| state.display_name(*ix) == name).unwrap_or_else(|| panic!("no node {name:?}"))
+            project::shown(state)
+                .find(|ix| state.display_name(*ix) == name)
+                .unwrap_or_else(|| panic!("no node {name:?}"))
         };
         let input = if at.stop {
             spec(SpecChange { shutdown: Some(Shutdown::Stop), ..SpecChange::default() })
@@ -409,8 +421,10 @@ impl<'f> Run<'f> {
             let restart = at.restart.iter().map(|n| by_name(self.state(), n)).collect();
             Input::Order(Order::Retry { restart, only: None, parameters: Vec::new() })
         } else if let Some((name, parameters)) = &at.supply {
-            let parameters =
-                parameters.iter().map(|(n, v)| Param { name: n.as_str().into(), value: Some(v.as_str().into()) }).collect();
+            let parameters = parameters
+                .iter()
+                .map(|(n, v)| Param { name: n.as_str().into(), value: Some(v.as_str().into()) })
+                .collect();
             let node = by_name(self.state(), name);
             Input::Order(Order::Supply { node, parameters, phase: Some(NodePhase::Succeeded), message: None })
         } else {
@@ -484,7 +498,10 @@ impl<'f> Run<'f> {
             out.push(format!("effects are left: {left:?}"));
         }
         if run.finished.is_none() {
-            out.push(format!("it has not ended; nodes: {:#?}", status.nodes.values().map(|n| (&n.name, n.phase)).collect::<Vec<_>>()));
+            out.push(format!(
+                "it has not ended; nodes: {:#?}",
+                status.nodes.values().map(|n| (&n.name, n.phase)).collect::<Vec<_>>()
+            ));
         }
         out
     }

@@ -17,7 +17,8 @@ use crate::state::{Body, Node, NodeIx, Role, Run, RunState};
 use crate::values::{Inputs, Text};
 
 /// Names that belong to the engine: a tag that begins with one of these and cannot be resolved is an error, any other is left in the text.
-pub const ROOTS: &[&str] = &["inputs.", "outputs.", "steps.", "tasks.", "workflow.", "item.", "lastRetry.", "pod.", "node."];
+pub const ROOTS: &[&str] =
+    &["inputs.", "outputs.", "steps.", "tasks.", "workflow.", "item.", "lastRetry.", "pod.", "node."];
 
 /// Where in a run something is evaluated.
 #[derive(Clone, Copy, Default)]
@@ -120,7 +121,9 @@ impl<'a> Vars<'a> {
                     return match outputs.and_then(|o| o.parameter(name)) {
                         Some(Some(value)) => Some(Found::text(&**value)),
                         Some(None) => Some(Found::Never),
-                        None if !ran || node.is_over() => self.default_output(ix, name).or((!ran).then_some(Found::Never)),
+                        None if !ran || node.is_over() => {
+                            self.default_output(ix, name).or((!ran).then_some(Found::Never))
+                        }
                         None => None,
                     };
                 }
@@ -175,9 +178,9 @@ impl<'a> Vars<'a> {
                 }
                 let name = rest.strip_prefix("artifacts.")?;
                 match name.strip_suffix(".path") {
-                    Some(name) => self.declared_path(name, true).or_else(|| {
-                        inputs.artifact(name).and_then(|a| a.path.as_deref()).map(Found::text)
-                    }),
+                    Some(name) => self
+                        .declared_path(name, true)
+                        .or_else(|| inputs.artifact(name).and_then(|a| a.path.as_deref()).map(Found::text)),
                     None => inputs.artifact(name).map(Found::Artifact),
                 }
             }
@@ -391,14 +394,13 @@ impl Vars<'_> {
         match boundary.body.as_deref() {
             Some(Body::Dag(dag)) => {
                 let tasks = template.dag.iter().flat_map(|d| &d.tasks);
-                let with_nodes = tasks.zip(dag.tasks.iter()).filter_map(|(t, slot)| Some((t.name.to_string(), slot.node?)));
+                let with_nodes =
+                    tasks.zip(dag.tasks.iter()).filter_map(|(t, slot)| Some((t.name.to_string(), slot.node?)));
                 with_nodes.map(|(name, ix)| ("tasks", name, ix)).collect()
             }
             Some(Body::Steps(_)) => {
                 let steps = template.steps.iter().flatten().flat_map(|g| g.iter());
-                steps
-                    .filter_map(|s| Some(("steps", s.name.to_string(), self.sibling(&s.name)?.ix?)))
-                    .collect()
+                steps.filter_map(|s| Some(("steps", s.name.to_string(), self.sibling(&s.name)?.ix?))).collect()
             }
             _ => Vec::new(),
         }

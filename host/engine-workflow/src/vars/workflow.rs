@@ -89,8 +89,20 @@ impl<'a> Vars<'a> {
 
     pub(super) fn workflow_names(&self, offer: &mut dyn FnMut(String) -> ControlFlow<()>) -> ControlFlow<()> {
         for name in [
-            "name", "namespace", "uid", "mainEntrypoint", "serviceAccountName", "priority", "duration", "status", "failures",
-            "creationTimestamp", "parameters", "labels", "annotations", "scheduledTime",
+            "name",
+            "namespace",
+            "uid",
+            "mainEntrypoint",
+            "serviceAccountName",
+            "priority",
+            "duration",
+            "status",
+            "failures",
+            "creationTimestamp",
+            "parameters",
+            "labels",
+            "annotations",
+            "scheduledTime",
         ] {
             offer(format!("workflow.{name}"))?;
         }

@@ -41,7 +41,8 @@ pub(crate) async fn start(runtime: &Runtime, revision: u64) -> store::Result<()>
     let mut known = Vec::new();
     loop {
         let selector = Selector { gvk: Some(Gvk::new(ARGO, "CronWorkflow")), ..Selector::default() };
-        let page = workflows.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await?;
+        let page =
+            workflows.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await?;
         known.extend(page.items.iter().map(|o| name_of(o)));
         token = page.continue_token;
         if token.is_none() {

@@ -23,7 +23,9 @@ impl Workflows {
                     match self.command(&cron.metadata.namespace, &run.name, Command::Terminate).await {
                         Ok(()) | Err(ControlError::NotFound { .. } | ControlError::Refused { .. }) => {}
                         Err(ControlError::Store(problem)) => return Err(problem),
-                        Err(problem) => tracing::warn!(%problem, run = %run.name, "a run that is to be replaced could not be ended"),
+                        Err(problem) => {
+                            tracing::warn!(%problem, run = %run.name, "a run that is to be replaced could not be ended")
+                        }
                     }
                 }
                 Ok(true)
@@ -51,7 +53,10 @@ impl Workflows {
             add(&mut labels, &own.labels);
             add(&mut annotations, &own.annotations);
         }
-        let invalid = |e: &dyn std::fmt::Display| StoreError::Invalid { what: format!("cron workflow {}", meta.name), reason: e.to_string() };
+        let invalid = |e: &dyn std::fmt::Display| StoreError::Invalid {
+            what: format!("cron workflow {}", meta.name),
+            reason: e.to_string(),
+        };
         let mut spec = serde_json::to_value(&cron.spec.workflow_spec).map_err(|e| invalid(&e))?;
         for mutex in mutexes {
             let list = &mut spec["synchronization"]["mutexes"];

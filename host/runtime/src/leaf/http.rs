@@ -22,7 +22,8 @@ const REDIRECTS_MAX: usize = 10;
 
 pub(super) async fn run(workflows: &Workflows, run: &RunFacts, template: &HttpTemplate) -> Result<Outputs, Failure> {
     let method = template.method.as_deref().filter(|m| !m.is_empty()).unwrap_or("GET").to_uppercase();
-    let method = Method::from_bytes(method.as_bytes()).map_err(|_| Failure::error(format!("http.method: {method:?} is no method")))?;
+    let method = Method::from_bytes(method.as_bytes())
+        .map_err(|_| Failure::error(format!("http.method: {method:?} is no method")))?;
     let headers = headers(workflows, run, template).await?;
     let body = body(template)?;
     if template.insecure_skip_verify {
@@ -35,11 +36,18 @@ pub(super) async fn run(workflows: &Workflows, run: &RunFacts, template: &HttpTe
         _ => TIMEOUT,
     };
     let limits = Limits { idle: total, total: Some(total), body_bytes_max: Some(BODY_BYTES_MAX) };
-    let sent = workflows.egress.request(method, &template.url, &headers, body, Redirects::Followed(REDIRECTS_MAX), limits).await;
+    let sent = workflows
+        .egress
+        .request(method, &template.url, &headers, body, Redirects::Followed(REDIRECTS_MAX), limits)
+        .await;
     let (answer, _) = sent.map_err(|e| Failure::error(format!("http: {e}")).transient(e.is_transient()))?;
     let status = answer.status().as_u16();
     let answered: Vec<(String, Vec<String>)> = answered_headers(answer.headers());
-    let bytes = answer.into_body().bytes().await.map_err(|e| Failure::error(format!("http: {e}")).transient(e.is_transient()))?;
+    let bytes = answer
+        .into_body()
+        .bytes()
+        .await
+        .map_err(|e| Failure::error(format!("http: {e}")).transient(e.is_transient()))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let good = match template.success_condition.as_deref().filter(|c| !c.is_empty()) {
         Some(condition) => holds(condition, template, status, &answered, &text)?,
@@ -52,7 +60,9 @@ pub(super) async fn run(workflows: &Workflows, run: &RunFacts, template: &HttpTe
     let shown: String = text.chars().take(200).collect();
     let message = match &template.success_condition {
         Some(condition) if !condition.is_empty() => {
-            format!("received non-matching response: status {status}: successCondition {condition:?} is not true: {shown}")
+            format!(
+                "received non-matching response: status {status}: successCondition {condition:?} is not true: {shown}"
+            )
         }
         _ => format!("received non-2xx response: status {status}: {shown}"),
     };
@@ -69,7 +79,8 @@ async fn headers(workflows: &Workflows, run: &RunFacts, template: &HttpTemplate)
             Some(reference) => {
                 let found = workflows.secret(&run.namespace, &reference.name, &reference.key).await;
                 let found = found.map_err(|e| bad(&e))?;
-                HeaderValue::from_bytes(found.reveal()).map_err(|_| bad("the secret's value cannot stand in a header"))?
+                HeaderValue::from_bytes(found.reveal())
+                    .map_err(|_| bad("the secret's value cannot stand in a header"))?
             }
             None => HeaderValue::from_str(header.value.as_deref().unwrap_or_default())
                 .map_err(|_| bad("the value cannot stand in a header"))?,

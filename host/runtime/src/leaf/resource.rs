@@ -25,10 +25,14 @@ pub(super) async fn run(
     template: &Template,
     resource: &ResourceTemplate,
 ) -> Result<Outputs, Failure> {
-    let action = resource.action.ok_or_else(|| Failure::error("resource.action: get, create, apply, patch, replace or delete is needed"))?;
+    let action = resource
+        .action
+        .ok_or_else(|| Failure::error("resource.action: get, create, apply, patch, replace or delete is needed"))?;
     let manifest = resource.manifest.as_deref().unwrap_or_default();
     if resource.manifest_from.is_some() {
-        return Err(Failure::error("resource.manifestFrom: give the manifest in place; an artifact as manifest acts on the Kubernetes runner"));
+        return Err(Failure::error(
+            "resource.manifestFrom: give the manifest in place; an artifact as manifest acts on the Kubernetes runner",
+        ));
     }
     let mut value = parse(manifest)?;
     complete(workflows, &mut value, run, resource)?;
@@ -51,11 +55,20 @@ fn parse(manifest: &str) -> Result<Value, Failure> {
 }
 
 /// Fills in the namespace and, if asked for, the owner.
-fn complete(workflows: &Workflows, value: &mut Value, run: &RunFacts, resource: &ResourceTemplate) -> Result<(), Failure> {
+fn complete(
+    workflows: &Workflows,
+    value: &mut Value,
+    run: &RunFacts,
+    resource: &ResourceTemplate,
+) -> Result<(), Failure> {
     let _ = workflows;
-    let Some(object) = value.as_object_mut() else { return Err(Failure::error("resource.manifest: an object is needed")) };
+    let Some(object) = value.as_object_mut() else {
+        return Err(Failure::error("resource.manifest: an object is needed"));
+    };
     let metadata = object.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
-    let Some(metadata) = metadata.as_object_mut() else { return Err(Failure::error("resource.manifest: metadata is no object")) };
+    let Some(metadata) = metadata.as_object_mut() else {
+        return Err(Failure::error("resource.manifest: metadata is no object"));
+    };
     let own = metadata.get("namespace").and_then(Value::as_str).filter(|n| !n.is_empty());
     match own {
         Some(other) if other != &*run.namespace => {
@@ -107,12 +120,17 @@ async fn act(
     value: Value,
 ) -> Result<Option<Object>, Failure> {
     let objects = &workflows.objects;
-    let decode = |value: Value| Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")));
+    let decode =
+        |value: Value| Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")));
     let done = match action {
         ResourceAction::Get => objects.get(at).await,
         ResourceAction::Create => objects.create(decode(value)?).await,
         ResourceAction::Apply => match objects.get(at).await {
-            Ok(_) => return change(workflows, at, |old| Ok(model::merge::strategic(&at.gvk.kind, old, &value))).await.map(Some),
+            Ok(_) => {
+                return change(workflows, at, |old| Ok(model::merge::strategic(&at.gvk.kind, old, &value)))
+                    .await
+                    .map(Some);
+            }
             Err(StoreError::NotFound { .. }) => objects.create(decode(value)?).await,
             Err(problem) => Err(problem),
         },
@@ -169,7 +187,9 @@ fn store_failure(problem: &StoreError) -> Failure {
 /// Waits until a condition holds. Without conditions there is nothing to wait for.
 async fn wait(workflows: &Workflows, resource: &ResourceTemplate, at: &Key, object: Object) -> Result<Object, Failure> {
     let parse = |field: &str, text: &Option<String>| match text.as_deref().filter(|t| !t.trim().is_empty()) {
-        Some(text) => ResourceCondition::parse(text).map(Some).map_err(|e| Failure::error(format!("resource.{field}: {e}"))),
+        Some(text) => {
+            ResourceCondition::parse(text).map(Some).map_err(|e| Failure::error(format!("resource.{field}: {e}")))
+        }
         None => Ok(None),
     };
     let success = parse("successCondition", &resource.success_condition)?;
@@ -189,7 +209,10 @@ async fn wait(workflows: &Workflows, resource: &ResourceTemplate, at: &Key, obje
             let seen = match event {
                 WatchEvent::Added(seen) | WatchEvent::Modified(seen) => seen,
                 WatchEvent::Deleted(_) => {
-                    return Err(Failure::failed(format!("resource: {} was deleted while it was waited for", object.metadata.name)));
+                    return Err(Failure::failed(format!(
+                        "resource: {} was deleted while it was waited for",
+                        object.metadata.name
+                    )));
                 }
                 WatchEvent::Bookmark(_) => continue,
             };

@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError};
 use engine_workflow::{
     Input, LockKind, LockRequest, PinnedTemplates, Repository, Shutdown, SpecChange, Submission, TemplateSource, Text,
 };
-use model::workflow::{
-    ClusterWorkflowTemplate, LifecycleHook, ShutdownStrategy, Template, TemplateRef, Workflow, WorkflowSpec, WorkflowTemplate,
-};
 use model::Object;
+use model::workflow::{
+    ClusterWorkflowTemplate, LifecycleHook, ShutdownStrategy, Template, TemplateRef, Workflow, WorkflowSpec,
+    WorkflowTemplate,
+};
 use store::objects::{Gvk, Key, ListQuery, Selector, WatchEvent};
 use store::{Result, StoreError};
 
@@ -156,11 +157,13 @@ impl Workflows {
             }
         }
         if let Some(defaults) = spec.template_defaults.clone() {
-            spec = model::defaults::with_template_defaults(spec, &defaults).map_err(|e| Refused::Spec(e.to_string()))?;
+            spec =
+                model::defaults::with_template_defaults(spec, &defaults).map_err(|e| Refused::Spec(e.to_string()))?;
         }
         let pinned = self.pin(&metadata.namespace, &spec).await?;
         let repository = self.repository(&metadata.namespace, &spec).await?;
-        let scheduled = metadata.annotations.get("workflows.argoproj.io/scheduled-time").map(|t| Text::from(t.as_str()));
+        let scheduled =
+            metadata.annotations.get("workflows.argoproj.io/scheduled-time").map(|t| Text::from(t.as_str()));
         let server_locks = self.server_locks(&metadata.namespace);
         let reused = match metadata.annotations.get(MEMOIZED_FROM) {
             Some(uid) => self.reused(&uid.as_str().into()).await,
@@ -188,14 +191,21 @@ impl Workflows {
     }
 
     /// A template object's spec.
-    pub(crate) async fn template_spec(&self, namespace: &str, source: &TemplateSource) -> Result<WorkflowSpec, Refused> {
+    pub(crate) async fn template_spec(
+        &self,
+        namespace: &str,
+        source: &TemplateSource,
+    ) -> Result<WorkflowSpec, Refused> {
         let (kind, namespace) =
             if source.cluster { ("ClusterWorkflowTemplate", "") } else { ("WorkflowTemplate", namespace) };
         let object = match self.objects.get(&key(ARGO, kind, namespace, &source.name)).await {
             Ok(object) => object,
             Err(StoreError::NotFound { .. }) => {
                 let place = if source.cluster { String::new() } else { format!(" in namespace {namespace:?}") };
-                return Err(Refused::Spec(format!("{kind} {:?} not found{place}; create it and submit again", source.name)));
+                return Err(Refused::Spec(format!(
+                    "{kind} {:?} not found{place}; create it and submit again",
+                    source.name
+                )));
             }
             Err(problem) => return Err(Refused::Store(problem)),
         };
@@ -214,13 +224,19 @@ impl Workflows {
     }
 
     /// The template objects that the spec names in so many words, and those that they name. A name with a tag in it is looked up when it is known.
-    async fn pin(&self, namespace: &str, spec: &WorkflowSpec) -> Result<Vec<(TemplateSource, PinnedTemplates)>, Refused> {
+    async fn pin(
+        &self,
+        namespace: &str,
+        spec: &WorkflowSpec,
+    ) -> Result<Vec<(TemplateSource, PinnedTemplates)>, Refused> {
         let mut open: Vec<TemplateSource> = references(spec).into_iter().collect();
         let mut known: HashSet<TemplateSource> = open.iter().cloned().collect();
         let mut out = Vec::new();
         while let Some(source) = open.pop() {
             if out.len() >= PINNED_MAX {
-                return Err(Refused::Spec(format!("the run refers to more than {PINNED_MAX} template objects (pinned_max)")));
+                return Err(Refused::Spec(format!(
+                    "the run refers to more than {PINNED_MAX} template objects (pinned_max)"
+                )));
             }
             // What is missing now may be there when it is needed; the step that needs it says so if not.
             let spec = match self.template_spec(namespace, &source).await {
@@ -241,7 +257,9 @@ impl Workflows {
     /// The artifact repository: the one that the run names, the namespace's default, or the server's.
     async fn repository(&self, namespace: &str, spec: &WorkflowSpec) -> Result<Repository, Refused> {
         let (name, wanted) = match &spec.artifact_repository_ref {
-            Some(reference) if reference.config_map.is_empty() => ("artifact-repositories", Some(reference.key.as_str())),
+            Some(reference) if reference.config_map.is_empty() => {
+                ("artifact-repositories", Some(reference.key.as_str()))
+            }
             Some(reference) => (reference.config_map.as_str(), Some(reference.key.as_str())),
             None => ("artifact-repositories", None),
         };
@@ -262,11 +280,14 @@ impl Workflows {
             }
             (None, true) => {
                 let key = wanted.unwrap_or_default();
-                return Err(Refused::Spec(format!("spec.artifactRepositoryRef: config map {name:?} has no key {key:?}")));
+                return Err(Refused::Spec(format!(
+                    "spec.artifactRepositoryRef: config map {name:?} has no key {key:?}"
+                )));
             }
             (None, false) => self.settings.artifact_repository.clone(),
         };
-        let key_format = self.repositories.key_format(&settings).map_err(|e| Refused::Spec(format!("artifact repository: {e}")))?;
+        let key_format =
+            self.repositories.key_format(&settings).map_err(|e| Refused::Spec(format!("artifact repository: {e}")))?;
         Ok(Repository { key_format: key_format.into(), settings })
     }
 
@@ -286,7 +307,8 @@ impl Workflows {
                 phases: vec![String::new(), "Pending".to_owned(), "Running".to_owned()],
                 ..Selector::default()
             };
-            let page = self.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await?;
+            let page =
+                self.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await?;
             page.items.iter().for_each(|object| self.added(object));
             token = page.continue_token;
             if token.is_none() {
@@ -368,4 +390,3 @@ fn note(reference: Option<&TemplateRef>, out: &mut BTreeSet<TemplateSource>) {
         out.insert(TemplateSource { cluster: reference.cluster_scope, name: reference.name.as_str().into() });
     }
 }
-

@@ -17,7 +17,8 @@ impl Workflows {
     pub(crate) async fn delete_artifacts(&self, id: &Arc<str>, object: &Object, deleted: bool) {
         let Ok(workflow) = object.decode::<Workflow>() else { return };
         let of_run = workflow.spec.artifact_gc.as_ref().and_then(|gc| gc.strategy);
-        let due = if deleted { ArtifactGcStrategy::OnWorkflowDeletion } else { ArtifactGcStrategy::OnWorkflowCompletion };
+        let due =
+            if deleted { ArtifactGcStrategy::OnWorkflowDeletion } else { ArtifactGcStrategy::OnWorkflowCompletion };
         let found = self.registry.look(id, move |state: &RunState, _| {
             let mut out: Vec<Artifact> = Vec::new();
             for ix in project::shown(state) {

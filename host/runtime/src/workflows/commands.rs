@@ -23,7 +23,8 @@ impl Workflows {
     pub(crate) async fn command(&self, namespace: &str, name: &str, command: Command) -> Result<(), ControlError> {
         let object = self.object(namespace, name).await?;
         let id = id_of(&object);
-        let refused = |reason: String| ControlError::Refused { namespace: namespace.to_owned(), name: name.to_owned(), reason };
+        let refused =
+            |reason: String| ControlError::Refused { namespace: namespace.to_owned(), name: name.to_owned(), reason };
         let spec_patch = spec_patch(&command);
         let retry = matches!(command, Command::Retry { .. });
         let slot: Arc<std::sync::Mutex<Option<String>>> = Arc::default();
@@ -63,7 +64,8 @@ impl Workflows {
     async fn patch_spec(&self, namespace: &str, name: &str, patch: &Value) -> Result<(), ControlError> {
         for _ in 0..TRIES {
             let object = self.object(namespace, name).await?;
-            let mut value = object.to_value().map_err(|e| StoreError::Invalid { what: name.to_owned(), reason: e.to_string() })?;
+            let mut value =
+                object.to_value().map_err(|e| StoreError::Invalid { what: name.to_owned(), reason: e.to_string() })?;
             let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) else { return Ok(()) };
             for (field, to) in patch.as_object().into_iter().flatten() {
                 match to {
@@ -146,7 +148,9 @@ fn decide(state: &RunState, command: Command) -> Decision {
             Ok(Input::Order(Order::Resume(Some(nodes))))
         }
         Command::Set { .. } if over => Err(ended("set")),
-        Command::Set { node_selector, parameters, phase, message } => set(state, &node_selector, parameters, phase, message),
+        Command::Set { node_selector, parameters, phase, message } => {
+            set(state, &node_selector, parameters, phase, message)
+        }
         Command::Retry { restart_successful, node_selector, parameters } => {
             retry(state, restart_successful, node_selector.as_deref(), parameters)
         }
@@ -178,7 +182,12 @@ fn set(
             return Err(format!("output parameter {name:?} is not one that is to be supplied"));
         }
     }
-    Ok(Input::Order(Order::Supply { node: *node, parameters: params(parameters), phase, message: message.map(Text::from) }))
+    Ok(Input::Order(Order::Supply {
+        node: *node,
+        parameters: params(parameters),
+        phase,
+        message: message.map(Text::from),
+    }))
 }
 
 fn retry(
@@ -195,12 +204,19 @@ fn retry(
     };
     if !over {
         // One failed step of a run that still runs.
-        let failed: Vec<_> =
-            selected.unwrap_or_default().into_iter().filter(|ix| state.node(*ix).is_some_and(engine_workflow::Node::is_bad)).collect();
+        let failed: Vec<_> = selected
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|ix| state.node(*ix).is_some_and(engine_workflow::Node::is_bad))
+            .collect();
         let [node] = failed.as_slice() else {
             return Err("it still runs; name one failed node of it to run that again".to_owned());
         };
-        return Ok(Input::Order(Order::Retry { restart: Vec::new(), only: Some(*node), parameters: params(parameters) }));
+        return Ok(Input::Order(Order::Retry {
+            restart: Vec::new(),
+            only: Some(*node),
+            parameters: params(parameters),
+        }));
     }
     if run.phase == NodePhase::Succeeded && !restart_successful {
         return Err("it succeeded; use --restart-successful with a node selector to run parts of it again".to_owned());

@@ -24,7 +24,9 @@ impl Workflows {
             let change = SpecChange { shutdown: Some(Shutdown::Terminate), ..SpecChange::default() };
             self.registry.commit(id, Input::SpecChanged(change)).await?;
             let begun = tokio::time::Instant::now();
-            while self.registry.look(id, |state: &RunState, _| WorkflowEngine::live(state)).await? && begun.elapsed() < PATIENCE {
+            while self.registry.look(id, |state: &RunState, _| WorkflowEngine::live(state)).await?
+                && begun.elapsed() < PATIENCE
+            {
                 tokio::time::sleep(LOOK).await;
             }
             self.delete_artifacts(id, object, true).await;

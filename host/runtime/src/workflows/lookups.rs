@@ -43,10 +43,10 @@ impl Workflows {
     /// A config map, if it is there.
     pub(crate) async fn config_map(&self, namespace: &str, name: &str) -> store::Result<Option<ConfigMap>> {
         match self.objects.get(&key("v1", "ConfigMap", namespace, name)).await {
-            Ok(object) => object
-                .decode::<ConfigMap>()
-                .map(Some)
-                .map_err(|e| StoreError::Corrupt { what: format!("config map {namespace}/{name}"), reason: e.to_string() }),
+            Ok(object) => object.decode::<ConfigMap>().map(Some).map_err(|e| StoreError::Corrupt {
+                what: format!("config map {namespace}/{name}"),
+                reason: e.to_string(),
+            }),
             Err(StoreError::NotFound { .. }) => Ok(None),
             Err(problem) => Err(problem),
         }

@@ -112,9 +112,7 @@ fn invalid(cache: &str, problem: &dyn std::fmt::Display) -> StoreError {
 pub(super) fn from_model(outputs: ModelOutputs) -> Outputs {
     let parameters = outputs.parameters.into_iter();
     Outputs {
-        parameters: parameters
-            .map(|p| Param { name: Text::from(&*p.name), value: p.value.map(|v| v.0) })
-            .collect(),
+        parameters: parameters.map(|p| Param { name: Text::from(&*p.name), value: p.value.map(|v| v.0) }).collect(),
         artifacts: outputs.artifacts,
         result: outputs.result.map(|r| r.0),
         exit_code: outputs.exit_code.and_then(|c| c.parse().ok()),

@@ -21,8 +21,8 @@ use engine::Engine;
 use engine_workflow::{Change, Effect, Input, Report, RunState, Stage, WorkflowEngine};
 use tokio::sync::Semaphore;
 
-use crate::config::{Jq, Repositories, Settings};
 use crate::clock::SharedClock;
+use crate::config::{Jq, Repositories, Settings};
 use crate::instance::Host;
 use crate::limits::Limits;
 use crate::metrics::RuntimeMetrics;

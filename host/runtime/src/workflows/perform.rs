@@ -220,7 +220,8 @@ fn leaf_end(result: UnitResult) -> LeafEnd {
         EndPhase::Failed => NodePhase::Failed,
         EndPhase::Error => NodePhase::Error,
     };
-    let parameters = result.parameters.into_iter().map(|(name, value)| Param { name: name.into(), value: Some(value.into()) });
+    let parameters =
+        result.parameters.into_iter().map(|(name, value)| Param { name: name.into(), value: Some(value.into()) });
     let containers = result.containers.iter().map(|c| ContainerEnd {
         name: c.name.as_str().into(),
         phase: match c.exit_code {

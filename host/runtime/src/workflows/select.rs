@@ -15,7 +15,15 @@ struct Requirement {
 }
 
 const FIELDS: &[&str] = &[
-    "displayName", "name", "id", "templateName", "phase", "templateRef.name", "templateRef.template", "type", "boundaryID",
+    "displayName",
+    "name",
+    "id",
+    "templateName",
+    "phase",
+    "templateRef.name",
+    "templateRef.template",
+    "type",
+    "boundaryID",
     "inputs.parameters.*.value",
 ];
 

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Workflows;
-use crate::retention;
 use super::admit::{ARGO, key};
+use crate::retention;
 
 /// How soon after a run's first change its object shows it.
 const FIRST: Duration = Duration::from_millis(100);
@@ -54,7 +54,12 @@ impl Projector {
             labels.push((retention::EXPIRES.to_owned(), expires.map(|at| at.to_string())));
             let phase = run.phase;
             let collects = run.submission.spec.artifact_gc.is_some()
-                || state.nodes.iter().filter_map(|n| n.outputs.as_ref()).flat_map(|o| &o.artifacts).any(|a| a.artifact_gc.is_some());
+                || state
+                    .nodes
+                    .iter()
+                    .filter_map(|n| n.outputs.as_ref())
+                    .flat_map(|o| &o.artifacts)
+                    .any(|a| a.artifact_gc.is_some());
             let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
             tokio::spawn(async move {
                 this.write_for_good(&id, &key, &status, labels).await;
@@ -70,9 +75,11 @@ impl Projector {
             return;
         }
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = dirty
-            .entry(id.clone())
-            .or_insert_with(|| Dirty { due: Instant::now() + FIRST, written: false, changed: true });
+        let entry = dirty.entry(id.clone()).or_insert_with(|| Dirty {
+            due: Instant::now() + FIRST,
+            written: false,
+            changed: true,
+        });
         entry.changed = true;
         self.work.notify_one();
     }
@@ -133,7 +140,9 @@ impl Projector {
         let (Some(this), id, problem) = (workflows.arc(), id.clone(), problem.to_owned()) else { return };
         tokio::spawn(async move {
             let Some(object) = this.object_by_uid(&id).await else { return };
-            let text = format!("this run was set aside: {problem}. The others go on; delete and submit it again, or restore a backup");
+            let text = format!(
+                "this run was set aside: {problem}. The others go on; delete and submit it again, or restore a backup"
+            );
             this.projector.refused(&this, &object, &text);
         });
     }
@@ -201,7 +210,8 @@ impl Workflows {
                 gvk: Some(store::objects::Gvk::new(ARGO, "Workflow")),
                 ..store::objects::Selector::default()
             };
-            let query = store::objects::ListQuery { selector, continue_token: token, without_body: true, ..Default::default() };
+            let query =
+                store::objects::ListQuery { selector, continue_token: token, without_body: true, ..Default::default() };
             let page = self.objects.list(&query).await.ok()?;
             if let Some(found) = page.items.iter().find(|o| o.metadata.uid == id) {
                 return Some(found.clone());

@@ -54,9 +54,11 @@ impl Workflows {
         let mut input_artifacts = Vec::with_capacity(start.artifacts.len());
         for artifact in &start.artifacts {
             // A key alone means the run's own repository.
-            input_artifacts.push(self.repositories.locate(&settings, artifact, &start.key_prefix).map_err(|e| {
-                format!("inputs.artifacts: {:?}: {e}", artifact.name)
-            })?);
+            input_artifacts.push(
+                self.repositories
+                    .locate(&settings, artifact, &start.key_prefix)
+                    .map_err(|e| format!("inputs.artifacts: {:?}: {e}", artifact.name))?,
+            );
         }
         let metadata = start.template.metadata.as_deref();
         let pairs = |map: &model::meta::StringMap| map.iter().map(|(k, v)| (k.clone(), v.clone())).collect::<Vec<_>>();

@@ -49,7 +49,8 @@ impl Workflows {
         continue_token: Option<&str>,
     ) -> Result<NodePage, ControlError> {
         let object = self.object(namespace, name).await?;
-        let refused = |reason: String| ControlError::Refused { namespace: namespace.to_owned(), name: name.to_owned(), reason };
+        let refused =
+            |reason: String| ControlError::Refused { namespace: namespace.to_owned(), name: name.to_owned(), reason };
         let selector = NodeSelector::parse(selector.unwrap_or_default()).map_err(refused)?;
         let from: usize = match continue_token.filter(|t| !t.is_empty()) {
             Some(token) => token.parse().map_err(|_| refused(format!("{token:?} is not a page of this list")))?,
@@ -125,7 +126,8 @@ impl Workflows {
         let mut events: Vec<Result<NodeEvent, ControlError>> = Vec::new();
         let mut rest = nodes;
         loop {
-            let tail = if rest.len() > NODES_PAGE_MAX as usize { rest.split_off(NODES_PAGE_MAX as usize) } else { Vec::new() };
+            let tail =
+                if rest.len() > NODES_PAGE_MAX as usize { rest.split_off(NODES_PAGE_MAX as usize) } else { Vec::new() };
             events.push(Ok(NodeEvent::Changed { nodes: rest, summary: Box::new(summary.clone()), position }));
             if tail.is_empty() {
                 break;

@@ -34,7 +34,8 @@ impl Watchers {
         }
         let summary = Box::new(project::summary(state));
         let touched = touched(state, changes);
-        let nodes = touched.into_iter().filter(|ix| state.is_shown(*ix)).filter_map(|ix| project::node_status(state, ix));
+        let nodes =
+            touched.into_iter().filter(|ix| state.is_shown(*ix)).filter_map(|ix| project::node_status(state, ix));
         let event = NodeEvent::Changed { nodes: nodes.collect(), summary: summary.clone(), position };
         let _ = sender.send(Arc::new(event));
         if changes.iter().any(|c| matches!(c, Change::RunFinished { .. })) {
