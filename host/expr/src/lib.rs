@@ -41,7 +41,7 @@ mod time;
 mod value;
 
 #[cfg(test)]
-mod bench;
+mod bench_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
