@@ -40,14 +40,37 @@ impl SqliteStore {
     pub async fn backup(&self, dest: &Path, with_key: bool) -> Result<CheckReport> {
         let (shared, dest) = (self.shared.clone(), dest.to_owned());
         let done = tokio::task::spawn_blocking(move || {
-            copy(&shared, &dest, with_key)?;
+            copy(&Source::of(&shared), &dest, with_key)?;
             check_file(&dest.join(DATABASE_FILE), None)
         });
         done.await.map_err(|source| failed("the backup ended unexpectedly", source))?
     }
 }
 
-fn copy(shared: &Shared, dest: &Path, with_key: bool) -> Result<()> {
+/// Copies the database of a data directory, also one that another process has open: as [`SqliteStore::backup`].
+pub fn backup(dir: &Path, dest: &Path, with_key: bool) -> Result<CheckReport> {
+    let path = dir.join(DATABASE_FILE);
+    if !path.exists() {
+        return Err(StoreError::NotFound { what: path.display().to_string() });
+    }
+    copy(&Source { dir, path: &path, vfs: None }, dest, with_key)?;
+    check_file(&dest.join(DATABASE_FILE), None)
+}
+
+/// What is copied.
+struct Source<'a> {
+    dir: &'a Path,
+    path: &'a Path,
+    vfs: Option<&'a str>,
+}
+
+impl<'a> Source<'a> {
+    fn of(shared: &'a Shared) -> Self {
+        Self { dir: &shared.options.dir, path: &shared.path, vfs: shared.options.vfs.as_deref() }
+    }
+}
+
+fn copy(from: &Source<'_>, dest: &Path, with_key: bool) -> Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(dest).map_err(|e| failed("the backup's directory cannot be made", e))?;
@@ -58,14 +81,14 @@ fn copy(shared: &Shared, dest: &Path, with_key: bool) -> Result<()> {
     // Complete or not there: the name is given last.
     let partial = dest.join(format!("{DATABASE_FILE}.partial"));
     let _ = std::fs::remove_file(&partial);
-    let written = write_copy(shared, &partial);
+    let written = write_copy(from, &partial);
     if let Err(error) = written {
         let _ = std::fs::remove_file(&partial);
         return Err(error);
     }
     if with_key {
         let key = dest.join(KEY_FILE);
-        std::fs::copy(shared.options.dir.join(KEY_FILE), &key).map_err(|e| failed("the key cannot be copied", e))?;
+        std::fs::copy(from.dir.join(KEY_FILE), &key).map_err(|e| failed("the key cannot be copied", e))?;
         let mode = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&key, mode).map_err(|e| failed("the key's mode cannot be set", e))?;
         sync(&key)?;
@@ -74,12 +97,12 @@ fn copy(shared: &Shared, dest: &Path, with_key: bool) -> Result<()> {
     sync(dest)
 }
 
-fn write_copy(shared: &Shared, partial: &Path) -> Result<()> {
+fn write_copy(from: &Source<'_>, partial: &Path) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(partial);
     made.map_err(|e| failed("the backup's file cannot be made", e))?;
     let role = crate::schema::Role::Reader;
-    let source = crate::schema::connect(&shared.path, shared.options.vfs.as_deref(), role).map_err(from_sql)?;
+    let source = crate::schema::connect(from.path, from.vfs, role).map_err(from_sql)?;
     // One snapshot for all pages: a backup that follows the writer would begin anew with each commit.
     source.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(from_sql)?;
     let mut target = Connection::open(partial).map_err(from_sql)?;

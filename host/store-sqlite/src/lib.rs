@@ -54,7 +54,7 @@ use schema::{DATABASE_FILE, Role};
 use seal::Seal;
 use write::{Answer, Request, Signals, Writer};
 
-pub use backup::{CheckReport, check};
+pub use backup::{CheckReport, backup, check};
 pub use health::{Health, Writes};
 pub use options::{Check, Options};
 pub use stamp::SystemStamp;
