@@ -85,10 +85,8 @@ pub struct ImageInfo {
     pub size_bytes: u64,
     /// Layers.
     pub layers: usize,
-    /// Created (ms since the epoch), where its config says.
-    pub created_ms: Option<i64>,
-    /// Last used (ms since the epoch).
-    pub used_ms: Option<i64>,
+    /// Pulled or imported (ms since the epoch).
+    pub added_ms: i64,
     /// The platform: `linux/amd64`.
     pub platform: String,
     /// The image's config as JSON text; only from `inspect`.
@@ -117,16 +115,13 @@ pub enum ImageAction {
         /// Its name or digest.
         name: String,
     },
-    /// Forgets names; layers that nothing names go.
+    /// Forgets names; `Prune` then frees their layers.
     Remove {
         /// Names or digests.
         names: Vec<String>,
     },
-    /// Removes what no name holds, and what was not used for so long.
-    Prune {
-        /// All images that were not used for so long (ms).
-        unused_for_ms: Option<i64>,
-    },
+    /// Removes layers that no image has.
+    Prune,
 }
 
 /// What came of it.
@@ -136,6 +131,17 @@ pub struct ImageOutcome {
     pub images: Vec<ImageInfo>,
     /// Bytes that were freed.
     pub freed_bytes: u64,
+}
+
+/// What a backup holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BackupReport {
+    /// The newest revision.
+    pub revision: u64,
+    /// Objects.
+    pub objects: u64,
+    /// Runs, schedules and locks with a journal.
+    pub instances: u64,
 }
 
 /// The binary's version.
@@ -176,6 +182,11 @@ pub trait Host: Send + Sync + 'static {
     /// Works on the image store of the data folder.
     async fn images(&self, request: &ConfigRequest, action: ImageAction) -> anyhow::Result<ImageOutcome>;
 
-    /// Copies the store of the data folder to a file while it may be in use. Answers the file's size in bytes.
-    async fn backup(&self, request: &ConfigRequest, to: &std::path::Path) -> anyhow::Result<u64>;
+    /// Copies the store of the data folder into a folder, which becomes a data folder of its own; also while a server uses it.
+    async fn backup(
+        &self,
+        request: &ConfigRequest,
+        to: &std::path::Path,
+        with_key: bool,
+    ) -> anyhow::Result<BackupReport>;
 }

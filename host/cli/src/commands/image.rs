@@ -9,7 +9,6 @@ use crate::context::{Context, now_ms};
 use crate::error::{CliError, CliResult, Exit};
 use crate::host::{ImageAction, ImageInfo, ImageOutcome};
 use crate::render::{Column, Table, Text, time};
-use crate::support::duration_ms;
 use crate::support::output::Format;
 
 /// Manage the container images of this machine.
@@ -26,8 +25,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Remove images
     Rm(Rm),
-    /// Remove what nothing uses
-    Prune(Prune),
+    /// Remove layers that no image has; no server may be running
+    Prune,
 }
 
 /// Take in an archive: docker save, or an OCI layout
@@ -74,14 +73,6 @@ pub struct Rm {
     names: Vec<String>,
 }
 
-/// Remove what nothing uses
-#[derive(Debug, Args)]
-pub struct Prune {
-    /// Also images that were not used for so long, such as 7d
-    #[arg(long, value_name = "DURATION")]
-    unused_for: Option<String>,
-}
-
 impl Command {
     pub(super) async fn run(self, ctx: &mut Context) -> CliResult {
         match self {
@@ -112,16 +103,11 @@ impl Command {
                 for image in &outcome.images {
                     ctx.out.line(format!("{} removed", image.name))?;
                 }
-                freed(ctx, &outcome);
+                ctx.out.note("`colchis image prune` frees their layers");
             }
-            Self::Prune(command) => {
-                let unused_for_ms =
-                    command.unused_for.as_deref().map(|text| duration_ms("--unused-for", text)).transpose()?;
-                let outcome = act(ctx, ImageAction::Prune { unused_for_ms }).await?;
-                for image in &outcome.images {
-                    ctx.out.line(format!("{} removed", image.name))?;
-                }
-                freed(ctx, &outcome);
+            Self::Prune => {
+                let outcome = act(ctx, ImageAction::Prune).await?;
+                ctx.out.line(format!("{} freed", size(outcome.freed_bytes)))?;
             }
         }
         Ok(Exit::Done)
@@ -131,10 +117,6 @@ impl Command {
 async fn act(ctx: &mut Context, action: ImageAction) -> CliResult<ImageOutcome> {
     let request = ctx.config_request()?;
     ctx.host.images(&request, action).await.map_err(|error| CliError::new(Exit::Failed, error))
-}
-
-fn freed(ctx: &mut Context, outcome: &ImageOutcome) {
-    ctx.out.note(format!("{} freed", size(outcome.freed_bytes)));
 }
 
 fn list(ctx: &mut Context, images: &[ImageInfo], format: &Format) -> CliResult<()> {
@@ -153,13 +135,10 @@ fn list(ctx: &mut Context, images: &[ImageInfo], format: &Format) -> CliResult<(
 }
 
 fn table(images: &[ImageInfo], wide: bool, now_ms: i64) -> Table {
-    let mut columns = vec![Column::new("IMAGE"), Column::new("DIGEST"), Column::new("SIZE"), Column::new("USED")];
+    let mut columns = ["IMAGE", "DIGEST", "SIZE", "ADDED"].map(Column::new).to_vec();
     if wide {
-        columns.extend(["LAYERS", "PLATFORM", "CREATED"].map(Column::new));
+        columns.extend(["LAYERS", "PLATFORM"].map(Column::new));
     }
-    let ago = |at: Option<i64>| {
-        at.map_or_else(|| Text::plain("never"), |at| Text::plain(format!("{} ago", time::age(now_ms - at))))
-    };
     let mut table = Table::new(columns);
     for image in images {
         let digest =
@@ -168,10 +147,10 @@ fn table(images: &[ImageInfo], wide: bool, now_ms: i64) -> Table {
             Text::plain(&image.name),
             Text::plain(digest),
             Text::plain(size(image.size_bytes)),
-            ago(image.used_ms),
+            Text::plain(format!("{} ago", time::age(now_ms - image.added_ms))),
         ];
         if wide {
-            row.extend([Text::plain(image.layers.to_string()), Text::plain(&image.platform), ago(image.created_ms)]);
+            row.extend([Text::plain(image.layers.to_string()), Text::plain(&image.platform)]);
         }
         table.row(row);
     }
@@ -186,8 +165,7 @@ fn document(image: &ImageInfo) -> Value {
         "sizeBytes": image.size_bytes,
         "layers": image.layers,
         "platform": image.platform,
-        "created": image.created_ms.map(time::rfc3339),
-        "used": image.used_ms.map(time::rfc3339),
+        "added": time::rfc3339(image.added_ms),
     });
     if let (Value::Object(fields), false) = (&mut value, config.is_null()) {
         fields.insert("config".to_owned(), config);
@@ -225,11 +203,11 @@ mod tests {
             size_bytes: 8_200_000,
             layers: 1,
             platform: "linux/amd64".into(),
-            used_ms: Some(0),
+            added_ms: 0,
             ..ImageInfo::default()
         };
         insta::assert_snapshot!(table(&[image], false, 7_200_000).render(&Terminal::plain(), true), @r"
-        IMAGE                           DIGEST                SIZE      USED
+        IMAGE                           DIGEST                SIZE      ADDED
         docker.io/library/alpine:3.20   sha256:abababababab   7.8 MiB   120m ago
         ");
         assert_eq!(

@@ -45,7 +45,10 @@ impl Document {
 
     /// The line of a setting, or of what stands around it.
     pub fn line(&self, key: &str) -> usize {
-        self.read.as_ref().map_or(1, |read| read.nearest_position(key).line as usize)
+        let Some(read) = &self.read else { return 1 };
+        // Written as one word with dots, or as levels.
+        let flat = read.position(&format!("[{key:?}]"));
+        flat.unwrap_or_else(|| read.nearest_position(key)).line as usize
     }
 }
 

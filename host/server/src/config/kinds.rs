@@ -80,6 +80,8 @@ pub fn from_value(setting: &Setting, value: Value) -> Result<Value, String> {
         Kind::List => match &value {
             Value::Array(items) if items.iter().all(Value::is_string) => Ok(value),
             Value::String(one) => Ok(Value::Array(one.split(',').map(|item| Value::from(item.trim())).collect())),
+            Value::Bool(false) => Ok(Value::Array(Vec::new())),
+            Value::Bool(true) => Ok(Value::Array(vec![Value::from("true")])),
             _ => Err("a list of texts is expected".to_owned()),
         },
         Kind::Document => match value {

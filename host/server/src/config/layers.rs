@@ -51,6 +51,16 @@ impl Values {
         self.get(key).as_f64().unwrap_or_default()
     }
 
+    /// A setting's value as a list of texts.
+    pub fn list(&self, key: &str) -> Vec<String> {
+        self.get(key).as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    }
+
+    /// A setting's value as a switch.
+    pub fn switch(&self, key: &str) -> bool {
+        self.get(key).as_bool().unwrap_or_default()
+    }
+
     /// Where a setting's value came from.
     pub fn origin(&self, key: &str) -> Origin {
         self.0.get(key).map_or(Origin::Default, |effective| effective.origin.clone())
@@ -271,6 +281,18 @@ mod tests {
         assert_eq!(problems.len(), 1);
         assert!(problems[0].warning);
         assert_eq!(problems[0].hint.as_deref(), Some("did you mean `COLCHIS_LISTEN`?"));
+    }
+
+    #[test]
+    fn a_key_may_be_written_with_its_dots() {
+        let (values, problems) =
+            from_file("parallelism: 1\nmetrics.listen: 127.0.0.1:0\negress.allowPrivate: true\nlog.formt: x\n");
+        assert_eq!(values.text("metrics.listen"), "127.0.0.1:0");
+        assert_eq!(values.list("egress.allowPrivate"), ["true"]);
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["c.yaml:4: log.formt: there is no such setting"]
+        );
     }
 
     #[test]

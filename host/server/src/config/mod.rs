@@ -10,12 +10,14 @@
 pub mod document;
 pub mod kinds;
 pub mod layers;
+mod parts;
 pub mod paths;
 pub mod settings;
 mod typed;
 
 pub use layers::{Sources, Values};
-pub use typed::{Client, Config, ImageMode, Limits, LogFormat, Otlp, OtlpProtocol, Restriction, Tls};
+pub use parts::ADMINISTRATOR;
+pub use typed::{Client, Config, LogFormat, Otlp, OtlpProtocol, RunnerKind, Tls};
 
 use std::path::PathBuf;
 

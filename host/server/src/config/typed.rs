@@ -8,6 +8,7 @@ use cli::settings::SettingProblem;
 use serde_json::Value;
 
 use super::layers::Values;
+use super::parts;
 use super::paths::Places;
 
 /// Certificates.
@@ -61,45 +62,13 @@ impl std::fmt::Debug for Otlp {
     }
 }
 
-/// How a step's root is had.
+/// How steps are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageMode {
-    /// What can be had.
-    Auto,
-    /// From a registry.
-    Pull,
-    /// Imported images only.
-    Imported,
-    /// The machine's own.
-    Host,
-}
-
-/// `workflowRestrictions.templateReferencing`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restriction {
-    /// Any manifest.
-    None,
-    /// Only runs that refer to a template.
-    Strict,
-    /// And the template must not have changed since the run began.
-    Secure,
-}
-
-/// Named limits, in the units that their names end in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table of settings says what each is")]
-pub struct Limits {
-    pub nodes_max: u64,
-    pub recursion_max: u64,
-    pub loop_items_max: u64,
-    pub object_bytes_max: u64,
-    pub message_bytes_max: u64,
-    pub parameter_bytes_max: u64,
-    pub eval_fuel_max: u64,
-    pub eval_memory_bytes_max: u64,
-    pub requests_max: u64,
-    pub watchers_max: u64,
-    pub log_bytes_max: u64,
+pub enum RunnerKind {
+    /// On this machine.
+    Local,
+    /// Not at all: each succeeds at once.
+    Virtual,
 }
 
 /// How commands reach a server. Debug leaves the token out.
@@ -130,35 +99,50 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// Everything that was configured.
+/// Everything that was configured, in the types of the parts that it is for.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the table of settings says what each is")]
 pub struct Config {
+    /// `dataDir`.
     pub data_dir: PathBuf,
+    /// `listen`.
     pub listen: SocketAddr,
+    /// `tls`.
     pub tls: Option<Tls>,
+    /// `auth.tokensFile`.
     pub tokens_file: Option<PathBuf>,
+    /// `auth.policy`, with the generated administrator in it.
+    pub policy: api::access::Policy,
+    /// `stopGraceSeconds`.
     pub stop_grace: Duration,
+    /// `log.format`.
     pub log_format: LogFormat,
+    /// `log.level`.
     pub log_level: String,
+    /// `metrics.listen`.
     pub metrics_listen: Option<SocketAddr>,
+    /// `otlp`.
     pub otlp: Option<Otlp>,
-    pub parallelism: Option<u64>,
-    pub namespace_parallelism: Option<u64>,
-    pub rate_limit: Option<(f64, u64)>,
-    pub workflow_defaults: Option<Value>,
-    pub retention_completed: Option<u64>,
-    pub retention_failed: Option<u64>,
-    pub retention_errored: Option<u64>,
-    pub restriction: Restriction,
-    pub artifact_repository: Option<Value>,
-    pub artifact_repository_config_map: String,
-    pub artifact_repository_namespace: Option<String>,
+    /// What the loop is told.
+    pub runtime: runtime::Settings,
+    /// What admission is told.
+    pub admission: api::AdmissionSettings,
+    /// The api's limits.
+    pub api_limits: api::Limits,
+    /// The store's limits.
+    pub store_limits: store::Limits,
+    /// `limits.store_cache_bytes_max`.
+    pub store_cache_bytes_max: u64,
+    /// What artifact drivers are told.
+    pub artifacts: blob::Config,
+    /// What may be called.
+    pub egress: egress::Config,
+    /// `runner`.
+    pub runner: RunnerKind,
+    /// What the local runner is told.
+    pub local: runner_local::Settings,
+    /// `defaultNamespace`.
     pub default_namespace: String,
-    pub stop_grace_of_steps: Duration,
-    pub images: ImageMode,
-    pub steps_max: u64,
-    pub limits: Limits,
+    /// How commands reach a server.
     pub client: Client,
 }
 
@@ -169,8 +153,9 @@ pub(super) fn check(values: &Values, places: &Places) -> (Option<Config>, Vec<Se
     (config, reader.problems)
 }
 
-struct Reader<'a> {
-    values: &'a Values,
+/// Reads settings that belong together, and collects what is wrong.
+pub(super) struct Reader<'a> {
+    pub(super) values: &'a Values,
     places: &'a Places,
     problems: Vec<SettingProblem>,
 }
@@ -178,6 +163,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn config(&mut self) -> Option<Config> {
         let v = self.values;
+        let data_dir = self.path("dataDir");
         let listen = self.address("listen");
         let tls = self.tls();
         if let Some(listen) = listen
@@ -193,62 +179,34 @@ impl Reader<'_> {
         let metrics_listen = if v.text("metrics.listen").is_empty() { None } else { self.address("metrics.listen") };
         let otlp = self.otlp();
         let client = self.client();
+        let policy = parts::policy(self);
+        let runtime = parts::runtime(self);
+        let egress = parts::egress(self);
+        let artifacts = parts::artifacts(self, data_dir.as_deref());
+        let local = parts::local(self);
         Some(Config {
-            data_dir: self.path("dataDir")?,
+            data_dir: data_dir?,
             listen: listen?,
             tls,
             tokens_file: self.path("auth.tokensFile"),
+            policy: policy?,
             stop_grace: Duration::from_secs(v.count("stopGraceSeconds")),
             log_format: if v.text("log.format") == "json" { LogFormat::Json } else { LogFormat::Pretty },
             log_level: v.text("log.level").to_owned(),
             metrics_listen,
             otlp,
-            parallelism: some(v.count("parallelism")),
-            namespace_parallelism: some(v.count("namespaceParallelism")),
-            rate_limit: Some(v.number("resourceRateLimit.limit"))
-                .filter(|limit| *limit > 0.0)
-                .map(|limit| (limit, v.count("resourceRateLimit.burst").max(1))),
-            workflow_defaults: document(v.get("workflowDefaults")),
-            retention_completed: some(v.count("retentionPolicy.completed")),
-            retention_failed: some(v.count("retentionPolicy.failed")),
-            retention_errored: some(v.count("retentionPolicy.errored")),
-            restriction: match v.text("workflowRestrictions.templateReferencing") {
-                "Strict" => Restriction::Strict,
-                "Secure" => Restriction::Secure,
-                _ => Restriction::None,
-            },
-            artifact_repository: document(v.get("artifactRepository")),
-            artifact_repository_config_map: v.text("artifactRepositoryRef.configMap").to_owned(),
-            artifact_repository_namespace: non_empty(v.text("artifactRepositoryRef.namespace")),
+            runtime: runtime?,
+            admission: parts::admission(v),
+            api_limits: parts::api_limits(v),
+            store_limits: parts::store_limits(v),
+            store_cache_bytes_max: v.count("limits.store_cache_bytes_max"),
+            artifacts: artifacts?,
+            egress: egress?,
+            runner: if v.text("runner") == "virtual" { RunnerKind::Virtual } else { RunnerKind::Local },
+            local,
             default_namespace: v.text("defaultNamespace").to_owned(),
-            stop_grace_of_steps: Duration::from_secs(v.count("podGCGracePeriodSeconds")),
-            images: match v.text("images") {
-                "auto" => ImageMode::Auto,
-                "imported" => ImageMode::Imported,
-                "host" => ImageMode::Host,
-                _ => ImageMode::Pull,
-            },
-            steps_max: v.count("stepsMax"),
-            limits: self.limits(),
             client,
         })
-    }
-
-    fn limits(&self) -> Limits {
-        let v = self.values;
-        Limits {
-            nodes_max: v.count("limits.nodes_max"),
-            recursion_max: v.count("limits.recursion_max"),
-            loop_items_max: v.count("limits.loop_items_max"),
-            object_bytes_max: v.count("limits.object_bytes_max"),
-            message_bytes_max: v.count("limits.message_bytes_max"),
-            parameter_bytes_max: v.count("limits.parameter_bytes_max"),
-            eval_fuel_max: v.count("limits.eval_fuel_max"),
-            eval_memory_bytes_max: v.count("limits.eval_memory_bytes_max"),
-            requests_max: v.count("limits.requests_max"),
-            watchers_max: v.count("limits.watchers_max"),
-            log_bytes_max: v.count("limits.log_bytes_max"),
-        }
     }
 
     fn tls(&mut self) -> Option<Tls> {
@@ -257,11 +215,8 @@ impl Reader<'_> {
             (Some(cert), Some(key)) => Some(Tls { cert, key, client_ca }),
             (None, None) => {
                 if client_ca.is_some() {
-                    self.problem(
-                        "tls.clientCA",
-                        "client certificates need a server certificate".to_owned(),
-                        "set tls.cert and tls.key",
-                    );
+                    let reason = "client certificates need a server certificate".to_owned();
+                    self.problem("tls.clientCA", reason, "set tls.cert and tls.key");
                 }
                 None
             }
@@ -277,20 +232,23 @@ impl Reader<'_> {
         let v = self.values;
         let sample_ratio = v.number("otlp.sampleRatio");
         if sample_ratio > 1.0 {
-            self.problem(
-                "otlp.sampleRatio",
-                format!("{sample_ratio} is not a share from 0 to 1"),
-                "write 0.1 for one run in ten",
-            );
+            let reason = format!("{sample_ratio} is not a share from 0 to 1");
+            self.problem("otlp.sampleRatio", reason, "write 0.1 for one run in ten");
         }
         let endpoint = non_empty(v.text("otlp.endpoint"))?;
-        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-            self.problem(
-                "otlp.endpoint",
-                format!("`{endpoint}` is not a URL"),
-                "write http://host:4317 or https://host:4317",
-            );
-            return None;
+        let protocol = if v.text("otlp.protocol") == "http" { OtlpProtocol::Http } else { OtlpProtocol::Grpc };
+        match endpoint.split_once("://") {
+            Some(("http", _)) => {}
+            Some(("https", _)) if protocol == OtlpProtocol::Grpc => {}
+            Some(("https", _)) => {
+                let reason = "over https traces are sent by gRPC only".to_owned();
+                self.problem("otlp.protocol", reason, "set otlp.protocol to grpc; collectors take it on port 4317");
+            }
+            _ => {
+                let reason = format!("`{endpoint}` is not a URL");
+                self.problem("otlp.endpoint", reason, "write http://host:4317 or https://host:4317");
+                return None;
+            }
         }
         let mut headers = Vec::new();
         for pair in v.text("otlp.headers").split(',').filter(|pair| !pair.trim().is_empty()) {
@@ -300,7 +258,6 @@ impl Reader<'_> {
                 None => self.problem("otlp.headers", "a header has no `=`".to_owned(), "write name=value,name=value"),
             }
         }
-        let protocol = if v.text("otlp.protocol") == "http" { OtlpProtocol::Http } else { OtlpProtocol::Grpc };
         Some(Otlp { endpoint, protocol, headers, sample_ratio })
     }
 
@@ -326,7 +283,7 @@ impl Reader<'_> {
         }
     }
 
-    fn path(&self, key: &str) -> Option<PathBuf> {
+    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
         let written = non_empty(self.values.text(key))?;
         Some(self.places.resolve(&written, &self.values.origin(key)))
     }
@@ -340,46 +297,35 @@ impl Reader<'_> {
         match text.to_socket_addrs().ok().and_then(|mut all| all.next()) {
             Some(address) => Some(address),
             None => {
-                self.problem(
-                    key,
-                    format!("`{text}` is not an address of this machine"),
-                    "write 127.0.0.1:2746, or port 0 for any free port",
-                );
+                let reason = format!("`{text}` is not an address of this machine");
+                self.problem(key, reason, "write 127.0.0.1:2746, or port 0 for any free port");
                 None
             }
         }
     }
 
-    fn problem(&mut self, key: &str, reason: String, hint: &str) {
+    pub(super) fn problem(&mut self, key: &str, reason: String, hint: &str) {
         let place = self.values.origin(key).to_string();
-        self.problems.push(SettingProblem {
-            place,
-            key: key.to_owned(),
-            reason,
-            hint: Some(hint.to_owned()),
-            warning: false,
-        });
+        let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+        self.problems.push(SettingProblem { place, key: key.to_owned(), reason, hint, warning: false });
     }
-}
-
-fn some(count: u64) -> Option<u64> {
-    Some(count).filter(|count| *count > 0)
 }
 
 fn non_empty(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
-fn document(value: &Value) -> Option<Value> {
-    Some(value.clone()).filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty()))
+/// A document that says something.
+pub(super) fn document(value: &Value) -> Option<&Value> {
+    Some(value).filter(|value| value.as_object().is_some_and(|fields| !fields.is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Request, load_from};
+    use super::super::{Loaded, Request, load_from};
     use super::*;
 
-    fn load(flags: &[(&str, &str)]) -> super::super::Loaded {
+    fn load(flags: &[(&str, &str)]) -> Loaded {
         let flags = flags.iter().map(|(k, v)| ((*k).to_owned(), format!("--{k}"), (*v).to_owned())).collect();
         let places = Places::from_env(&|name| (name == "HOME").then(|| PathBuf::from("/nowhere")));
         load_from(&Request { flags, ..Request::default() }, &places, Vec::new())
@@ -393,13 +339,17 @@ mod tests {
 
     #[test]
     fn nothing_said_is_a_server_on_loopback() {
-        let config = load(&[]).config.unwrap();
+        let loaded = load(&[]);
+        assert_eq!(loaded.problems, []);
+        let config = loaded.config.unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:2746");
         assert_eq!(config.data_dir, PathBuf::from("/nowhere/.local/share/colchis"));
-        assert_eq!(config.images, ImageMode::Pull);
-        assert_eq!(config.parallelism, None);
-        assert_eq!(config.rate_limit, None);
-        assert_eq!(config.limits.object_bytes_max, 64 << 20);
+        assert_eq!(config.local.images, runner_local::ImagesMode::Pull);
+        assert_eq!(config.runtime.parallelism, None);
+        assert_eq!(config.runtime.start_rate, None);
+        assert_eq!(config.api_limits, api::Limits::default());
+        assert_eq!(config.runtime.limits.nodes, engine_workflow::Limits::default().nodes);
+        assert_eq!(config.store_limits, store::Limits::default());
     }
 
     #[test]
@@ -424,18 +374,42 @@ mod tests {
             problems(&[("otlp.endpoint", "collector:4317")]),
             ["flag --otlp.endpoint: otlp.endpoint: `collector:4317` is not a URL"]
         );
+        assert!(problems(&[("otlp.endpoint", "https://c:4318"), ("otlp.protocol", "http")])[0].contains("gRPC only"));
     }
 
     #[test]
     fn no_credential_is_shown() {
-        let config = load(&[
-            ("otlp.endpoint", "http://c:1"),
-            ("otlp.headers", "authorization=hunter2"),
-            ("client.token", "hunter2"),
-        ])
-        .config
-        .unwrap();
-        assert_eq!(config.otlp.as_ref().unwrap().headers, [("authorization".to_owned(), "hunter2".to_owned())]);
+        let flags =
+            [("otlp.endpoint", "http://c:1"), ("otlp.headers", "authorization=hunter2"), ("client.token", "hunter2")];
+        let config = load(&flags).config.unwrap();
+        let otlp = config.otlp.as_ref().unwrap();
+        assert_eq!(otlp.headers, [("authorization".to_owned(), "hunter2".to_owned())]);
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn documents_are_checked_field_by_field() {
+        assert_eq!(
+            problems(&[
+                ("artifactRepository", "{s3: {bukket: x}}"),
+                ("workflowDefaults", "{spec: {paralelism: 3}}"),
+                ("auth.policy", "{bindings: [{role: boss, users: [a], namespaces: ['*']}]}")
+            ]),
+            [""]
+        );
+    }
+
+    #[test]
+    fn defaults_of_runs_reach_the_loop() {
+        let defaults =
+            "{metadata: {labels: {team: a}}, spec: {parallelism: 3, ttlStrategy: {secondsAfterCompletion: 60}}}";
+        let config = load(&[("workflowDefaults", defaults), ("parallelism", "7"), ("resourceRateLimit.limit", "2.5")])
+            .config
+            .unwrap();
+        let runtime = config.runtime;
+        let defaults = runtime.workflow_defaults.unwrap();
+        assert_eq!(defaults.labels, [("team".to_owned(), "a".to_owned())]);
+        assert_eq!(defaults.spec.parallelism, Some(3));
+        assert_eq!((runtime.parallelism, runtime.start_rate), (Some(7), Some((2.5, 1))));
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use super::exposition::Render;
 
 /// Reads the process's own figures at each scrape. Where there is no `/proc`, only the start and the version are told.
-pub fn part(started_seconds: f64) -> Render {
+pub fn part() -> Render {
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     Arc::new(move |out| {
         family(
             out,
             "process_start_time_seconds",
             "Start of the process since the Unix epoch",
             "gauge",
-            started_seconds,
+            started,
         );
         let version = env!("CARGO_PKG_VERSION");
         family(out, &format!("argo_workflows_version{{version=\"{version}\"}}"), "Build of the server", "gauge", 1.0);
@@ -26,7 +27,8 @@ pub fn part(started_seconds: f64) -> Render {
     })
 }
 
-fn family(out: &mut String, sample: &str, help: &str, kind: &str, value: f64) {
+/// One metric with one sample; `sample` may have labels.
+pub fn family(out: &mut String, sample: &str, help: &str, kind: &str, value: f64) {
     let name = sample.split('{').next().unwrap_or(sample);
     // Writing to a String cannot fail.
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{sample} {value}");
@@ -80,7 +82,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn the_process_is_on_the_page() {
         let exposition = Exposition::new();
-        exposition.add(part(1.0));
+        exposition.add(part());
         let page = exposition.page();
         for name in ["process_cpu_seconds_total ", "process_resident_memory_bytes ", "argo_workflows_version{version="]
         {
