@@ -11,3 +11,6 @@ pub use object_meta::{
     Condition, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, LocalObjectReference, ObjectMeta,
     ObjectReference, OwnerReference, StringMap, TypeMeta,
 };
+
+#[cfg(test)]
+mod tests;

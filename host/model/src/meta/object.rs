@@ -260,7 +260,7 @@ impl<'de> Deserialize<'de> for Object {
                     kind: kind.ok_or_else(|| A::Error::missing_field("kind"))?,
                     metadata: metadata.unwrap_or_default(),
                     body: RawValue::from_string(body).map_err(A::Error::custom)?,
-                    status: status.filter(|s: &Box<RawValue>| s.get() != "null"),
+                    status: status.filter(|s| s.get() != "null"),
                 })
             }
         }

@@ -173,7 +173,7 @@ pub(super) fn entry(report: &mut Report<'_>, template: &Template, given: &Argume
 }
 
 /// The inputs that a template declares; the walk is at the template.
-pub(super) fn inputs(report: &mut Report<'_>, scope: &Scope<'_, '_>, template: &Template, _: TemplateKind<'_>) {
+pub(super) fn inputs(report: &mut Report<'_>, scope: &Scope<'_, '_>, template: &Template) {
     let inputs = &template.inputs;
     if inputs.parameters.is_empty() && inputs.artifacts.is_empty() {
         return;

@@ -55,7 +55,7 @@ fn resource(report: &mut Report<'_>, scope: &Scope<'_, '_>, resource: &ResourceT
             .hinted("one of get, create, apply, delete, replace, patch"),
         Some(action) => {
             let by_flags = matches!(action, ResourceAction::Get | ResourceAction::Delete | ResourceAction::Patch);
-            if manifest.is_none() && resource.manifest_from.is_none() && !(by_flags && !resource.flags.is_empty()) {
+            if manifest.is_none() && resource.manifest_from.is_none() && (resource.flags.is_empty() || !by_flags) {
                 report
                     .error_in("manifest", "WF121", "the manifest is missing")
                     .hinted("manifest: | and the object below it");

@@ -69,9 +69,6 @@ impl Problem {
 /// Names that begin what Argo resolves; others are left to other template languages.
 const ROOTS: &[&str] =
     &["inputs", "outputs", "steps", "tasks", "workflow", "item", "pod", "node", "lastRetry", "cronworkflow"];
-/// Names without a dot.
-const BARE: &[&str] =
-    &["item", "retries", "status", "duration", "exitCode", "inputs", "outputs", "steps", "tasks", "workflow"];
 const WORKFLOW: &[&str] = &[
     "name",
     "namespace",
@@ -186,7 +183,6 @@ impl<'s, 'a> Scope<'s, 'a> {
                 "inputs" | "outputs" | "steps" | "tasks" | "workflow" if !tag.expression => {
                     Err(Problem::new("a name is expected behind it"))
                 }
-                _ if BARE.contains(&name) || !tag.expression => Ok(()),
                 _ => Ok(()),
             };
         };
@@ -387,7 +383,8 @@ fn outputs_of(template: &Template, rest: &str, tag: &Tag) -> Result<(), Problem>
         "artifacts" if name.is_empty() && tag.expression => Ok(()),
         "artifacts" => {
             let name = name.strip_suffix(".path").unwrap_or(name);
-            if template.outputs.artifact(name).is_some() {
+            // The logs of a container are kept as `main-logs` when the run or the repository says so.
+            if template.outputs.artifact(name).is_some() || name.ends_with("-logs") {
                 return Ok(());
             }
             let known = template.outputs.artifacts.iter().map(|a| &*a.name);

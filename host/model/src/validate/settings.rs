@@ -96,7 +96,10 @@ pub(super) fn of_template(report: &mut Report<'_>, scope: &Scope<'_, '_>, templa
         }
     }
     if let Some(location) = &template.archive_location {
-        report.within("archiveLocation", |r| super::artifacts::location(r, location));
+        report.within("archiveLocation", |r| {
+            super::artifacts::location(r, location);
+            scope.check(r, &**location);
+        });
     }
 }
 

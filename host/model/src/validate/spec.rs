@@ -86,10 +86,14 @@ pub(super) fn check_at<'a, 'c: 'a>(report: &mut Report<'c>, spec: &'a WorkflowSp
     }
     calls::hooks(report, &scope, &spec.hooks);
     settings::of_spec(report, &scope, spec);
-    report.within("volumes", |r| volumes::volumes(r, &spec.volumes, true));
+    report.within("volumes", |r| {
+        volumes::volumes(r, &spec.volumes);
+        scope.check(r, &spec.volumes);
+    });
     for (i, claim) in spec.volume_claim_templates.iter().enumerate() {
         report.within_item("volumeClaimTemplates", i, |r| volumes::claim_template(r, claim));
     }
+    report.within("volumeClaimTemplates", |r| scope.check(r, &spec.volume_claim_templates));
     if let Some(meta) = &spec.pod_metadata {
         report.within("podMetadata", |r| {
             r.within("labels", |r| metadata::labels(r, &meta.labels));

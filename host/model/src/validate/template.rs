@@ -45,11 +45,15 @@ fn body<'a, 'c: 'a>(report: &mut Report<'c>, scope: &Scope<'_, 'a>, template: &'
         let reason = format!("{} and {} cannot stand together in one template", first.name(), second.name());
         report.error("WF005", reason);
     }
-    arguments::inputs(report, scope, template, kind);
+    arguments::inputs(report, scope, template);
     artifacts::inputs(report, template, kind);
     metadata_of(report, template);
     settings::of_template(report, scope, template, kind);
-    report.within("volumes", |r| volumes::volumes(r, &template.volumes, false));
+    report.within("volumes", |r| {
+        volumes::volumes(r, &template.volumes);
+        scope.check(r, &template.volumes);
+    });
+    report.within("annotations", |r| scope.check(r, &template.annotations));
     volumes::mounts(report, scope.program, template);
     match kind {
         TemplateKind::Steps(groups) => {
@@ -86,7 +90,7 @@ pub(super) fn field_name(report: &mut Report<'_>, name: &str, code: &'static str
         report.error_in("name", code, "the name is missing");
         return;
     }
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !plain || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || name.len() > NAME_MAX {
         let shown: String = name.chars().take(80).collect();
         let reason = format!(

@@ -10,7 +10,7 @@ use crate::violation::did_you_mean;
 use crate::workflow::Template;
 
 /// Checks volumes; the walk is at the list.
-pub(super) fn volumes(report: &mut Report<'_>, volumes: &[Volume], _of_spec: bool) {
+pub(super) fn volumes(report: &mut Report<'_>, volumes: &[Volume]) {
     let mut seen = HashSet::new();
     for (i, volume) in volumes.iter().enumerate() {
         report.within_index(i, |r| {

@@ -14,3 +14,6 @@ pub use int_or_string::IntOrString;
 pub use quantity::{Quantity, QuantityError};
 pub use raw::{Any, Raw};
 pub use timestamp::{Timestamp, TimestampError};
+
+#[cfg(test)]
+mod tests;
