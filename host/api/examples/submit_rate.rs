@@ -47,7 +47,14 @@ impl Control for Nothing {
     async fn command(&self, _: &str, _: &str, _: Command) -> Result<(), ControlError> {
         Err(absent())
     }
-    async fn nodes(&self, _: &str, _: &str, _: Option<&str>, _: u32, _: Option<&str>) -> Result<NodePage, ControlError> {
+    async fn nodes(
+        &self,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+        _: u32,
+        _: Option<&str>,
+    ) -> Result<NodePage, ControlError> {
         Err(absent())
     }
     async fn watch_nodes(
@@ -72,7 +79,15 @@ impl Control for Nothing {
     ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError> {
         Err(absent())
     }
-    async fn backfill(&self, _: &str, _: &str, _: i64, _: i64, _: bool, _: Option<&str>) -> Result<Vec<String>, ControlError> {
+    async fn backfill(
+        &self,
+        _: &str,
+        _: &str,
+        _: i64,
+        _: i64,
+        _: bool,
+        _: Option<&str>,
+    ) -> Result<Vec<String>, ControlError> {
         Err(absent())
     }
 }

@@ -7,6 +7,7 @@ use model::meta::{Kind as _, find_kind};
 use model::schema::{self, Checked, CustomSchema};
 use model::workflow::Workflow;
 use model::{Object, Violation};
+use proto_gen::Rpc;
 use proto_gen::v1::{FieldViolation, Severity};
 use serde_json::Value;
 use store::objects::{ListQuery, Selector};
@@ -16,6 +17,7 @@ use crate::failure::{Failure, Outcome, violation};
 use crate::gate::Grant;
 use crate::kinds::KindRef;
 use crate::meaning;
+use crate::submit::{CREATOR_LABEL, REUSE_ANNOTATION, label_of};
 
 /// What the server demands of documents beyond what they must be.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +67,13 @@ impl Admission {
         &self,
         grant: &Grant,
         kind: &KindRef,
-        draft: Draft,
+        mut draft: Draft,
     ) -> Outcome<(Object, Vec<FieldViolation>)> {
+        // A uid names an instance for ever: only the server gives one.
+        draft.object.metadata.uid.clear();
+        if draft.object.is::<Workflow>() {
+            own_marks(grant, &mut draft.object)?;
+        }
         self.admit(grant, kind, draft).await
     }
 
@@ -81,10 +88,11 @@ impl Admission {
         &self,
         grant: &Grant,
         kind: &KindRef,
-        draft: Draft,
+        mut draft: Draft,
         before: &Object,
     ) -> Outcome<(Object, Vec<FieldViolation>)> {
         if draft.object.is::<Workflow>() {
+            keep_marks(&mut draft.object, before);
             self.written(grant, kind, &draft).await?;
             self.keeps_its_spec(&draft.object, before)?;
             // Steering a run does not ask whether its templates are still there.
@@ -162,6 +170,36 @@ impl Admission {
         Err(Failure::violations(&describe(object), found)
             .hint(format!("of a run that is there, spec may change only in {}", MUTABLE_SPEC.join(", ")))
             .hint("submit a new run, or resubmit this one"))
+    }
+}
+
+/// What a run says about where it comes from is the server's to say: who submitted it, and whose results it reuses (any uid would do there, also one of
+/// another namespace).
+fn own_marks(grant: &Grant, run: &mut Object) -> Outcome<()> {
+    let call = grant.call();
+    let resubmits = matches!(call.rpc(), Rpc::WorkflowsResubmit | Rpc::ArchiveResubmit);
+    if !resubmits && run.metadata.annotations.contains_key(REUSE_ANNOTATION) {
+        let path = format!("metadata.annotations[{REUSE_ANNOTATION:?}]");
+        return Err(
+            Failure::field(&path, "is set by the server").hint("to reuse results, resubmit the run with `memoized`")
+        );
+    }
+    run.metadata.labels.remove(CREATOR_LABEL);
+    run.metadata.labels.extend(label_of(CREATOR_LABEL, &call.identity().user));
+    Ok(())
+}
+
+/// The server's marks stay as they are.
+fn keep_marks(run: &mut Object, before: &Object) {
+    let marks = [
+        (&mut run.metadata.labels, &before.metadata.labels, CREATOR_LABEL),
+        (&mut run.metadata.annotations, &before.metadata.annotations, REUSE_ANNOTATION),
+    ];
+    for (now, was, name) in marks {
+        match was.get(name) {
+            Some(value) => drop(now.insert(name.to_owned(), value.clone())),
+            None => drop(now.remove(name)),
+        }
     }
 }
 

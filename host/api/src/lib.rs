@@ -26,7 +26,7 @@ mod failure;
 mod gate;
 mod kinds;
 mod layer;
-mod lint;
+mod linting;
 mod meaning;
 mod pages;
 mod patch;

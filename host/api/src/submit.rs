@@ -146,8 +146,8 @@ pub(crate) fn from_run(run: &Object, memoized: bool) -> Outcome<Object> {
     workflow(meta, &fields)
 }
 
-/// Applies what the caller changes, and says who the caller is.
-pub(crate) fn overridden(mut draft: Draft, options: &SubmitOptions, user: &str) -> Outcome<Draft> {
+/// Applies what the caller changes.
+pub(crate) fn overridden(mut draft: Draft, options: &SubmitOptions) -> Outcome<Draft> {
     let object = &mut draft.object;
     let meta = &mut object.metadata;
     if !options.name.is_empty() {
@@ -161,7 +161,6 @@ pub(crate) fn overridden(mut draft: Draft, options: &SubmitOptions, user: &str) 
     meta.uid.clear();
     meta.labels.extend(options.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
     meta.annotations.extend(options.annotations.iter().map(|(k, v)| (k.clone(), v.clone())));
-    meta.labels.extend(label_of(CREATOR_LABEL, user));
     if !options.owner_reference.is_empty() {
         let owner = serde_json::from_slice(&options.owner_reference)
             .map_err(|error| Failure::field("options.owner_reference", format!("is no owner reference: {error}")))?;
@@ -265,7 +264,7 @@ fn list_in<'a>(map: &'a mut Map<String, Value>, path: &str, name: &str) -> Outco
 }
 
 /// A label, its value cut to what labels may hold.
-fn label_of(name: &str, value: &str) -> Option<(String, String)> {
+pub(crate) fn label_of(name: &str, value: &str) -> Option<(String, String)> {
     let kept = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let value: String = value.chars().map(kept).take(LABEL_BYTES_MAX).collect();
     let value = value.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
@@ -322,9 +321,8 @@ mod tests {
             artifacts: vec![br#"{"name":"in","raw":{"data":"x"}}"#.as_slice().into()],
             ..SubmitOptions::default()
         };
-        let changed = overridden(draft(run()), &options, "alice@example.com").unwrap().object;
+        let changed = overridden(draft(run()), &options).unwrap().object;
         assert_eq!((changed.metadata.name.as_str(), changed.metadata.generate_name.as_str()), ("b", ""));
-        assert_eq!(changed.metadata.labels[CREATOR_LABEL], "alice-example.com");
         assert!(changed.metadata.resource_version.is_empty() && changed.status.is_none());
         let spec = &fields_of(&changed).unwrap()["spec"];
         assert_eq!(
@@ -341,7 +339,7 @@ mod tests {
     #[test]
     fn without_changes_the_manifest_is_not_touched() {
         let before = run();
-        let after = overridden(draft(before.clone()), &SubmitOptions::default(), "u").unwrap().object;
+        let after = overridden(draft(before.clone()), &SubmitOptions::default()).unwrap().object;
         assert_eq!(after.body.get(), before.body.get());
     }
 
@@ -361,7 +359,7 @@ mod tests {
                 "options.owner_reference",
             ),
         ] {
-            assert_eq!(overridden(draft(run()), &options, "u").unwrap_err().detail.violations[0].path, path);
+            assert_eq!(overridden(draft(run()), &options).unwrap_err().detail.violations[0].path, path);
         }
     }
 

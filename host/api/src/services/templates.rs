@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::failure::{Failure, Outcome};
 use crate::gate::Gate;
 use crate::kinds::{CLUSTER_WORKFLOW_TEMPLATE, CRON_WORKFLOW, WORKFLOW_TEMPLATE};
-use crate::{document, lint, pages, selector, submit, summary};
+use crate::{document, linting, pages, selector, submit, summary};
 
 /// The service.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Templates for TemplatesService {
     async fn lint(&self, request: Request<LintRequest>) -> Result<Response<LintResponse>, Status> {
         let (call, request) = Call::of(request)?;
         let grant = self.0.pass(&call, &request.namespace)?;
-        Ok(Response::new(lint::lint(&grant, &request).await?))
+        Ok(Response::new(linting::lint(&grant, &request).await?))
     }
 }
 

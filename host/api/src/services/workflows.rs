@@ -21,7 +21,7 @@ use crate::failure::{Failure, Outcome};
 use crate::gate::{Gate, Grant};
 use crate::kinds::WORKFLOW;
 use crate::streams::{Answers, bounded};
-use crate::{lint, pages, selector, streams, submit, summary, write};
+use crate::{linting, pages, selector, streams, submit, summary, write};
 
 /// The service.
 #[derive(Clone)]
@@ -39,7 +39,6 @@ impl WorkflowsService {
     async fn submit_one(&self, call: &Call, request: SubmitRequest) -> Outcome<SubmitResponse> {
         let mut options = request.options.unwrap_or_default();
         let dry = dry_run(call, options.dry_run);
-        let user = call.identity().user.clone();
         let (grant, draft) = match request.source {
             Some(submit_request::Source::Manifest(manifest)) => {
                 let mut draft = Draft::parse(manifest, self.0.limits())?;
@@ -61,7 +60,7 @@ impl WorkflowsService {
             None => return Err(Failure::field("source", "is required: a manifest or a template")),
         };
         let return_document = std::mem::take(&mut options.return_document);
-        let draft = submit::overridden(draft, &options, &user)?;
+        let draft = submit::overridden(draft, &options)?;
         submitted(&grant, draft, options.dry_run(), dry, return_document).await
     }
 
@@ -377,7 +376,7 @@ impl Workflows for WorkflowsService {
     async fn lint(&self, request: Request<LintRequest>) -> Result<Response<LintResponse>, Status> {
         let (call, request) = Call::of(request)?;
         let grant = self.0.pass(&call, &request.namespace)?;
-        Ok(Response::new(lint::lint(&grant, &request).await?))
+        Ok(Response::new(linting::lint(&grant, &request).await?))
     }
 }
 
@@ -411,8 +410,7 @@ pub(crate) async fn resubmitted(
         )
         .hint("wait for its end, or resubmit without memoized"));
     }
-    let user = grant.call().identity().user.clone();
-    let draft = submit::overridden(Draft::of(submit::from_run(run, memoized)?)?, options, &user)?;
+    let draft = submit::overridden(Draft::of(submit::from_run(run, memoized)?)?, options)?;
     submitted(grant, draft, DryRun::None, false, false).await
 }
 

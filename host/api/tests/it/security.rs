@@ -116,6 +116,31 @@ async fn a_secrets_values_are_shown_to_who_may_see_them_only() {
 }
 
 #[tokio::test]
+async fn what_the_server_says_of_a_run_is_not_the_callers_to_say() {
+    let world = World::new().await;
+    let dev = world.client("dev").await;
+    let mut run = hello("a");
+    run["metadata"]["uid"] = "11111111-1111-4111-8111-111111111111".into();
+    run["metadata"]["labels"] = serde_json::json!({api::CREATOR_LABEL: "somebody-else"});
+    let created = json(&dev.resources().create(create(&run)).await.unwrap().document);
+    assert_ne!(created["metadata"]["uid"], run["metadata"]["uid"]);
+    assert_eq!(created["metadata"]["labels"][api::CREATOR_LABEL], "dev");
+    let patch = serde_json::json!({"metadata": {"labels": {api::CREATOR_LABEL: "x"}, "annotations": {api::REUSE_ANNOTATION: "u"}}});
+    let patch = PatchRequest { key: object_key("wf", "a"), patch: bytes(&patch), ..PatchRequest::default() };
+    let after = json(&dev.resources().patch(patch).await.unwrap().document);
+    assert_eq!(after["metadata"]["labels"][api::CREATOR_LABEL], "dev");
+    assert!(after["metadata"]["annotations"].get(api::REUSE_ANNOTATION).is_none());
+
+    // Another namespace's results cannot be had by naming a run of it.
+    let mut thief = hello("b");
+    thief["metadata"]["annotations"] = serde_json::json!({api::REUSE_ANNOTATION: "a-uid-of-another-namespace"});
+    let ways = [dev.submit(submit(&thief)).await.map(drop), dev.resources().apply(apply(&thief)).await.map(drop)];
+    for answer in ways {
+        assert!(refused(answer).violations[0].path.contains(api::REUSE_ANNOTATION));
+    }
+}
+
+#[tokio::test]
 async fn people_can_ask_what_they_may() {
     let world = World::new().await;
     let dev = world.client("dev").await;

@@ -377,6 +377,26 @@ async fn a_server_may_run_only_what_its_templates_say() {
 }
 
 #[tokio::test]
+async fn a_reference_to_a_template_that_is_not_there_is_refused() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let mut run = hello("a");
+    run["spec"]["templates"] = serde_json::json!([{"name": "main", "steps": [[{"name": "x", "templateRef": {"name": "shared", "template": "main"}}]]}]);
+    let error = refused(root.submit(submit(&run)).await);
+    assert!(error.violations[0].path.starts_with("spec.templates[0].steps[0][0].templateRef"), "{error:?}");
+    root.resources().create(create(&template("WorkflowTemplate", "shared"))).await.unwrap();
+    root.submit(submit(&run)).await.unwrap();
+    run["metadata"]["name"] = "b".into();
+    run["spec"]["templates"][0]["steps"][0][0]["templateRef"]["template"] = "mian".into();
+    let error = refused(root.submit(submit(&run)).await);
+    assert!(error.violations[0].path.starts_with("spec.templates[0].steps[0][0].templateRef"), "{error:?}");
+    // Templates may come in any order.
+    let mut early = template("WorkflowTemplate", "early");
+    early["spec"]["templates"] = serde_json::json!([{"name": "main", "steps": [[{"name": "x", "templateRef": {"name": "late", "template": "main"}}]]}]);
+    root.resources().create(create(&early)).await.unwrap();
+}
+
+#[tokio::test]
 async fn linting_says_where() {
     let world = World::new().await;
     let root = world.root().await;
