@@ -71,8 +71,13 @@ impl DagPlan {
             graph.add_node(());
         }
         let mut depends = Vec::with_capacity(dag.tasks.len());
+        let mut edges = Vec::with_capacity(dag.tasks.len());
         for (i, task) in dag.tasks.iter().enumerate() {
-            depends.push(link(&mut graph, &by_name, i, task)?);
+            depends.push(link(&mut edges, &by_name, i, task)?);
+        }
+        // The graph tells the neighbours that were added last first: added backwards, tasks become ready in the order in which they are written.
+        for (from, to) in edges.into_iter().rev() {
+            graph.add_edge(from, to, ());
         }
         if let Err(cycle) = petgraph::algo::toposort(&graph, None) {
             return Err(PlanError::Cycle(describe_cycle(&graph, cycle.node_id(), dag)));
@@ -180,14 +185,14 @@ fn place(node: NodeIndex) -> u32 {
 }
 
 fn link(
-    graph: &mut DiGraph<(), ()>,
+    edges: &mut Vec<(NodeIndex, NodeIndex)>,
     by_name: &FxHashMap<Box<str>, u32>,
     at: usize,
     task: &DagTask,
 ) -> Result<Option<Box<Depends>>, PlanError> {
     let mut edge = |name: &str| match by_name.get(name) {
         Some(from) => {
-            graph.add_edge(NodeIndex::new(*from as usize), NodeIndex::new(at), ());
+            edges.push((NodeIndex::new(*from as usize), NodeIndex::new(at)));
             Ok(())
         }
         None => Err(PlanError::Unknown { task: task.name.to_string(), missing: name.to_owned() }),

@@ -3,6 +3,7 @@
 //! Beside the expectation each fixture proves, at every step, that replay gives the live state, that an input handled twice changes nothing
 //! more, and that the same holds when each transaction is cut short.
 
+mod bench;
 mod harness;
 
 use harness::{Fixture, Run};

@@ -32,7 +32,8 @@ impl<'a> Vars<'a> {
             ("failures", None) => Some(Found::text(self.failures())),
             ("scheduledTime", None) => run.submission.scheduled_time.as_deref().map(Found::text),
             ("creationTimestamp", format) => self.created(format),
-            ("parameters", None | Some("json")) => {
+            // A parameter that the author named `json` is meant before the list of them all.
+            ("parameters", None | Some("json")) if key.is_none() || !run.parameters.contains_key("json") => {
                 Some(Found::text(parameter_list(run.parameters.iter().map(|(n, v)| (n, Some(v))))))
             }
             ("parameters", Some(name)) => run.parameters.get(name).map(|v| Found::text(&**v)),
