@@ -59,7 +59,15 @@ pub(super) fn finish(state: &mut RunState, end: &End) {
     if let Some(globals) = &end.globals {
         publish(state, globals);
     }
-    super::settle::over(state, ix);
+    // Who follows may ask the cache for the same: it must be there first.
+    let saving = state
+        .node(ix)
+        .and_then(|n| n.extra.as_ref())
+        .and_then(|e| e.memo.as_ref())
+        .is_some_and(|(_, _, memo)| *memo == MemoState::Saving);
+    if !saving {
+        super::settle::over(state, ix);
+    }
     if was_unit && state.run().is_some_and(|run| run.stage == Stage::Exit) {
         // The run may have waited for its last leaf.
         state.queue(Todo::Finish);
@@ -73,30 +81,43 @@ pub(super) fn give_slots_back(state: &mut RunState, ix: NodeIx) {
     let (slot, run_slot) = (node.flags.slot, node.flags.run_slot);
     node.flags.slot = false;
     node.flags.run_slot = false;
-    if let Some(boundary) = state.boundary(ix)
-        && let Some(slots) = state.slots_mut(boundary)
-    {
-        slots.active = slots.active.saturating_sub(u32::from(slot));
-        let next = if slots.free() { slots.held.pop_front() } else { None };
-        if let Some(next) = next {
-            wake(state, next);
+    if let Some(boundary) = state.boundary(ix) {
+        if let Some(slots) = state.slots_mut(boundary) {
+            slots.active = slots.active.saturating_sub(u32::from(slot));
         }
+        call_at(state, boundary);
     }
     if let Some(run) = &mut state.run {
         run.active = run.active.saturating_sub(u32::from(run_slot));
-        let free = run.parallelism.is_none_or(|limit| run.active < limit);
-        if free && let Some(next) = state.held.pop_front() {
-            wake(state, next);
+    }
+    call_in_run(state);
+}
+
+/// Calls the next who waits for a slot of this DAG or these steps, while there is room.
+pub(super) fn call_at(state: &mut RunState, boundary: NodeIx) {
+    while let Some(slots) = state.slots_mut(boundary).filter(|slots| slots.free()) {
+        let Some(next) = slots.held.pop_front() else { return };
+        // A loop that has stopped meanwhile, or a node that is over, would let the call get lost.
+        let todo = match state.body_mut(next) {
+            Some(Body::Loop(_)) => Todo::Items(next),
+            _ => Todo::Enter(next),
+        };
+        if state.is_current(todo) {
+            state.todo.push_back(todo);
+            return;
         }
     }
 }
 
-fn wake(state: &mut RunState, next: NodeIx) {
-    let todo = match state.body_mut(next) {
-        Some(Body::Loop(_)) => Todo::Items(next),
-        _ => Todo::Enter(next),
-    };
-    state.todo.push_back(todo);
+/// Calls the next who waits for a slot of the run, while there is room.
+pub(super) fn call_in_run(state: &mut RunState) {
+    while state.run.as_ref().is_some_and(|run| run.parallelism.is_none_or(|limit| run.active < limit)) {
+        let Some(next) = state.held.pop_front() else { return };
+        if state.is_current(Todo::Enter(next)) {
+            state.todo.push_back(Todo::Enter(next));
+            return;
+        }
+    }
 }
 
 /// Makes outputs known to the whole run; the newest value of a name wins.

@@ -48,7 +48,10 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
             set_memo(state, *node, MemoState::Missed);
             state.todo.push_back(Todo::Enter(*node));
         }
-        Change::MemoSaved { node } => set_memo(state, *node, MemoState::Saved),
+        Change::MemoSaved { node } => {
+            set_memo(state, *node, MemoState::Saved);
+            settle::over(state, *node);
+        }
         Change::LocksWanted { node, locks } => {
             state.take_todo(Todo::Enter(*node));
             state.open.insert(*node);
@@ -148,7 +151,13 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
         }
         Change::Retried { restart, only, parameters, at } => retry::retried(state, restart, *only, parameters, *at),
         Change::Dropped => {
-            state.todo.pop_front();
+            // It may have been called for a slot that it no longer needs: the next one is.
+            if let Some(Todo::Items(ix) | Todo::Enter(ix)) = state.todo.pop_front() {
+                if let Some(boundary) = state.boundary(ix) {
+                    finish::call_at(state, boundary);
+                }
+                finish::call_in_run(state);
+            }
         }
     }
 }

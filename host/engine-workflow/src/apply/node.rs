@@ -113,7 +113,12 @@ fn place(state: &mut RunState, ix: NodeIx, new: &NewNode) {
                 match it.children.get_mut(item as usize) {
                     Some(slot) => {
                         *slot = Some(ix);
-                        it.again.retain(|again| *again != item);
+                        // The next item is the last of the list; the rest is not looked through.
+                        if it.again.last() == Some(&item) {
+                            it.again.pop();
+                        } else {
+                            it.again.retain(|again| *again != item);
+                        }
                     }
                     None => it.children.push(Some(ix)),
                 }
@@ -161,7 +166,20 @@ pub(super) fn items(state: &mut RunState, node: NodeIx, items: &[Text]) {
 pub(super) fn held(state: &mut RunState, node: NodeIx, place: Place) {
     state.take_todo(Todo::Enter(node));
     state.take_todo(Todo::Items(node));
-    state.hold(node, place);
+    let boundary = state.boundary(node);
+    let limit = boundary.and_then(|b| state.slots_mut(b)).and_then(|slots| slots.limit);
+    match state.body_mut(node) {
+        // As many iterations as may run are made already: the end of one of them calls, not a slot.
+        Some(Body::Loop(it)) if limit.is_some_and(|limit| it.running >= limit) => it.crowded = true,
+        _ => state.hold(node, place),
+    }
+    // Whoever was called and cannot go on passes the call to the next, or nobody would call again.
+    if place == Place::Boundary {
+        if let Some(boundary) = boundary {
+            super::finish::call_at(state, boundary);
+        }
+        super::finish::call_in_run(state);
+    }
 }
 
 pub(super) fn started(

@@ -139,8 +139,12 @@ fn item_over(state: &mut RunState, parent: NodeIx, bad: bool) {
     let Some(Body::Loop(run)) = state.body_mut(parent) else { return };
     run.running = run.running.saturating_sub(1);
     run.stopped |= stop;
-    if run.running == 0 && run.next().is_none() {
-        state.queue(Todo::Complete(parent));
+    if run.next().is_none() {
+        if run.running == 0 {
+            state.queue(Todo::Complete(parent));
+        }
+    } else if std::mem::take(&mut run.crowded) {
+        state.queue(Todo::Items(parent));
     }
 }
 

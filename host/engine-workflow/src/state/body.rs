@@ -146,6 +146,8 @@ pub struct LoopRun {
     pub running: u32,
     /// No more iterations are made.
     pub stopped: bool,
+    /// More are made when one of those that there are is over: there are as many as may run at once.
+    pub crowded: bool,
 }
 
 impl LoopRun {

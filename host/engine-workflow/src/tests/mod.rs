@@ -5,6 +5,7 @@
 
 mod bench;
 mod harness;
+mod property;
 
 use harness::{Fixture, Run};
 
