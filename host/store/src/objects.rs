@@ -271,7 +271,7 @@ pub struct StatusUpdate {
 pub trait Stamp: Send + Sync + 'static {
     /// Milliseconds since the epoch.
     fn now_ms(&self) -> i64;
-    /// A new UUID, version 4, as text.
+    /// A new UUID as text, of version 4 or 7.
     fn uid(&self) -> String;
     /// Five characters for `generateName`, of the alphabet Kubernetes uses.
     fn name_suffix(&self) -> String;

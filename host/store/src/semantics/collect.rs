@@ -112,10 +112,11 @@ fn counts<T: Table>(table: &mut T, namespace: &str, reference: &OwnerReference) 
 }
 
 fn dangling<T: Table>(table: &mut T, key: &Key, uid: &str, stamp: &dyn Stamp) -> Result<u32, T::Error> {
-    if let Some(row) = table.get(key)?.filter(|r| r.object().metadata.uid == uid) {
-        if orphaned(table, row.object(), None)? && !row.object().metadata.owner_references.is_empty() {
-            begin(table, &row, Mode::Background, stamp)?;
-        }
+    if let Some(row) = table.get(key)?.filter(|r| r.object().metadata.uid == uid)
+        && orphaned(table, row.object(), None)?
+        && !row.object().metadata.owner_references.is_empty()
+    {
+        begin(table, &row, Mode::Background, stamp)?;
     }
     Ok(1)
 }

@@ -88,14 +88,14 @@ pub fn update<T: Table>(
     {
         return Ok(old.clone());
     }
-    if was.deletion_timestamp.is_some() {
-        if let Some(added) = is.finalizers.iter().find(|f| !was.finalizers.contains(f)) {
-            return Err(StoreError::Invalid {
-                what: key.to_string(),
-                reason: format!("it is being deleted: the finalizer {added} can no longer be added"),
-            }
-            .into());
+    if was.deletion_timestamp.is_some()
+        && let Some(added) = is.finalizers.iter().find(|f| !was.finalizers.contains(f))
+    {
+        return Err(StoreError::Invalid {
+            what: key.to_string(),
+            reason: format!("it is being deleted: the finalizer {added} can no longer be added"),
         }
+        .into());
     }
     let mut object = Object {
         api_version: old.api_version.clone(),

@@ -243,7 +243,7 @@ pub(super) async fn all_kinds(s: &ObjectsSubject) {
     }
     let mine = LabelRequirement::In("mine".into(), vec![s.namespaces[0].to_string()]);
     let selector = Selector { labels: vec![mine], ..Selector::default() };
-    let mut want = vec![
+    let mut want = [
         (s.kind.kind.to_string(), s.namespaces[0].to_string(), "b"),
         (s.other_kind.kind.to_string(), s.namespaces[0].to_string(), "a"),
         (s.kind.kind.to_string(), s.namespaces[1].to_string(), "a"),

@@ -74,7 +74,7 @@ pub(super) async fn update_replaces(s: &ObjectsSubject) {
     let updated = s.update(next).await.unwrap();
     let (was, is) = (&made.metadata, &updated.metadata);
     assert_eq!((&is.uid, is.creation_timestamp), (&was.uid, was.creation_timestamp));
-    assert!(is.labels.get("y").is_none() && is.labels["x"] == "3" && is.annotations["n"] == "v");
+    assert!(!is.labels.contains_key("y") && is.labels["x"] == "3" && is.annotations["n"] == "v");
     assert_eq!(is.generation, 2);
     assert_eq!(updated.body_field("spec").unwrap().get(), r#"{"b":2}"#);
     assert_eq!(updated.status.as_ref().unwrap().get(), r#"{"phase":"Running"}"#, "the status stays");
