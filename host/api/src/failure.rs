@@ -16,6 +16,37 @@ const DETAIL_BYTES_MAX: usize = 4 << 10;
 /// The longest message or hint (bytes).
 const TEXT_BYTES_MAX: usize = 1 << 10;
 
+/// Every code, each with a section in `proto/errors.md`.
+const CODES: &[&str] = &[
+    "AlreadyExists",
+    "ArtifactDenied",
+    "ArtifactFailed",
+    "ArtifactNotFound",
+    "ArtifactUnavailable",
+    "BadMessage",
+    "Cancelled",
+    "Conflict",
+    "Corrupt",
+    "DeadlineExceeded",
+    "Expired",
+    "Fenced",
+    "Forbidden",
+    "Internal",
+    "Invalid",
+    "NotFound",
+    "Refused",
+    "RunnerUnavailable",
+    "Stopping",
+    "TooLarge",
+    "TooSlow",
+    "Transport",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "UnknownKind",
+    "UnknownRpc",
+];
+
 /// A refusal.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
@@ -29,6 +60,7 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// A refusal with a stable word and a sentence.
     pub(crate) fn new(code: Code, word: &str, fault: Fault, message: impl Display) -> Self {
+        debug_assert!(CODES.contains(&word), "the code {word} has no page");
         let detail = ErrorDetail {
             code: word.to_owned(),
             fault: fault.into(),
@@ -119,16 +151,9 @@ pub(crate) fn violation(path: &str, message: &str) -> FieldViolation {
     }
 }
 
-/// The documentation's page about a code: `errors/too-large`.
-pub(crate) fn page(word: &str) -> String {
-    let mut page = String::from("errors/");
-    for (at, letter) in word.char_indices() {
-        if letter.is_ascii_uppercase() && at > 0 {
-            page.push('-');
-        }
-        page.push(letter.to_ascii_lowercase());
-    }
-    page
+/// The page about a code.
+fn page(word: &str) -> String {
+    format!("proto/errors.md#{}", word.to_lowercase())
 }
 
 impl From<Failure> for Status {
@@ -286,9 +311,10 @@ mod tests {
     }
 
     #[test]
-    fn a_code_has_a_page() {
-        assert_eq!(page("TooLarge"), "errors/too-large");
-        assert_eq!(page("Conflict"), "errors/conflict");
+    fn every_code_has_a_page() {
+        let text = include_str!("../../../proto/errors.md");
+        let sections: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(sections, CODES);
     }
 
     #[test]

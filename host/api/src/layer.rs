@@ -188,7 +188,7 @@ pub(crate) fn shaped(status: Status) -> Failure {
         .hint("client and server may have different proto files; server reflection tells this server's"),
         Code::Unimplemented => Failure::new(Code::Unimplemented, "Unimplemented", Fault::Caller, message),
         Code::Cancelled => Failure::new(Code::Cancelled, "Cancelled", Fault::Caller, message),
-        code => Failure::new(code, &format!("{code:?}"), Fault::Server, message),
+        code => Failure::new(code, "Transport", Fault::Server, message),
     }
 }
 

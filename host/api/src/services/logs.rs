@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, SelectAll};
 use futures::{Stream, StreamExt};
-use model::workflow::{NodeStatus, NodeType};
+use model::workflow::{NodePhase, NodeStatus, NodeType};
 use proto_gen::v1::logs_server::Logs;
 use proto_gen::v1::*;
 use regex::bytes::{Regex, RegexBuilder};
@@ -115,6 +115,11 @@ fn writes(node: &NodeStatus) -> bool {
     matches!(node.r#type, Some(NodeType::Pod | NodeType::Container | NodeType::Plugin)) && node.started_at.is_some()
 }
 
+/// Whether its log is there to be followed: a node that waits has a start already, and no log before it runs.
+fn has_begun(node: &NodeStatus) -> bool {
+    writes(node) && !matches!(node.phase, None | Some(NodePhase::Pending))
+}
+
 impl Reader {
     /// One node's lines.
     async fn node(&self, node: NodeStatus) -> Outcome<Lines> {
@@ -204,7 +209,7 @@ impl Reader {
                     event = event => match event {
                         Some(Ok(NodeEvent::Changed { nodes, .. })) => {
                             for node in nodes {
-                                if writes(&node) && wanted.shows(&node) && state.known.insert(node.id.clone()) {
+                                if has_begun(&node) && wanted.shows(&node) && state.known.insert(node.id.clone()) {
                                     state.waiting.push_back(node);
                                 }
                             }

@@ -17,7 +17,7 @@ pub struct ErrorDetail {
     /// What to do, most likely first.
     #[prost(string, repeated, tag = "5")]
     pub hints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// The page of the documentation about `code`, relative to the documentation's root: `errors/conflict`.
+    /// The page about `code`, relative to the root of the sources: `proto/errors.md#conflict`.
     #[prost(string, tag = "6")]
     pub page: ::prost::alloc::string::String,
     /// What the call was about, as people write it: `workflow default/hello`. Empty when it was about no one object.
@@ -410,13 +410,13 @@ pub struct WorkflowSummary {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
-    /// `spec.suspend`.
+    /// `spec.suspend`; only when asked for (`wide`).
     #[prost(bool, tag = "12")]
     pub suspended: bool,
-    /// `spec.priority`; 0 when it has none.
+    /// `spec.priority`, 0 when it has none; only when asked for (`wide`).
     #[prost(int32, tag = "13")]
     pub priority: i32,
-    /// The template it was made from, `WorkflowTemplate/name`, or empty.
+    /// The template it was made from, `WorkflowTemplate/name`, or empty; by its labels, and when asked for (`wide`) by its manifest.
     #[prost(string, tag = "14")]
     pub template: ::prost::alloc::string::String,
     /// The cron workflow it was made by, or empty.
@@ -431,7 +431,7 @@ pub struct WorkflowSummary {
         ::prost::alloc::string::String,
         i64,
     >,
-    /// How many nodes are in which phase, where known.
+    /// How many nodes are in which phase; absent where that is not known.
     #[prost(message, optional, tag = "18")]
     pub nodes: ::core::option::Option<NodeCounts>,
     /// Its conditions.
@@ -580,7 +580,7 @@ pub mod submit_stream_request {
 /// Which runs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListWorkflowsRequest {
-    /// One namespace; empty: all that the caller may list.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// Which of them.
@@ -654,7 +654,7 @@ pub struct GetWorkflowChunk {
 /// Which runs to watch.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchWorkflowsRequest {
-    /// One namespace; empty: all that the caller may watch.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// Which of them.
@@ -2834,7 +2834,7 @@ pub struct ArchivedKey {
 /// Which finished runs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListArchivedWorkflowsRequest {
-    /// One namespace; empty: all that the caller may list.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// Which of them; without phases: `Succeeded`, `Failed` and `Error`.
@@ -2933,7 +2933,7 @@ pub struct DeleteArchivedWorkflowResponse {
 /// Among which runs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLabelKeysRequest {
-    /// One namespace; empty: all that the caller may list.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
 }
@@ -2950,7 +2950,7 @@ pub struct ListLabelKeysResponse {
 /// Whose values.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLabelValuesRequest {
-    /// One namespace; empty: all that the caller may list.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// The label's key.
@@ -4516,7 +4516,7 @@ pub mod artifacts_server {
 /// Which cron workflows.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListCronWorkflowsRequest {
-    /// One namespace; empty: all that the caller may list.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// Which of them.
@@ -5886,7 +5886,7 @@ pub struct StreamLogsRequest {
     /// Field selector over nodes, as in Workflows.ListNodes; empty: all nodes that have logs.
     #[prost(string, tag = "4")]
     pub selector: ::prost::alloc::string::String,
-    /// One container; empty: `main`. `*`: all.
+    /// One container; empty: `main`.
     #[prost(string, tag = "5")]
     pub container: ::prost::alloc::string::String,
     /// Go on until the end.
@@ -6286,7 +6286,7 @@ pub struct ListRequest {
     /// Its API group and version; may be empty.
     #[prost(string, tag = "2")]
     pub api_version: ::prost::alloc::string::String,
-    /// One namespace; empty: all that the caller may list.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "3")]
     pub namespace: ::prost::alloc::string::String,
     /// Which of them.
@@ -6343,7 +6343,7 @@ pub struct WatchRequest {
     /// Its API group and version; may be empty.
     #[prost(string, tag = "2")]
     pub api_version: ::prost::alloc::string::String,
-    /// One namespace; empty: all that the caller may watch.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one.
     #[prost(string, tag = "3")]
     pub namespace: ::prost::alloc::string::String,
     /// Which of them.
@@ -7741,7 +7741,7 @@ pub mod resources_server {
 /// Which templates.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListTemplatesRequest {
-    /// One namespace; empty: all that the caller may list. Without effect on cluster-scoped ones.
+    /// One namespace; empty: all of them, which needs the permission everywhere; who has it in one namespace only gets that one. Without effect on cluster-scoped ones.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// ClusterWorkflowTemplates instead of WorkflowTemplates.
