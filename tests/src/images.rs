@@ -41,7 +41,7 @@ pub fn write(archive: &Path, names: &[&str]) -> bool {
 fn layer(busybox: &[u8], applets: &str) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for folder in ["bin", "dev", "etc", "proc", "root", "sys", "tmp", "usr", "usr/bin", "var"] {
-        let mut header = tar::Header::new_gnu();
+        let mut header = header();
         header.set_entry_type(tar::EntryType::Directory);
         header.set_mode(if folder == "tmp" { 0o1777 } else { 0o755 });
         header.set_size(0);
@@ -50,7 +50,7 @@ fn layer(busybox: &[u8], applets: &str) -> Vec<u8> {
     append(&mut tar, "bin/busybox", busybox, 0o755);
     append(&mut tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n", 0o644);
     for applet in applets.lines().filter(|a| !a.is_empty() && *a != "busybox") {
-        let mut header = tar::Header::new_gnu();
+        let mut header = header();
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_mode(0o777);
         header.set_size(0);
@@ -60,10 +60,19 @@ fn layer(busybox: &[u8], applets: &str) -> Vec<u8> {
 }
 
 fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, data: &[u8], mode: u32) {
-    let mut header = tar::Header::new_gnu();
+    let mut header = header();
     header.set_size(data.len() as u64);
     header.set_mode(mode);
     tar.append_data(&mut header, name, data).expect("a file is added");
+}
+
+/// Of root, at the epoch: the same bytes every time.
+fn header() -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
 }
 
 fn hex(data: &[u8]) -> String {

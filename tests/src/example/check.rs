@@ -44,7 +44,7 @@ pub(super) async fn check(world: &World, example: &Example, followed: &Followed)
         Ok(document) => document,
         Err(error) => return vec![error],
     };
-    outputs(&expected.outputs, &document, &mut differences);
+    outputs(&expected.outputs, &document, find(followed, "run"), &mut differences);
     let logs = match logs(world, followed).await {
         Ok(logs) => logs,
         Err(error) => return vec![error],
@@ -152,8 +152,12 @@ fn artifacts(node: &Node) -> BTreeMap<String, bool> {
     list.iter().filter_map(|a| Some((a["name"].as_str()?.to_owned(), a["deleted"] == true))).collect()
 }
 
-fn outputs(expected: &BTreeMap<String, String>, document: &Value, differences: &mut Vec<String>) {
-    let list = document["status"]["outputs"]["parameters"].as_array().cloned().unwrap_or_default();
+/// The run's own outputs (`globalName`), or those of its own node.
+fn outputs(expected: &BTreeMap<String, String>, document: &Value, own: Option<&Node>, differences: &mut Vec<String>) {
+    let mut list = document["status"]["outputs"]["parameters"].as_array().cloned().unwrap_or_default();
+    if let Some(own) = own.map(json) {
+        list.extend(own["outputs"]["parameters"].as_array().cloned().unwrap_or_default());
+    }
     for (name, want) in expected {
         let got = list.iter().find(|p| p["name"] == **name).map(|p| p["value"].as_str().unwrap_or_default().to_owned());
         if got.as_ref() != Some(want) {

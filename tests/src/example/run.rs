@@ -37,7 +37,8 @@ impl World {
         let archive = folder.path().join("busybox.tar");
         let images = crate::images::write(&archive, crate::images::NAMES);
         let http = Http::start();
-        let settings = [("images", if images { "imported" } else { "host" }), ("egress.allow", "[127.0.0.1/32]")];
+        let settings =
+            [("images", if images { "imported" } else { "host" }), ("egress.allowPrivate", "[127.0.0.1/32]")];
         let server = Server::with(&settings).await;
         if images {
             server.cli(&["image", "import", &archive.to_string_lossy()]).ok();
