@@ -14,7 +14,7 @@ use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::{Groups, UnitGroup};
-use super::container::{DeviceTemplate, Filters, machine_mounts};
+use super::container::{DeviceTemplate, Filters, limit_bounding_set, machine_mounts};
 use super::fault::{At, Fault};
 use super::protocol::Isolation;
 use super::{supervisor, sys};
@@ -39,6 +39,8 @@ pub(crate) struct AgentConfig {
     pub hidden: Vec<PathBuf>,
     /// Supervisors forked ahead.
     pub pool: usize,
+    /// Capabilities that any container may be given.
+    pub capabilities: u64,
 }
 
 /// What the agent found out.
@@ -61,6 +63,7 @@ pub(crate) struct Agent {
     pub machine_mounts: Vec<PathBuf>,
     pub isolation: Isolation,
     pub groups: Groups,
+    pub bounding: u64,
 }
 
 impl Agent {
@@ -108,7 +111,12 @@ fn run(dir: &Path) -> Result<(), Fault> {
         machine_mounts: machine_mounts(&config.hidden),
         isolation,
         groups,
+        bounding: config.capabilities,
     };
+    if isolation != Isolation::Plain {
+        // Once for all containers: it needs a system call for each capability.
+        limit_bounding_set(u64::MAX, config.capabilities).at(|| "limit capabilities".to_owned())?;
+    }
     let notes = notes.into_iter().chain(agent.groups.notes().iter().cloned()).collect();
     let _ = fs::remove_file(AGENT_SOCKET);
     let listener = UnixListener::bind(AGENT_SOCKET).at(|| "open the agent's socket".to_owned())?;

@@ -1,15 +1,42 @@
-//! Images.
+//! Images: an OCI store of our own, content-addressed, each layer unpacked once.
+//!
+//! ```text
+//!   <data>/images/refs/<sha of the name>.json      name → manifest digest, layers, configuration
+//!                /layers/<diff id>/                an unpacked layer, shared by all images that have it
+//!                /tmp/                             downloads and layers being unpacked
+//! ```
+//!
+//! A layer appears under its name only after its whole content has been checked against its digest. The compressed blobs are
+//! not kept. Runs use the digest that was recorded when the image was pulled or imported.
 
+mod archive;
+mod registry;
+mod unpack;
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use model::core::PullPolicy;
+use oci_client::Reference;
 use runner::Unit;
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
 
 use crate::plan::Planner;
+use crate::settings::ImagesMode;
+pub use registry::Credentials;
+
+/// Layers of one image.
+pub(crate) const LAYERS_MAX: usize = 256;
+/// A registry that did not answer is not asked again for so long.
+const UNREACHABLE_FOR: Duration = Duration::from_secs(30);
 
 /// What of an image's configuration matters here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
     /// `Entrypoint`.
     pub entrypoint: Vec<String>,
@@ -25,11 +52,30 @@ pub struct ImageConfig {
     pub stop_signal: String,
 }
 
+/// An image in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    /// Its whole name: `docker.io/library/alpine:latest`.
+    pub reference: String,
+    /// Digest of its manifest.
+    pub digest: String,
+    /// Digests of its layers' content, the lowest first.
+    pub layers: Vec<String>,
+    /// Bytes of its unpacked layers.
+    pub bytes: u64,
+    /// When it was pulled or imported (milliseconds since the epoch).
+    pub added_ms: i64,
+    /// `linux/amd64`.
+    pub platform: String,
+    /// What a container takes from it.
+    pub config: ImageConfig,
+}
+
 /// An image ready to be run.
 #[derive(Debug, Clone)]
 pub(crate) struct RootImage {
     pub digest: String,
-    /// Unpacked layers, the topmost first.
+    /// Unpacked layers, the topmost first; at the bottom the folders that every container needs.
     pub layers: Vec<PathBuf>,
     pub config: ImageConfig,
 }
@@ -38,29 +84,347 @@ pub(crate) struct RootImage {
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct ImageError {
-    /// For people.
+    /// For people: what failed and what to do.
     pub reason: String,
-    /// No registry answered.
+    /// No registry answered: it may be there later, or elsewhere.
     pub unreachable: bool,
+    /// The cause.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ImageError {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), unreachable: false, source: None }
+    }
+
+    fn io(what: impl Into<String>, e: io::Error) -> Self {
+        Self { reason: format!("{}: {e}", what.into()), unreachable: false, source: Some(Box::new(e)) }
+    }
 }
 
 /// The store.
 #[derive(Debug)]
-pub struct ImageStore {}
+pub struct ImageStore {
+    dir: PathBuf,
+    insecure: Vec<String>,
+    ready: Mutex<HashMap<String, Arc<RootImage>>>,
+    pulling: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    unreachable: Mutex<HashMap<String, (Instant, String)>>,
+}
 
 impl ImageStore {
-    /// Opens.
-    pub(crate) fn open(_data_dir: &Path, _insecure: &[String]) -> std::io::Result<Self> {
-        Ok(Self {})
+    /// Opens the store of a data folder; `insecure` names registries that are spoken to without TLS.
+    ///
+    /// # Errors
+    /// When its folders cannot be made.
+    pub fn open(data_dir: &Path, insecure: &[String]) -> io::Result<Self> {
+        let dir = data_dir.join("images");
+        for folder in ["refs", "layers", "tmp"] {
+            fs::create_dir_all(dir.join(folder))?;
+        }
+        base(&dir.join("base"))?;
+        Ok(Self {
+            dir,
+            insecure: insecure.to_vec(),
+            ready: Mutex::default(),
+            pulling: Mutex::default(),
+            unreachable: Mutex::default(),
+        })
     }
 
+    /// Pulls an image from its registry, whether or not it is there already.
+    ///
+    /// # Errors
+    /// When the registry does not answer or refuses, or the image is not what it says it is.
+    pub async fn pull(&self, name: &str, credentials: &[Credentials]) -> Result<ImageRecord, ImageError> {
+        let reference = parse(name)?;
+        let lock = {
+            let mut pulling = self.pulling.lock().unwrap_or_else(PoisonError::into_inner);
+            pulling.entry(reference.whole()).or_default().clone()
+        };
+        // Ten steps of one image pull it once, one after another seeing what the first one did.
+        let _one = lock.lock().await;
+        let pulled = registry::pull(self, &reference, credentials).await;
+        self.pulling.lock().unwrap_or_else(PoisonError::into_inner).remove(&reference.whole());
+        let record = pulled?;
+        self.record(&record)?;
+        Ok(record)
+    }
+
+    /// Imports the images of a `docker save` archive or an OCI layout, plain or compressed. `name` names an image that has none.
+    ///
+    /// # Errors
+    /// When the archive is neither, or is damaged or hostile.
+    pub async fn import(self: &Arc<Self>, archive: &Path, name: Option<&str>) -> Result<Vec<ImageRecord>, ImageError> {
+        let (store, archive, name) = (self.clone(), archive.to_owned(), name.map(str::to_owned));
+        let done = tokio::task::spawn_blocking(move || {
+            let records = archive::import(&store, &archive, name.as_deref())?;
+            for record in &records {
+                store.record(record)?;
+            }
+            Ok(records)
+        });
+        done.await.unwrap_or_else(|e| Err(ImageError::new(format!("the import ended: {e}"))))
+    }
+
+    /// All images, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn list(&self) -> Result<Vec<ImageRecord>, ImageError> {
+        let refs = self.dir.join("refs");
+        let entries = fs::read_dir(&refs).map_err(|e| ImageError::io(refs.display().to_string(), e))?;
+        let mut records: Vec<ImageRecord> =
+            entries.flatten().filter_map(|e| serde_json::from_slice(&fs::read(e.path()).ok()?).ok()).collect();
+        records.sort_by(|a, b| a.reference.cmp(&b.reference));
+        Ok(records)
+    }
+
+    /// One image.
+    ///
+    /// # Errors
+    /// When the name is not one of an image.
+    pub fn inspect(&self, name: &str) -> Result<Option<ImageRecord>, ImageError> {
+        let reference = parse(name)?;
+        let by_name = self.read(&reference.whole());
+        if by_name.is_some() || reference.digest().is_none() {
+            return Ok(by_name);
+        }
+        let same = |r: &ImageRecord| Some(r.digest.as_str()) == reference.digest();
+        Ok(self.list()?.into_iter().find(same).map(|r| ImageRecord { reference: reference.whole(), ..r }))
+    }
+
+    /// Forgets a name; [`ImageStore::prune`] then frees its layers.
+    ///
+    /// # Errors
+    /// When the name is not one of an image, or the store cannot be written.
+    pub fn remove(&self, name: &str) -> Result<bool, ImageError> {
+        let whole = parse(name)?.whole();
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(&whole);
+        match fs::remove_file(self.ref_path(&whole)) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(ImageError::io(format!("remove {whole}"), e)),
+        }
+    }
+
+    /// Removes layers that no image has, except those of manifests in `in_use`; answers the bytes freed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn prune(&self, in_use: &[PathBuf]) -> Result<u64, ImageError> {
+        let kept: Vec<String> = self.list()?.into_iter().flat_map(|r| r.layers).collect();
+        let layers = self.dir.join("layers");
+        let entries = fs::read_dir(&layers).map_err(|e| ImageError::io(layers.display().to_string(), e))?;
+        let mut freed = 0;
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let wanted = kept.iter().any(|l| self.layer_path(l) == path) || in_use.contains(&path);
+            if !wanted {
+                freed += unpack::size(&path);
+                crate::local::remove(&path);
+            }
+        }
+        // What a crash left of downloads: anything older than an hour.
+        for entry in fs::read_dir(self.dir.join("tmp")).into_iter().flatten().flatten() {
+            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+            if age.is_some_and(|a| a > Duration::from_secs(3600)) {
+                crate::local::remove(&entry.path());
+            }
+        }
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(freed)
+    }
+
+    /// The image of a container, by the server's mode and the container's policy.
     pub(crate) async fn obtain(
         &self,
-        _planner: &Planner<'_>,
-        _unit: &Unit,
-        _image: &str,
-        _policy: Option<PullPolicy>,
+        planner: &Planner<'_>,
+        unit: &Unit,
+        name: &str,
+        policy: Option<PullPolicy>,
     ) -> Result<Arc<RootImage>, ImageError> {
-        Err(ImageError { reason: "images are not available yet".into(), unreachable: true })
+        let whole = parse(name)?.whole();
+        let may_pull = planner.settings.images != ImagesMode::Imported && policy != Some(PullPolicy::Never);
+        if policy != Some(PullPolicy::Always) || !may_pull {
+            if let Some(found) = self.ready(&whole) {
+                return Ok(found);
+            }
+            if let Some(record) = self.inspect(name)?
+                && record.layers.iter().all(|l| self.layer_path(l).is_dir())
+            {
+                return Ok(self.make_ready(&record));
+            }
+        }
+        if !may_pull {
+            let why = if planner.settings.images == ImagesMode::Imported { "--images=imported" } else { "imagePullPolicy: Never" };
+            return Err(ImageError::new(format!(
+                "it is not in the image store, and {why} forbids to pull it: colchis image import FILE, or colchis image pull {name}"
+            )));
+        }
+        let registry = parse(name)?.resolve_registry().to_owned();
+        self.recently_unreachable(&registry)?;
+        (planner.waiting)(format!("pulling image {whole}"));
+        let credentials = registry::credentials(planner, unit).await?;
+        match self.pull(name, &credentials).await {
+            Ok(record) => Ok(self.make_ready(&record)),
+            Err(e) => {
+                if e.unreachable {
+                    let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+                    unreachable.insert(registry, (Instant::now(), e.reason.clone()));
+                }
+                Err(e)
+            }
+        }
+    }
+
+    fn recently_unreachable(&self, registry: &str) -> Result<(), ImageError> {
+        let unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+        match unreachable.get(registry) {
+            Some((when, reason)) if when.elapsed() < UNREACHABLE_FOR => {
+                Err(ImageError { reason: reason.clone(), unreachable: true, source: None })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ready(&self, whole: &str) -> Option<Arc<RootImage>> {
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another process may have removed it.
+        ready.get(whole).filter(|image| image.layers.iter().all(|l| l.is_dir())).cloned()
+    }
+
+    fn make_ready(&self, record: &ImageRecord) -> Arc<RootImage> {
+        let layers = record.layers.iter().rev().map(|l| self.layer_path(l)).chain([self.dir.join("base")]);
+        let image =
+            Arc::new(RootImage { digest: record.digest.clone(), layers: layers.collect(), config: record.config.clone() });
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.insert(record.reference.clone(), image.clone());
+        image
+    }
+
+    fn read(&self, whole: &str) -> Option<ImageRecord> {
+        serde_json::from_slice(&fs::read(self.ref_path(whole)).ok()?).ok()
+    }
+
+    fn record(&self, record: &ImageRecord) -> Result<(), ImageError> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).remove(&record.reference);
+        let write = || -> io::Result<()> {
+            let path = self.ref_path(&record.reference);
+            let tmp = self.tmp_path("ref")?;
+            let mut file = fs::File::create(&tmp)?;
+            io::Write::write_all(&mut file, &serde_json::to_vec_pretty(record)?)?;
+            file.sync_all()?;
+            fs::rename(&tmp, &path)
+        };
+        write().map_err(|e| ImageError::io(format!("write down image {}", record.reference), e))
+    }
+
+    fn ref_path(&self, whole: &str) -> PathBuf {
+        let hex: String = sha2::Sha256::digest(whole.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect();
+        self.dir.join("refs").join(format!("{hex}.json"))
+    }
+
+    fn layer_path(&self, diff_id: &str) -> PathBuf {
+        layer_path(&self.dir, diff_id)
+    }
+
+    fn tmp_path(&self, what: &str) -> io::Result<PathBuf> {
+        tmp_path(&self.dir, what)
+    }
+}
+
+/// Short, because older kernels take all layers of a container in one page of options.
+fn layer_path(store: &Path, diff_id: &str) -> PathBuf {
+    let hex = diff_id.rsplit(':').next().unwrap_or_default();
+    store.join("layers").join(hex.chars().filter(char::is_ascii_hexdigit).take(40).collect::<String>())
+}
+
+/// A name nobody else uses, in a folder that is there.
+fn tmp_path(store: &Path, what: &str) -> io::Result<PathBuf> {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let dir = store.join("tmp");
+    fs::create_dir_all(&dir)?;
+    Ok(dir.join(format!("{what}-{}-{number}", std::process::id())))
+}
+
+/// An image's name, with Docker's defaults.
+pub(crate) fn parse(name: &str) -> Result<Reference, ImageError> {
+    name.parse().map_err(|e| ImageError::new(format!("{name:?} is not the name of an image: {e}")))
+}
+
+/// What every container needs and an image may lack: places to mount on.
+fn base(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for (folder, mode) in [("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("var/tmp", 0o1777)] {
+        let path = dir.join(folder);
+        fs::create_dir_all(&path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+    }
+    for file in ["etc/hosts", "etc/resolv.conf", "etc/hostname"] {
+        fs::OpenOptions::new().append(true).create(true).open(dir.join(file))?;
+    }
+    Ok(())
+}
+
+/// What an image's configuration file says, from its JSON.
+pub(crate) fn read_config(text: &[u8]) -> Result<(ImageConfig, Vec<String>, String), ImageError> {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct File {
+        architecture: String,
+        os: String,
+        config: Option<Settings>,
+        rootfs: Option<RootFs>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default, rename_all = "PascalCase")]
+    struct Settings {
+        entrypoint: Option<Vec<String>>,
+        cmd: Option<Vec<String>>,
+        env: Option<Vec<String>>,
+        working_dir: Option<String>,
+        user: Option<String>,
+        stop_signal: Option<String>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct RootFs {
+        diff_ids: Vec<String>,
+    }
+    let file: File =
+        serde_json::from_slice(text).map_err(|e| ImageError::new(format!("the image's configuration is not valid: {e}")))?;
+    let settings = file.config.unwrap_or_default();
+    let layers = file.rootfs.unwrap_or_default().diff_ids;
+    if layers.len() > LAYERS_MAX {
+        return Err(ImageError::new(format!("the image has {} layers; at most {LAYERS_MAX}", layers.len())));
+    }
+    if let Some(odd) = layers.iter().find(|l| !is_digest(l)) {
+        return Err(ImageError::new(format!("the image's configuration names a layer {odd:?}, which is not a digest")));
+    }
+    let config = ImageConfig {
+        entrypoint: settings.entrypoint.unwrap_or_default(),
+        cmd: settings.cmd.unwrap_or_default(),
+        env: settings.env.unwrap_or_default(),
+        working_dir: settings.working_dir.unwrap_or_default(),
+        user: settings.user.unwrap_or_default(),
+        stop_signal: settings.stop_signal.unwrap_or_default(),
+    };
+    Ok((config, layers, format!("{}/{}", file.os, file.architecture)))
+}
+
+pub(crate) fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:").is_some_and(|h| h.len() == 64 && h.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+/// Architecture as images name it.
+pub(crate) fn machine_architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     }
 }

@@ -30,6 +30,11 @@ impl Places {
         }
     }
 
+    /// The unit's record, locked while its supervisor lives.
+    pub(crate) fn record(&self) -> PathBuf {
+        self.log_dir.join(crate::agent::protocol::RECORD_FILE)
+    }
+
     /// A claim's folder; `None` for a name that is not one.
     pub(crate) fn claim_dir(&self, namespace: &str, claim: &str) -> Option<PathBuf> {
         let fine = |name: &str| !name.is_empty() && !name.contains('/') && !name.starts_with('.');

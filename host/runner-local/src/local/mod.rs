@@ -94,6 +94,16 @@ impl LocalRunner {
         self.inner.images.clone()
     }
 
+    /// Frees layers of images that were removed, except those a unit stands on; answers the bytes freed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn prune_images(&self) -> Result<u64, crate::images::ImageError> {
+        let inner = self.inner.clone();
+        let done = tokio::task::spawn_blocking(move || inner.images.prune(&inner.layers_in_use()));
+        done.await.unwrap_or_else(|e| Err(crate::images::ImageError::new(e.to_string())))
+    }
+
     /// Ends the agent. Units that run go on and are found by [`Runner::adopt`] of the next runner of this folder.
     pub async fn shut_down(&self) {
         self.inner.link.shut_down().await;
@@ -140,10 +150,28 @@ impl Inner {
             if known {
                 keys.push((key.into(), slot));
             } else if self.handle(&key).is_none() {
-                self.slots.give_back(slot);
+                self.slots.give_back(slot, &self.places(&key).record());
             }
         }
         keys
+    }
+
+    /// Tells something that may be missed.
+    pub(super) fn hint(&self, key: &UnitKey, what: UnitHappening) {
+        let _ = self.environment.events.try_send(UnitEvent { key: key.clone(), at_ms: now_ms(), what });
+    }
+
+    /// Layers that units stand on.
+    fn layers_in_use(&self) -> Vec<PathBuf> {
+        let units = self.slots.owned().into_iter();
+        let records = units.flat_map(|(_, key)| record::read(&self.places(&key).log_dir).unwrap_or_default());
+        records
+            .filter_map(|r| match r {
+                crate::agent::protocol::Record::Claim { unit, .. } => serde_json::from_value::<unit::Claim>(unit).ok(),
+                _ => None,
+            })
+            .flat_map(|claim| claim.layers)
+            .collect()
     }
 
     /// Looks for a unit that this server does not know, and follows it.
@@ -269,7 +297,8 @@ impl Runner for LocalRunner {
         if let Some(slot) = slot {
             let slots = self.inner.slots.clone();
             // Not waited for: many files may go.
-            tokio::task::spawn_blocking(move || slots.give_back(slot));
+            let record = self.inner.places(key).record();
+            tokio::task::spawn_blocking(move || slots.give_back(slot, &record));
         }
         Ok(())
     }
@@ -281,13 +310,13 @@ impl Runner for LocalRunner {
         self.inner.units().retain(|key, handle| {
             let goes = key.split_once('/').is_some_and(|(run, _)| run == uid) && handle.end().is_some();
             if goes {
-                scratch.extend(handle.take_slot());
+                scratch.extend(handle.take_slot().map(|slot| (slot, self.inner.places(key).record())));
             }
             !goes
         });
         let slots = self.inner.slots.clone();
         let done = tokio::task::spawn_blocking(move || {
-            scratch.into_iter().for_each(|slot| slots.give_back(slot));
+            scratch.into_iter().for_each(|(slot, record)| slots.give_back(slot, &record));
             forget(&data_dir, &uid);
         });
         let done = done.await;
@@ -320,7 +349,7 @@ fn forget(data_dir: &Path, workflow_uid: &str) {
 }
 
 /// Removes a file or folder, also one whose folders a step made unreadable for us.
-fn remove(path: &Path) {
+pub(crate) fn remove(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return };
     if !metadata.is_dir() {

@@ -14,12 +14,15 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::remove;
 
 /// Free folders kept.
 const FREE_MAX: usize = 64;
 const UNIT_FILE: &str = "unit";
+/// How long an ended supervisor may take to go.
+const END_PATIENCE: Duration = Duration::from_secs(10);
 
 /// All scratch folders of a data folder.
 #[derive(Debug)]
@@ -76,8 +79,10 @@ impl Slots {
     }
 
     /// Cleans a folder and keeps it for another unit. Takes its time: call it where that is no harm.
-    pub(super) fn give_back(&self, path: PathBuf) {
-        if !path.starts_with(&self.dir) {
+    ///
+    /// A supervisor that has not ended yet (its lock is on `record`) still has the folder mounted: then it is left for the next start.
+    pub(super) fn give_back(&self, path: PathBuf, record: &Path) {
+        if !path.starts_with(&self.dir) || !wait_for_end(record) {
             return;
         }
         reset(&path);
@@ -104,6 +109,20 @@ impl Slots {
     }
 }
 
+/// Waits for a supervisor that has said its last word to be gone with its mounts.
+fn wait_for_end(record: &Path) -> bool {
+    let begun = Instant::now();
+    let mut pause = Duration::from_micros(200);
+    while super::link::is_locked(record) {
+        if begun.elapsed() > END_PATIENCE {
+            return false;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+    true
+}
+
 fn owner(path: &Path) -> Option<String> {
     fs::read_to_string(path.join(UNIT_FILE)).ok().filter(|key| !key.is_empty())
 }
@@ -118,7 +137,8 @@ fn reset(path: &Path) {
         if name == "c" {
             for container in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
                 if container.file_name() == "0.0" && untouched(&container.path()) {
-                    remove(&container.path().join("work/incompat"));
+                    // Overlay makes it anew, and refuses one that an earlier mount marked.
+                    remove(&container.path().join("work/work"));
                 } else {
                     remove(&container.path());
                 }
@@ -198,12 +218,12 @@ mod tests {
             let upper = layer(&slot);
             fs::write(slot.join("sock"), b"").unwrap();
             touch(&upper);
-            slots.give_back(slot.clone());
+            slots.give_back(slot.clone(), Path::new("/nowhere"));
             assert_eq!(upper.exists(), kept);
             assert!(!slot.join("sock").exists());
             assert!(slots.owned().is_empty());
             assert_eq!(slots.take("c/d").unwrap(), slot, "the folder itself is used again");
-            slots.give_back(slot);
+            slots.give_back(slot, Path::new("/nowhere"));
         }
     }
 }

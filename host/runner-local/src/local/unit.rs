@@ -87,6 +87,9 @@ pub(super) struct Claim {
     pub log_archive: Option<model::workflow::Artifact>,
     /// Plain processes: outputs lie on the machine.
     pub plain: bool,
+    /// Layers its containers stand on, which must not be removed.
+    #[serde(default)]
+    pub layers: Vec<std::path::PathBuf>,
 }
 
 /// Prepares and launches a new unit, then follows it to its end.
@@ -101,11 +104,22 @@ pub(super) async fn begin(inner: Arc<Inner>, handle: Arc<Handle>, mut orders: Un
             let Order::Stop { .. } = order;
             Err(ended(EndPhase::Failed, EndClass::Stopped, "it was stopped before it started".to_owned()))
         }
+        () = deadline(unit.deadline_ms) => {
+            let message = "its deadline passed before it could start (activeDeadlineSeconds)".to_owned();
+            Err(ended(EndPhase::Failed, EndClass::DeadlineExceeded, message))
+        }
         prepared = prepare(&inner, &handle, &unit) => prepared,
     };
     match prepared {
         Err(result) => finish(&inner, &handle, result).await,
         Ok(spec) => launch(&inner, &handle, &mut orders, spec).await,
+    }
+}
+
+async fn deadline(at_ms: Option<i64>) {
+    match at_ms {
+        Some(at_ms) => tokio::time::sleep(Duration::from_millis(u64::try_from(at_ms - now_ms()).unwrap_or(0))).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -129,11 +143,9 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
     });
     let slot = made.map_err(|e| error(format!("the step's folder below {}: {e}", inner.environment.data_dir.display())))?;
     let waiting = {
-        let (inner, handle) = (inner.clone(), handle.clone());
-        move |message: String| {
-            let (inner, handle) = (inner.clone(), handle.clone());
-            tokio::spawn(async move { inner.tell(&handle.key, now_ms(), UnitHappening::Waiting { message }).await });
-        }
+        let (inner, key) = (inner.clone(), handle.key.clone());
+        // In order with what follows, and not worth waiting for.
+        move |message: String| inner.hint(&key, UnitHappening::Waiting { message })
     };
     let planner = Planner {
         settings: &inner.settings,
@@ -151,6 +163,7 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
         output_artifacts: unit.output_artifacts.clone(),
         log_archive: unit.log_archive.clone(),
         plain: status.isolation == crate::settings::Isolation::Plain,
+        layers: spec.containers.iter().filter(|c| !c.root.host).flat_map(|c| c.root.layers.clone()).collect(),
     };
     spec.claim = serde_json::to_value(&claim).map_err(|e| error(e.to_string()))?;
     Ok(spec)

@@ -11,7 +11,7 @@ pub(crate) mod env;
 pub(crate) mod network;
 mod probes;
 pub(crate) mod references;
-mod security;
+pub(crate) mod security;
 pub(crate) mod volumes;
 
 use std::path::{Path, PathBuf};
@@ -218,8 +218,17 @@ async fn root(planner: &Planner<'_>, unit: &Unit, wanted: &Wanted<'_>) -> Result
     let image = &wanted.container.image;
     let host = |describe: String| Root { image: None, describe };
     let mode = planner.settings.images;
-    if planner.isolation == Isolation::Plain || mode == ImagesMode::Host {
+    if mode == ImagesMode::Host {
         return Ok(host("the machine's own root".to_owned()));
+    }
+    if planner.isolation == Isolation::Plain {
+        return match mode {
+            ImagesMode::Auto => Ok(host("the machine's own root".to_owned())),
+            _ => Err(Cannot::start(format!(
+                "{}.image: {image}: images need namespaces, and steps run as plain processes here (--images=host runs them so)",
+                wanted.field
+            ))),
+        };
     }
     if image.is_empty() {
         return match mode {

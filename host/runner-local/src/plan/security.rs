@@ -77,6 +77,14 @@ fn bit(name: &str) -> Option<u64> {
     NAMES.iter().position(|n| *n == name).map(|at| 1 << at)
 }
 
+/// All that any container of this server may be given.
+pub(crate) fn grantable(settings: &Settings) -> u64 {
+    if settings.allow_privileged {
+        return u64::MAX;
+    }
+    DEFAULT.iter().chain(&HARMLESS).filter_map(|n| bit(n)).fold(0, |a, b| a | b)
+}
+
 /// A container's security.
 pub(super) struct Security {
     pub spec: SecuritySpec,

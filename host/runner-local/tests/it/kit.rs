@@ -118,7 +118,8 @@ pub struct Kit {
 }
 
 pub fn settings() -> Settings {
-    let agent = AgentProgram { program: env!("CARGO_BIN_EXE_runner-local-agent").into(), args: Vec::new() };
+    let program = std::env::var_os("COLCHIS_TEST_AGENT").map_or(env!("CARGO_BIN_EXE_runner-local-agent").into(), Into::into);
+    let agent = AgentProgram { program, args: Vec::new() };
     Settings { agent, images: ImagesMode::Host, pool: 2, ..Settings::default() }
 }
 
@@ -192,6 +193,20 @@ impl Kit {
         self.ended(&key).await
     }
 
+    /// Waits until the log has this line.
+    pub async fn line(&self, key: &Arc<str>, wanted: &str) {
+        let mut lines = self.runner.logs(key, LogQuery { follow: true, ..LogQuery::default() }).await.unwrap();
+        let found = async {
+            while let Some(line) = lines.next().await {
+                if line.unwrap().text == wanted.as_bytes() {
+                    return;
+                }
+            }
+            panic!("{key}: the log ended without {wanted:?}");
+        };
+        tokio::time::timeout(PATIENCE, found).await.expect("the line comes");
+    }
+
     pub async fn log(&self, key: &Arc<str>, query: LogQuery) -> Vec<String> {
         let lines = self.runner.logs(key, query).await.unwrap();
         let collected = lines.map(|l| String::from_utf8_lossy(&l.unwrap().text).into_owned()).collect::<Vec<_>>();
@@ -241,4 +256,29 @@ pub fn unit(key: &str, template: serde_json::Value) -> Unit {
 /// A container template that runs a shell line.
 pub fn shell(key: &str, line: &str) -> Unit {
     unit(key, serde_json::json!({"name": "t", "container": {"image": "any", "command": ["/bin/sh", "-c", line]}}))
+}
+
+/// Skips a test, visibly, where namespaces cannot be had.
+macro_rules! namespaces {
+    () => {
+        if !cfg!(target_os = "linux") || !rustix::process::geteuid().is_root() {
+            println!("skipped: needs Linux and root");
+            return;
+        }
+    };
+}
+pub(crate) use namespaces;
+
+/// A folder of its own.
+pub fn dir() -> Arc<tempfile::TempDir> {
+    Arc::new(tempfile::tempdir().unwrap())
+}
+
+/// Waits for a condition.
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) use attach::resolve;
 pub(crate) use init::{Command, Handles, Message, run};
 pub(crate) use process::{Program, become_plain, null_device};
 pub(crate) use root::{DeviceTemplate, machine_mounts, memory_volume, shared_memory, try_overlay};
-pub(crate) use seccomp::Filters;
+pub(crate) use seccomp::{Filters, limit_bounding_set};
 
 use std::path::PathBuf;
 
@@ -33,6 +33,8 @@ pub(crate) struct Pod<'a> {
     pub devices: &'a DeviceTemplate,
     /// Compiled once by the agent.
     pub filters: &'a Filters,
+    /// The bounding set that the agent has left.
+    pub bounding: u64,
     /// File systems of the machine that lie over its root (for the machine's own root).
     pub machine_mounts: &'a [PathBuf],
     /// `/etc/hosts` for containers of images and units with a network of their own.

@@ -85,14 +85,14 @@ pub(crate) fn become_program(
     program: &Program,
     identity: &Identity,
     security: &SecuritySpec,
-    filters: &Filters,
+    (bounding, filters): (u64, &Filters),
     working_dir: &Path,
     streams: [BorrowedFd<'_>; 3],
 ) -> Result<Infallible, String> {
     let step = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
     begin(streams)?;
     if !security.privileged {
-        super::seccomp::limit_bounding_set(security.capabilities).map_err(step("drop capabilities"))?;
+        super::seccomp::limit_bounding_set(bounding, security.capabilities).map_err(step("drop capabilities"))?;
         if security.seccomp && !security.no_new_privileges {
             // Installing it needs either the privilege or the promise; later there is neither.
             filters.install(security.capabilities)?;

@@ -8,14 +8,14 @@ use std::io;
 
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
 use crate::agent::fault::Fault;
 
 /// `CAP_SYS_ADMIN` as a bit: mounts and namespaces are then allowed too.
 const SYS_ADMIN: u64 = 1 << 21;
-const CAPABILITIES: u32 = 41;
+const CAPABILITIES: u32 = 64;
 
 /// Filters compiled once.
 pub(crate) struct Filters {
@@ -124,7 +124,7 @@ fn filter(admin: bool) -> Result<BpfProgram, String> {
     };
     let rule = |condition: SeccompCondition| SeccompRule::new(vec![condition]).map_err(|e| e.to_string());
     if !admin {
-        // clone with any namespace flag. (clone3 cannot be looked into: it answers ENOSYS by `clone3_filter`.)
+        // clone with any namespace flag.
         let mut conditions = Vec::new();
         for flag in [
             libc::CLONE_NEWNS,
@@ -151,15 +151,34 @@ fn filter(admin: bool) -> Result<BpfProgram, String> {
     let not_permitted = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let arch: TargetArch = std::env::consts::ARCH.try_into().map_err(|e| format!("{e}"))?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, not_permitted, arch).map_err(|e| e.to_string())?;
-    BpfProgram::try_from(filter).map_err(|e| e.to_string())
+    let mut program = unknown_calls(admin);
+    program.extend(BpfProgram::try_from(filter).map_err(|e| e.to_string())?);
+    Ok(program)
 }
 
-/// Removes from the bounding set what is not among `keep`.
-pub(super) fn limit_bounding_set(keep: u64) -> io::Result<()> {
-    for number in 0..=CAPABILITIES {
-        if keep & (1 << number) != 0 {
-            continue;
-        }
+/// Calls that answer "no such call", so that programs fall back: those newer than this list, those of another ABI of the same
+/// machine, and `clone3`, whose flags lie in memory where no filter can look (libraries then use `clone`).
+fn unknown_calls(admin: bool) -> BpfProgram {
+    const LOAD: u16 = 0x20;
+    const AT_LEAST: u16 = 0x35;
+    const EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FIRST_UNKNOWN: u32 = 467;
+    let no_such_call = 0x0005_0000 | libc::ENOSYS.unsigned_abs();
+    // With all privileges nothing has the number 2³² - 1.
+    let clone3 = if admin { u32::MAX } else { u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX) };
+    let line = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    vec![
+        line(LOAD, 0, 0, 0),
+        line(AT_LEAST, 1, 0, FIRST_UNKNOWN),
+        line(EQUAL, 0, 1, clone3),
+        line(RETURN, 0, 0, no_such_call),
+    ]
+}
+
+/// Removes what is not among `keep` from a bounding set that has `has`; one call for each.
+pub(crate) fn limit_bounding_set(has: u64, keep: u64) -> io::Result<()> {
+    for number in (0..CAPABILITIES).filter(|n| has & !keep & (1 << n) != 0) {
         let capability = CapabilitySet::from_bits_retain(1 << number);
         match rustix::thread::remove_capability_from_bounding_set(capability) {
             // Unknown to an older kernel.

@@ -7,12 +7,14 @@
 //!             exit ◄── [hold until released] ◄── Ended (synced, told) ◄── outputs read ◄─────┘
 //! ```
 
+mod checks;
 mod clock;
 mod container;
 mod link;
 pub(crate) mod log;
 mod outcome;
 mod outputs;
+mod prepare;
 mod probe;
 pub(crate) mod record;
 mod unit;

@@ -2,7 +2,7 @@
 //!
 //! One thread, one `poll`. `advance` looks at the whole state and does what is due; handlers only change state.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use runner::EndClass;
@@ -15,7 +15,7 @@ use super::describe;
 use super::link::Links;
 use super::log::Stream;
 use super::outputs::OutputRoot;
-use super::probe::{self, Going, ProbeState, Purpose, Verdict};
+use super::probe::{Going, ProbeState, Purpose};
 use super::record::RecordFile;
 use crate::agent::cgroup::UnitGroup;
 use crate::agent::container::{self as inside, Command, Message, Pod};
@@ -51,15 +51,15 @@ pub(super) struct Unit<'a> {
     pub group: UnitGroup,
     pub started_ms: Option<i64>,
     pub was_ready: bool,
-    pod: Pod<'a>,
+    pub(super) pod: Pod<'a>,
     record: RecordFile,
     links: Links,
-    network: Attached,
-    notes: Vec<String>,
+    pub(super) network: Attached,
+    pub(super) notes: Vec<String>,
     deadline: Option<Instant>,
     progress_at: Option<Instant>,
     progress: Option<(u64, u64)>,
-    next_exec: u64,
+    pub(super) next_exec: u64,
     released: bool,
 }
 
@@ -77,6 +77,7 @@ impl<'a> Unit<'a> {
             spec,
             devices: &agent.devices,
             filters: &agent.filters,
+            bounding: agent.bounding,
             machine_mounts: &agent.machine_mounts,
             hosts_file: None,
             resolv_file: None,
@@ -132,6 +133,11 @@ impl<'a> Unit<'a> {
             self.wait(&signals);
         }
         self.finish(&signals);
+        // The last hold on the containers' mounts goes before the lock on the record does: whoever finds it free may use the
+        // folders again.
+        for container in &mut self.containers {
+            (container.root, container.namespace) = (None, None);
+        }
     }
 
     fn give_up(&mut self, fault: &Fault) {
@@ -155,63 +161,7 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// What all containers share: network, memory volumes, limits.
-    fn prepare(&mut self) {
-        if let Err(fault) = self.try_prepare() {
-            self.fail(EndClass::CouldNotStart, fault.to_string());
-        }
-    }
-
-    fn try_prepare(&mut self) -> Result<(), Fault> {
-        self.notes.extend(self.group.limit(self.spec.limits));
-        if self.spec.isolation == Isolation::Plain {
-            return Ok(());
-        }
-        rustix::system::sethostname(self.spec.hostname.as_bytes()).at(|| "set the host name".to_owned())?;
-        if let NetworkSpec::Own { bridge, base, prefix } = &self.spec.network {
-            let (attached, notes) = crate::agent::network::attach(bridge, *base, *prefix, self.spec.isolation)?;
-            self.network = attached;
-            self.pod.address.clone_from(&self.network.address);
-            self.notes.extend(notes);
-        }
-        self.write_network_files()?;
-        for volume in &self.spec.memory_volumes {
-            inside::memory_volume(&self.pod.memory_dir(&volume.name), volume)?;
-        }
-        if self.spec.containers.len() > 1 {
-            let shm = self.spec.unit_dir.join("shm");
-            inside::shared_memory(&shm)?;
-            self.pod.shm = Some(shm);
-        }
-        Ok(())
-    }
-
-    /// Hosts, resolver and host name: files of the unit for containers of images and for units with a network of their own.
-    fn write_network_files(&mut self) -> Result<(), Fault> {
-        let wanted = self.spec.network_files.is_some() || self.network.address.is_some();
-        if !wanted {
-            return Ok(());
-        }
-        let files = self.spec.network_files.clone().unwrap_or_default();
-        let dir = self.spec.unit_dir.join("etc");
-        let own = self.network.address.as_deref().unwrap_or("127.0.1.1");
-        let hosts = format!("{}{own}\t{}\n", files.hosts, self.spec.hostname);
-        let resolv = if self.network.address.is_some() { &files.resolv_own } else { &files.resolv };
-        let hostname = format!("{}\n", self.spec.hostname);
-        std::fs::create_dir_all(&dir).at(|| format!("make {}", dir.display()))?;
-        for (name, text, slot) in [
-            ("hosts", &hosts, &mut self.pod.hosts_file),
-            ("resolv.conf", resolv, &mut self.pod.resolv_file),
-            ("hostname", &hostname, &mut self.pod.hostname_file),
-        ] {
-            let path = dir.join(name);
-            std::fs::write(&path, text).at(|| format!("write {}", path.display()))?;
-            *slot = Some(path);
-        }
-        Ok(())
-    }
-
-    fn fail(&mut self, class: EndClass, message: String) {
+    pub(super) fn fail(&mut self, class: EndClass, message: String) {
         if self.stop.is_none() {
             let grace = Duration::from_millis(self.spec.grace_ms);
             self.stop = Some(Stop { class, message, grace });
@@ -362,7 +312,7 @@ impl<'a> Unit<'a> {
         }
     }
 
-    fn begin_stop(&mut self, at: usize, grace: Duration) {
+    pub(super) fn begin_stop(&mut self, at: usize, grace: Duration) {
         let Some(container) = self.containers.get_mut(at) else { return };
         if !container.alive() || container.kill_at.is_some() || container.killed_by_us {
             return;
@@ -417,82 +367,6 @@ impl<'a> Unit<'a> {
                 if code != 0 && container.attempt < container.spec.retries && self.stop.is_none() =>
             {
                 container.again(spec);
-            }
-            _ => {}
-        }
-    }
-
-    fn run_probes(&mut self, at: usize, now: Instant) {
-        let Some(container) = self.containers.get_mut(at) else { return };
-        if container.state != State::Running || container.reaped.is_some() {
-            return;
-        }
-        let starting = container.probes.iter().any(|p| p.purpose == Purpose::Startup && !p.passed);
-        let address = self.network.address.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
-        let mut verdicts = Vec::new();
-        for probe in &mut container.probes {
-            if starting && matches!(probe.purpose, Purpose::Readiness | Purpose::Liveness) {
-                continue;
-            }
-            if probe.due().is_none_or(|t| t > now) {
-                continue;
-            }
-            let timeout = Duration::from_millis(probe.probe.timeout_ms.max(1));
-            match probe.going {
-                Going::Over => {}
-                Going::Resting(_) => match (&probe.probe.action, &container.control) {
-                    (ProbeAction::Exec { argv }, Some(control)) => {
-                        self.next_exec += 1;
-                        command(control, &Command::Exec { id: self.next_exec, argv: argv.clone() });
-                        probe.going = Going::Inside(self.next_exec, now + timeout);
-                    }
-                    (ProbeAction::Exec { argv }, None) => {
-                        // A plain process: the command runs beside it.
-                        probe.going = match plain_check(argv, container.spec) {
-                            Some(pid) => Going::Child(pid, now + timeout),
-                            None => Going::Over,
-                        };
-                    }
-                    (action, _) => {
-                        probe.going = match probe::start_child(action, &address, timeout) {
-                            Ok(Some(pid)) => Going::Child(pid, now + timeout + timeout),
-                            _ => Going::Resting(now + Duration::from_millis(100)),
-                        };
-                    }
-                },
-                Going::Child(pid, _) => {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                    verdicts.push((probe.purpose, probe.finished(false)));
-                }
-                Going::Inside(id, _) => {
-                    if let Some(control) = &container.control {
-                        command(control, &Command::Cancel { id });
-                    }
-                    verdicts.push((probe.purpose, probe.finished(false)));
-                }
-            }
-        }
-        for (purpose, verdict) in verdicts {
-            self.judged(at, purpose, &verdict);
-        }
-    }
-
-    fn probe_finished(&mut self, at: usize, is: impl Fn(&Going) -> bool, success: bool) {
-        let Some(container) = self.containers.get_mut(at) else { return };
-        let Some(probe) = container.probes.iter_mut().find(|p| is(&p.going)) else { return };
-        let (purpose, verdict) = (probe.purpose, probe.finished(success));
-        self.judged(at, purpose, &verdict);
-    }
-
-    fn judged(&mut self, at: usize, purpose: Purpose, verdict: &Verdict) {
-        let Some(container) = self.containers.get_mut(at) else { return };
-        match (purpose, verdict) {
-            // Whatever the handler did, the container is asked to end next.
-            (Purpose::PreStop, Verdict::Passed | Verdict::Failed) => container.signal(container.spec.stop_signal),
-            (_, Verdict::Failed) => {
-                container.verdict = Some(format!("its {} failed", purpose.field()));
-                let grace = Duration::from_millis(self.spec.grace_ms);
-                self.begin_stop(at, grace);
             }
             _ => {}
         }
@@ -743,17 +617,3 @@ fn start_inside(_: &Pod<'_>, _: usize, _: &mut Container<'_>, _: &UnitGroup, _: 
     Err(Fault::new("containers need Linux"))
 }
 
-fn plain_check(argv: &[String], spec: &crate::agent::protocol::ContainerSpec) -> Option<rustix::process::Pid> {
-    let home = std::env::var("HOME").unwrap_or_else(|_| "/".to_owned());
-    let program = inside::Program::new(argv, &spec.env, &home).ok()?;
-    let null = inside::null_device().ok()?;
-    let working_dir = std::path::PathBuf::from(&spec.working_dir);
-    match sys::fork().ok()? {
-        Some(pid) => Some(pid),
-        None => {
-            let _ = sys::die_with_parent(true);
-            let _ = inside::become_plain(&program, &working_dir, [null.as_fd(), null.as_fd(), null.as_fd()]);
-            sys::exit_now(126)
-        }
-    }
-}
