@@ -228,10 +228,7 @@ fn describe_cycle(graph: &DiGraph<(), ()>, start: NodeIndex, dag: &DagTemplate) 
     let component = petgraph::algo::tarjan_scc(graph).into_iter().find(|c| c.contains(&start)).unwrap_or_default();
     let mut path = vec![start];
     let mut at = start;
-    loop {
-        let Some(next) = graph.neighbors_directed(at, Direction::Outgoing).find(|n| component.contains(n)) else {
-            break;
-        };
+    while let Some(next) = graph.neighbors_directed(at, Direction::Outgoing).find(|n| component.contains(n)) {
         if let Some(from) = path.iter().position(|n| *n == next) {
             path.drain(..from);
             path.push(next);

@@ -110,7 +110,8 @@ impl RunState {
 
     /// Whether people see this node: a loop in steps is not a node of its own.
     pub fn is_shown(&self, ix: NodeIx) -> bool {
-        self.node(ix).is_some_and(|n| !n.flags.removed && !(n.kind == Kind::Loop && matches!(n.role, Role::Step(_))))
+        let hidden = |n: &super::Node| n.kind == Kind::Loop && matches!(n.role, Role::Step(_));
+        self.node(ix).is_some_and(|n| !n.flags.removed && !hidden(n))
     }
 }
 

@@ -208,7 +208,7 @@ impl<'a> Vars<'a> {
     }
 
     fn retry_var(&self, field: &str) -> Option<Found<'a>> {
-        let node = self.state.node(self.site.node?)?;
+        let node = self.state.node(self.site.node.or(self.site.boundary)?)?;
         let retry = match (node.role, node.body.as_deref()) {
             (_, Some(Body::Retry(retry))) => retry,
             (Role::Attempt(_), _) => match self.state.node(node.parent?)?.body.as_deref()? {
@@ -229,8 +229,9 @@ impl<'a> Vars<'a> {
         }
     }
 
+    /// The attempt that is meant: the node's own, or for the words of a task or step that of the template in which it stands.
     fn retries(&self) -> Option<String> {
-        let node = self.state.node(self.site.node?)?;
+        let node = self.state.node(self.site.node.or(self.site.boundary)?)?;
         match (node.role, node.body.as_deref()) {
             (Role::Attempt(n), _) => Some(n.to_string()),
             (_, Some(Body::Retry(retry))) => Some(retry.attempts.len().saturating_sub(1).to_string()),
@@ -252,12 +253,14 @@ impl<'a> Vars<'a> {
     }
 
     fn own_var(&self, name: &str) -> Option<Found<'a>> {
+        if name == "retries" {
+            return self.retries().map(Found::text);
+        }
         let ix = self.site.node?;
         let node = self.state.node(ix)?;
         match name {
             "node.name" => Some(Found::text(self.state.name(ix))),
             "pod.name" => Some(Found::text(self.state.pod_name(ix))),
-            "retries" => self.retries().map(Found::text),
             "status" if self.site.own_end => Some(Found::text(node.phase.as_str())),
             "duration" if self.site.own_end => Some(Found::text(seconds(node, self.now))),
             "exitCode" if self.site.own_end => {
