@@ -127,6 +127,10 @@ fn shapes_are_checked() {
         ),
         ("name: a\ncontainer:\ninputs: null\nsteps: ~", ""),
         ("name: a\nsteps: [[{name: x, template: a}], {name: y, template: a}]", ""),
+        (
+            "name: a\nnodeSelector: {a: ~}",
+            "spec.templates[0].nodeSelector.a: text is expected, not null [SC003]\nkept spec.templates[0].nodeSelector\n",
+        ),
         ("name: a\nsteps: [x]", "spec.templates[0].steps[0]: a map or a list is expected, not text [SC003]\n"),
         (
             "name: a\nsteps: [[{name: x, tmplate: a}]]",

@@ -299,8 +299,8 @@ impl<'de> Visitor<'de> for At<'_, '_> {
             }
             match key {
                 Found::Skip => map.next_value::<IgnoredAny>().map(|_| ())?,
-                Found::Value(mark, node) => {
-                    map.next_value_seed(At { walk: self.walk, node, null: true })?;
+                Found::Value { mark, node, null } => {
+                    map.next_value_seed(At { walk: self.walk, node, null })?;
                     self.walk.path.truncate(mark);
                 }
             }
@@ -318,8 +318,9 @@ impl<'de> Visitor<'de> for At<'_, '_> {
 enum Found {
     /// Its value is not looked at.
     Skip,
-    /// Its value is of this node; the path is to be cut back to the mark afterwards.
-    Value(Mark, NodeId),
+    /// Its value is of this node; the path is to be cut back to the mark afterwards. Of a field `null` means absence, of a free
+    /// key it does not.
+    Value { mark: Mark, node: NodeId, null: bool },
 }
 
 struct Key<'w, 'a, 'm> {
@@ -350,7 +351,7 @@ impl Visitor<'_> for Key<'_, '_, '_> {
         if let Some(field) = self.node.field(name) {
             let mark = self.walk.path.push(name);
             if self.walk.field(field) {
-                return Ok(Found::Value(mark, field.node));
+                return Ok(Found::Value { mark, node: field.node, null: true });
             }
             self.walk.path.truncate(mark);
             return Ok(Found::Skip);
@@ -359,7 +360,7 @@ impl Visitor<'_> for Key<'_, '_, '_> {
             Others::Free => Ok(Found::Skip),
             Others::Like(node) => {
                 let mark = self.walk.path.push(name);
-                Ok(Found::Value(mark, node))
+                Ok(Found::Value { mark, node, null: false })
             }
             Others::Refused => {
                 self.walk.unknown_field(self.id, name);
