@@ -54,10 +54,8 @@ pub(crate) async fn from_template(grant: &Grant, source: &TemplateSource) -> Out
         return from_cron(&template, generate_name);
     }
     let label = if kind.namespaced { TEMPLATE_LABEL } else { CLUSTER_TEMPLATE_LABEL };
-    let mut reference = json!({"name": source.name});
-    if !kind.namespaced {
-        reference["clusterScope"] = Value::Bool(true);
-    }
+    let reference =
+        if kind.namespaced { json!({"name": source.name}) } else { json!({"name": source.name, "clusterScope": true}) };
     let meta = ObjectMeta {
         generate_name,
         namespace: grant.namespace().to_owned(),

@@ -95,10 +95,11 @@ fn record_of(wanted: &Value, secret: bool) -> Option<String> {
             }
         }
         // What comes as text is stored as data.
-        if let Some(Value::Object(texts)) = record.as_object_mut().and_then(|o| o.remove("stringData")) {
-            if let Some(data) = record.as_object_mut().and_then(|o| child(o, "data")) {
-                data.extend(texts);
-            }
+        if let Some(fields) = record.as_object_mut()
+            && let Some(Value::Object(texts)) = fields.shift_remove("stringData")
+            && let Some(data) = child(fields, "data")
+        {
+            data.extend(texts);
         }
     }
     let text = serde_json::to_string(&record).ok()?;

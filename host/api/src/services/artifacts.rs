@@ -258,14 +258,14 @@ fn info(artifact: &Artifact, direction: ArtifactDirection, node: Option<&NodeSta
     // Secrets are only ever named in an artifact; a URL may hold them.
     let mut shown = artifact.clone();
     if let Some(http) = &mut shown.location.http {
-        http.url = without_credentials(&http.url).into();
+        http.url = without_credentials(&http.url);
         http.headers.clear();
     }
     if let Some(at) = &mut shown.location.artifactory {
-        at.url = without_credentials(&at.url).into();
+        at.url = without_credentials(&at.url);
     }
     if let Some(git) = &mut shown.location.git {
-        git.repo = without_credentials(&git.repo).into();
+        git.repo = without_credentials(&git.repo);
     }
     ArtifactInfo {
         node_id: node.map(|node| node.id.to_string()).unwrap_or_default(),

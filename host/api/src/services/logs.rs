@@ -117,7 +117,7 @@ fn writes(node: &NodeStatus) -> bool {
 
 /// Whether its log is there to be followed: a node that waits has a start already, and no log before it runs.
 fn has_begun(node: &NodeStatus) -> bool {
-    writes(node) && !matches!(node.phase, None | Some(NodePhase::Pending))
+    writes(node) && node.phase != NodePhase::Pending && node.phase != NodePhase::default()
 }
 
 impl Reader {

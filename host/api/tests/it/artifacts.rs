@@ -23,11 +23,9 @@ async fn world() -> (World, client::Client) {
     collected.deleted = true;
     two.outputs = Some(Box::new(Outputs { artifacts: vec![s3("out", "other"), collected], ..Outputs::default() }));
     world.control.change("a", |run| run.nodes = vec![one, two]);
-    let mut stored = world.artifacts.0.lock().unwrap();
-    for (key, size) in [("runs/a/out.tgz", 700_000), ("runs/a/dir/x", 3), ("runs/a/dir/y", 4), ("in", 1)] {
-        stored.insert(key.to_owned(), Bytes::from(vec![b'x'; size]));
-    }
-    drop(stored);
+    let stored = [("runs/a/out.tgz", 700_000), ("runs/a/dir/x", 3), ("runs/a/dir/y", 4), ("in", 1)];
+    let stored = stored.map(|(key, size)| (key.to_owned(), Bytes::from(vec![b'x'; size])));
+    world.artifacts.0.lock().unwrap().extend(stored);
     let root = world.root().await;
     (world, root)
 }
