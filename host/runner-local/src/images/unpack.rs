@@ -168,7 +168,9 @@ fn place<R: Read>(
     let header = entry.header();
     let (kind, mode) = (header.entry_type(), Mode::from_raw_mode(header.mode()? & 0o7777));
     let seconds = header.mtime().unwrap_or(0);
-    let owner = (u32::try_from(header.uid()?).unwrap_or(0), u32::try_from(header.gid()?).unwrap_or(0));
+    // An archive may leave them out.
+    let id = |number: io::Result<u64>| number.ok().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    let owner = (id(header.uid()), id(header.gid()));
     match kind {
         EntryType::Directory => {
             match mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {

@@ -82,7 +82,7 @@ async fn missing_and_hostile_outputs() {
         let mut template = (*unit.template).clone();
         template.outputs = serde_json::from_value(json!({"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]})).unwrap();
         unit.template = std::sync::Arc::new(template);
-        unit.key = format!("u/{}", line.len()).into();
+        unit.key = format!("u/p-{}", line.len()).into();
         unit
     };
     for (line, expect) in [
@@ -90,7 +90,7 @@ async fn missing_and_hostile_outputs() {
         ("mkfifo /tmp/p", "not a regular file"),
         ("mkdir /tmp/p; true", "not a regular file"),
         ("head -c 100 /dev/urandom > /tmp/p", "not UTF-8"),
-        ("head -c 20m /dev/zero > /tmp/p   ", "parameter_bytes_max"),
+        ("head -c 20m /dev/zero > /tmp/p; true", "parameter_bytes_max"),
     ] {
         let result = kit.run(parameter(line)).await;
         assert_eq!(result.phase, EndPhase::Failed, "{line}");

@@ -34,8 +34,9 @@ async fn server_process() {
         data_dir: std::path::Path::new(&path).join("data"),
     };
     let runner = runner_local::LocalRunner::new(settings(), environment).await.unwrap();
-    let go = format!("while [ ! -e {path}/go ]; do sleep 0.02; done");
-    let mut output = shell("u/running", &format!("echo begun; {go}; echo done > /tmp/out; echo done"));
+    let line = "echo begun; while [ ! -e /v/go ]; do sleep 0.02; done; echo done > /tmp/out; echo done";
+    let mut output = crate::kit::unit("u/running", serde_json::json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}],
+        "container": {"image": "i", "command": ["sh", "-c", line], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}}));
     output.output_artifacts =
         vec![serde_json::from_value(serde_json::json!({"name": "o", "path": "/tmp/out", "s3": {"key": "o"}})).unwrap()];
     runner.start(output).await.unwrap();
@@ -74,7 +75,9 @@ async fn a_killed_server_loses_nothing() {
     kit.started("u/running").await;
     // Starting it again starts nothing more.
     kit.runner.start(shell("u/running", "echo twice")).await.unwrap();
-    std::fs::write(folder.path().join("go"), b"").unwrap();
+    let units = std::fs::read_dir(folder.path().join("data/agent/units")).unwrap().flatten();
+    let volume = units.map(|u| u.path().join("volumes/v")).find(|v| v.is_dir()).unwrap();
+    std::fs::write(volume.join("go"), b"").unwrap();
     let result = kit.ended("u/running").await;
     assert_eq!((result.phase, result.result.as_deref()), (EndPhase::Succeeded, Some("begun\ndone")), "{result:?}");
     assert_eq!(result.artifacts.len(), 1, "its files were still there to be saved");

@@ -89,6 +89,9 @@ fn layered(pod: &Pod<'_>, spec: &ContainerSpec, folder: &str) -> Result<OwnedFd,
     for folder in [&root, &upper, &work] {
         fs::DirBuilder::new().recursive(true).mode(0o755).create(folder).at(|| format!("make {}", folder.display()))?;
     }
+    if pod.in_user_namespace() && spec.root.host {
+        return by_folder(pod, spec, &dir);
+    }
     private_files(pod, spec, &upper)?;
     let nodev = if spec.security.privileged { 0 } else { NO_DEV };
     let mounted = overlay(pod, &spec.root.layers, &upper, &work, nodev).or_else(|e| {
@@ -111,6 +114,53 @@ fn layered(pod: &Pod<'_>, spec: &ContainerSpec, folder: &str) -> Result<OwnedFd,
     // Opened anew: this descriptor is the mounted root.
     openat(CWD, &root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .at(|| root.display().to_string())
+}
+
+/// The machine's root for an unprivileged user, who may not lay anything over a folder that other file systems are mounted in: each
+/// top folder gets a layer of its own, and those with mounts in them are shown read-only.
+fn by_folder(pod: &Pod<'_>, spec: &ContainerSpec, dir: &Path) -> Result<OwnedFd, Fault> {
+    const OWN: [&str; 6] = ["proc", "sys", "dev", "tmp", "run", "argo"];
+    let root = dir.join("root");
+    private_files(pod, spec, &root)?;
+    let at = open_path(&root).at(|| root.display().to_string())?;
+    // A mount of its own, to be pivoted to.
+    bind(&at, &at, NO_DEV, false).at(|| "mount the container's root".to_owned())?;
+    let at = openat(CWD, &root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .at(|| root.display().to_string())?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mounted_below = |folder: &Path| {
+        mounts.lines().filter_map(|l| l.split(' ').nth(4)).any(|m| Path::new(m).starts_with(folder))
+    };
+    for entry in fs::read_dir("/").at(|| "list /".to_owned())?.flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let Ok(kind) = entry.file_type() else { continue };
+        if OWN.iter().any(|own| name == *own) {
+            continue;
+        }
+        if kind.is_symlink() {
+            if let Ok(target) = fs::read_link(&path) {
+                let _ = std::os::unix::fs::symlink(target, root.join(&name));
+            }
+            continue;
+        }
+        if !kind.is_dir() {
+            continue;
+        }
+        let target = mount_point(&at, &path.to_string_lossy(), Shape::Folder)?;
+        let [upper, work] = ["upper", "work"].map(|layer| dir.join(layer).join(&name));
+        let made = fs::create_dir_all(&upper).and_then(|()| fs::create_dir_all(&work));
+        made.at(|| format!("make {}", upper.display()))?;
+        let layered = if mounted_below(&path) { None } else { overlay(pod, &[path.clone()], &upper, &work, NO_DEV).ok() };
+        match layered {
+            Some(layered) => attach(layered, &target).at(|| format!("mount {}", path.display()))?,
+            None => {
+                // One that may not even be shown is left empty.
+                let Ok(source) = open_path(&path) else { continue };
+                let _ = bind(source, &target, READ_ONLY | NO_DEV, true);
+            }
+        }
+    }
+    Ok(at)
 }
 
 fn overlay(pod: &Pod<'_>, layers: &[PathBuf], upper: &Path, work: &Path, attributes: u64) -> Result<OwnedFd, Fault> {
