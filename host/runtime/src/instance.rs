@@ -39,10 +39,15 @@ pub(crate) enum Message<E: Engine> {
     /// Handle this; say when its consequences are durable.
     Input(E::Input, Option<oneshot::Sender<Result<()>>>),
     /// Look at the state between two inputs.
-    Look(Box<dyn FnOnce(&E::State, u64) + Send>),
+    Look(Look<E>),
     /// Handle what this makes of the state, unless it refuses.
-    Decide(Box<dyn FnOnce(&E::State) -> Option<E::Input> + Send>, oneshot::Sender<Result<()>>),
+    Decide(Decide<E>, oneshot::Sender<Result<()>>),
 }
+
+/// Reads a state and its position.
+pub(crate) type Look<E> = Box<dyn FnOnce(&<E as Engine>::State, u64) + Send>;
+/// Makes an input of a state, or refuses.
+pub(crate) type Decide<E> = Box<dyn FnOnce(&<E as Engine>::State) -> Option<<E as Engine>::Input> + Send>;
 
 /// What an instance is given by those who own its engine.
 pub(crate) trait Host<E: Engine>: Send + Sync + 'static {

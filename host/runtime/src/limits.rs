@@ -164,10 +164,10 @@ impl Limits {
             (LockKind::Mutex | LockKind::DatabaseMutex, _) => Ok(1),
             (LockKind::Parallelism, [""]) => Ok(self.settings.parallelism.unwrap_or(u32::MAX)),
             (LockKind::Parallelism, _) => Ok(self.namespace_limit(&lock.key).await),
-            (LockKind::Semaphore, [namespace, map, field]) => self.from_config_map(namespace, map, field).await,
+            (LockKind::Semaphore, [namespace, map, field]) => self.config_map_limit(namespace, map, field).await,
             (LockKind::DatabaseSemaphore, [namespace, name]) => {
                 // The server's own limits stand in a config map of the namespace, written by `sync` commands.
-                self.from_config_map(namespace, SYNC_LIMITS, name).await
+                self.config_map_limit(namespace, SYNC_LIMITS, name).await
             }
             _ => Err(format!("{:?} is not a name of a lock", lock.key)),
         }
@@ -181,7 +181,7 @@ impl Limits {
         own.or(self.settings.namespace_parallelism).unwrap_or(u32::MAX)
     }
 
-    async fn from_config_map(&self, namespace: &str, map: &str, field: &str) -> Result<u32, String> {
+    async fn config_map_limit(&self, namespace: &str, map: &str, field: &str) -> Result<u32, String> {
         let object = self.objects.get(&key("v1", "ConfigMap", namespace, map)).await.map_err(|e| e.to_string())?;
         let map: ConfigMap = object.decode().map_err(|e| e.to_string())?;
         limit_in(&map, field)

@@ -11,10 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::instance::{self, Common, Host, INPUTS_MAX, Message};
 
+/// Where each instance takes its messages.
+type Senders<E> = HashMap<Arc<str>, mpsc::Sender<Message<E>>>;
+
 /// The instances of one engine: made when something is sent to them, gone when they have nothing to do.
 pub(crate) struct Registry<E: Engine> {
     common: Arc<Common>,
-    senders: Arc<Mutex<HashMap<Arc<str>, mpsc::Sender<Message<E>>>>>,
+    senders: Arc<Mutex<Senders<E>>>,
     host: std::sync::OnceLock<Arc<dyn Host<E>>>,
 }
 

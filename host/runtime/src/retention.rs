@@ -19,10 +19,13 @@ use crate::workflows::{ARGO, Workflows, key};
 /// The label that holds the moment (seconds since the epoch) after which a run goes.
 pub(crate) const EXPIRES: &str = "colchis.dev/expires-at";
 
+/// When (seconds since the epoch), namespace, name, uid.
+type Entry = (i64, Arc<str>, Arc<str>, Arc<str>);
+
 /// The runs that will go.
 #[derive(Default)]
 pub(crate) struct Expiring {
-    runs: Mutex<BTreeSet<(i64, Arc<str>, Arc<str>, Arc<str>)>>,
+    runs: Mutex<BTreeSet<Entry>>,
     news: Notify,
 }
 
@@ -38,11 +41,11 @@ impl Expiring {
         self.news.notify_one();
     }
 
-    fn first(&self) -> Option<(i64, Arc<str>, Arc<str>, Arc<str>)> {
+    fn first(&self) -> Option<Entry> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).first().cloned()
     }
 
-    fn take(&self, entry: &(i64, Arc<str>, Arc<str>, Arc<str>)) {
+    fn take(&self, entry: &Entry) {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(entry);
     }
 }

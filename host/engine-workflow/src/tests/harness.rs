@@ -240,7 +240,7 @@ impl<'f> Run<'f> {
         let (effects, report, _) = self.recorder.step(input, self.now, &mut self.ids);
         self.check_transitions(matches!(again, Input::Order(Order::Retry { .. })));
         self.problems.extend(report.refusals.into_iter().filter(|r| r.starts_with("internal")));
-        if self.recorder.journal.len() % 7 == 0 {
+        if self.recorder.journal.len().is_multiple_of(7) {
             self.recorder.check_replay();
         }
         // Handled again, the same input brings about nothing that was not due anyway.

@@ -45,26 +45,22 @@ impl Workflows {
         let mut labels = json!({LABEL: meta.name});
         let mut annotations = json!({"workflows.argoproj.io/scheduled-time": at.to_string()});
         if let Some(own) = &cron.spec.workflow_metadata {
-            let add = |into: &mut Value, map: &model::meta::StringMap| {
-                for (key, value) in map {
-                    into[key] = json!(value);
-                }
-            };
-            add(&mut labels, &own.labels);
-            add(&mut annotations, &own.annotations);
+            let lay = |over: Value, map: &model::meta::StringMap| model::merge::merge_patch(over, &json!(map));
+            labels = lay(labels, &own.labels);
+            annotations = lay(annotations, &own.annotations);
         }
         let invalid = |e: &dyn std::fmt::Display| StoreError::Invalid {
             what: format!("cron workflow {}", meta.name),
             reason: e.to_string(),
         };
         let mut spec = serde_json::to_value(&cron.spec.workflow_spec).map_err(|e| invalid(&e))?;
-        for mutex in mutexes {
-            let list = &mut spec["synchronization"]["mutexes"];
-            if !list.is_array() {
-                *list = json!([]);
-            }
-            if let Some(list) = list.as_array_mut() {
-                list.push(json!({"name": mutex}));
+        let wanted: Vec<Value> = mutexes.iter().map(|name| json!({"name": name})).collect();
+        if !wanted.is_empty() {
+            let locks = json!({"synchronization": {"mutexes": wanted}});
+            let own = spec.pointer("/synchronization/mutexes").and_then(Value::as_array).cloned().unwrap_or_default();
+            spec = model::merge::merge_patch(spec, &locks);
+            if let Some(list) = spec.pointer_mut("/synchronization/mutexes").and_then(Value::as_array_mut) {
+                list.extend(own);
             }
         }
         let object = Object::from_value(json!({

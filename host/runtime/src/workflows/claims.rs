@@ -15,17 +15,22 @@ impl Workflows {
         let meta = &submission.metadata;
         let mut out = Vec::new();
         for template in &submission.spec.volume_claim_templates {
-            let mut value = serde_json::to_value(template).map_err(|e| Text::from(e.to_string()))?;
+            let value = serde_json::to_value(template).map_err(|e| Text::from(e.to_string()))?;
             let own = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
             let name = format!("{}-{own}", meta.name);
-            value["apiVersion"] = json!("v1");
-            value["kind"] = json!("PersistentVolumeClaim");
-            value["metadata"]["name"] = json!(name);
-            value["metadata"]["namespace"] = json!(meta.namespace);
-            value["metadata"]["ownerReferences"] = json!([{
-                "apiVersion": ARGO, "kind": "Workflow", "name": meta.name, "uid": meta.uid, "controller": true,
-            }]);
-            let object = Object::from_value(value).map_err(|e| Text::from(format!("{own:?}: {e}")))?;
+            let made = json!({
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {
+                    "name": name,
+                    "namespace": meta.namespace,
+                    "ownerReferences": [{
+                        "apiVersion": ARGO, "kind": "Workflow", "name": meta.name, "uid": meta.uid, "controller": true,
+                    }],
+                },
+            });
+            let object = Object::from_value(model::merge::merge_patch(value, &made))
+                .map_err(|e| Text::from(format!("{own:?}: {e}")))?;
             match self.objects.create(object).await {
                 Ok(_) | Err(StoreError::AlreadyExists { .. }) => out.push((Text::from(own), Text::from(name))),
                 Err(problem) => return Err(format!("{own:?}: {problem}").into()),

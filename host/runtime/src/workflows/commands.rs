@@ -178,7 +178,7 @@ fn set(
     let compiled = state.node(*node).and_then(|n| n.template).and_then(|t| state.run()?.program.get(t));
     for (name, _) in &parameters {
         let declared = compiled.and_then(|c| c.template.outputs.parameter(name));
-        if !declared.and_then(|p| p.value_from.as_ref()).is_some_and(|v| v.supplied.is_some()) {
+        if declared.and_then(|p| p.value_from.as_ref()).is_none_or(|v| v.supplied.is_none()) {
             return Err(format!("output parameter {name:?} is not one that is to be supplied"));
         }
     }

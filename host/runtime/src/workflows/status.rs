@@ -28,8 +28,11 @@ const RETRY: Duration = Duration::from_millis(500);
 pub(crate) struct Projector {
     work: tokio::sync::Notify,
     dirty: Mutex<HashMap<Arc<str>, Dirty>>,
-    ends: Mutex<HashMap<Arc<str>, watch::Sender<Option<Arc<WorkflowStatus>>>>>,
+    ends: Mutex<HashMap<Arc<str>, End>>,
 }
+
+/// Told when a run's end is written.
+type End = watch::Sender<Option<Arc<WorkflowStatus>>>;
 
 struct Dirty {
     due: Instant,

@@ -180,10 +180,27 @@ impl Workflows {
                 reason: format!("it has no node {node_id:?} that writes a log"),
             });
         };
-        let lines = self.runner.logs(&unit_key(&id, node), query).await?;
+        let key = unit_key(&id, node);
+        if query.container.as_deref() != Some(ALL_CONTAINERS) {
+            let lines = self.runner.logs(&key, query).await?;
+            return Ok(lines.map(|line| line.map_err(ControlError::from)).boxed());
+        }
+        let mut each = Vec::new();
+        for container in self.runner.containers(&key).await? {
+            each.push(self.runner.logs(&key, LogQuery { container: Some(container), ..query.clone() }).await?);
+        }
+        // Side by side while they are followed, otherwise one after the other.
+        let lines = if query.follow {
+            futures::stream::select_all(each).boxed()
+        } else {
+            futures::stream::iter(each).flatten().boxed()
+        };
         Ok(lines.map(|line| line.map_err(ControlError::from)).boxed())
     }
 }
+
+/// A log query's container that means all of them.
+const ALL_CONTAINERS: &str = "*";
 
 /// The leaf whose log is meant: the node itself, the last attempt of a retried one, the pod of a container.
 fn log_node(state: &RunState, id: &str) -> Option<NodeIx> {
