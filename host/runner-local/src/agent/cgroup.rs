@@ -324,6 +324,11 @@ fn move_aside(place: &Path) -> io::Result<()> {
 fn tidy(place: &Path) {
     let Ok(entries) = fs::read_dir(place) else { return };
     for base in entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with("colchis-")).take(64) {
+        let name = base.file_name();
+        let agent = name.to_str().and_then(|n| n.strip_prefix("colchis-")).unwrap_or_default();
+        if Path::new("/proc").join(agent).exists() {
+            continue;
+        }
         let Ok(units) = fs::read_dir(base.path()) else { continue };
         for unit in units.flatten().filter(|u| u.path().is_dir()) {
             if let Ok(containers) = fs::read_dir(unit.path()) {

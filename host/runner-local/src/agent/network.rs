@@ -318,7 +318,8 @@ mod route {
 
         pub(super) fn bridge(&mut self, name: &str) -> io::Result<()> {
             let info = Message::inner().text(INFO_KIND, "bridge");
-            let asked = Message::new(NEW_LINK, CREATE_EXCLUSIVE).link(0, 0).text(LINK_NAME, name).nested(LINK_INFO, info);
+            let asked =
+                Message::new(NEW_LINK, CREATE_EXCLUSIVE).link(0, 0).text(LINK_NAME, name).nested(LINK_INFO, info);
             done_before(self.ask(asked))
         }
 
@@ -332,9 +333,8 @@ mod route {
                 .text(LINK_NAME, "eth0")
                 .attribute(LINK_ADDRESS, &[0x02, 0x63, a, b, c, d])
                 .attribute(LINK_NAMESPACE_FD, &descriptor);
-            let info = Message::inner()
-                .text(INFO_KIND, "veth")
-                .nested(INFO_DATA, Message::inner().nested(VETH_PEER, peer));
+            let info =
+                Message::inner().text(INFO_KIND, "veth").nested(INFO_DATA, Message::inner().nested(VETH_PEER, peer));
             let asked = Message::new(NEW_LINK, CREATE_EXCLUSIVE)
                 .link(0, UP)
                 .text(LINK_NAME, name)

@@ -218,7 +218,8 @@ impl Files<'_> {
             return self.image(&config, top, &layers.collect::<Result<Vec<_>, ImageError>>()?, tags);
         }
         for each in &document.manifests {
-            let fits = each.platform.as_ref().is_none_or(|p| p.os == "linux" && p.architecture == machine_architecture());
+            let fits =
+                each.platform.as_ref().is_none_or(|p| p.os == "linux" && p.architecture == machine_architecture());
             if fits {
                 return self.manifest(&each.digest, top, tags, depth + 1);
             }
@@ -226,7 +227,13 @@ impl Files<'_> {
         Ok(Vec::new())
     }
 
-    fn image(&self, config: &[u8], digest: &str, layers: &[String], tags: &[String]) -> Result<Vec<ImageRecord>, ImageError> {
+    fn image(
+        &self,
+        config: &[u8],
+        digest: &str,
+        layers: &[String],
+        tags: &[String],
+    ) -> Result<Vec<ImageRecord>, ImageError> {
         let (config, diff_ids, platform) = read_config(config)?;
         if diff_ids.len() != layers.len() {
             return Err(ImageError::new(format!(

@@ -258,7 +258,11 @@ impl ImageStore {
             }
         }
         if !may_pull {
-            let why = if planner.settings.images == ImagesMode::Imported { "--images=imported" } else { "imagePullPolicy: Never" };
+            let why = if planner.settings.images == ImagesMode::Imported {
+                "--images=imported"
+            } else {
+                "imagePullPolicy: Never"
+            };
             return Err(ImageError::new(format!(
                 "it is not in the image store, and {why} forbids to pull it: colchis image import FILE, or colchis image pull {name}"
             )));
@@ -297,8 +301,11 @@ impl ImageStore {
 
     fn make_ready(&self, record: &ImageRecord) -> Arc<RootImage> {
         let layers = record.layers.iter().rev().map(|l| self.layer_path(l)).chain([self.dir.join("base")]);
-        let image =
-            Arc::new(RootImage { digest: record.digest.clone(), layers: layers.collect(), config: record.config.clone() });
+        let image = Arc::new(RootImage {
+            digest: record.digest.clone(),
+            layers: layers.collect(),
+            config: record.config.clone(),
+        });
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.insert(record.reference.clone(), image.clone());
         image
@@ -359,7 +366,9 @@ pub(crate) fn parse(name: &str) -> Result<Reference, ImageError> {
 /// What every container needs and an image may lack: places to mount on.
 fn base(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    for (folder, mode) in [("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("var/tmp", 0o1777)] {
+    for (folder, mode) in
+        [("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("var/tmp", 0o1777)]
+    {
         let path = dir.join(folder);
         fs::create_dir_all(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
@@ -395,8 +404,8 @@ pub(crate) fn read_config(text: &[u8]) -> Result<(ImageConfig, Vec<String>, Stri
     struct RootFs {
         diff_ids: Vec<String>,
     }
-    let file: File =
-        serde_json::from_slice(text).map_err(|e| ImageError::new(format!("the image's configuration is not valid: {e}")))?;
+    let file: File = serde_json::from_slice(text)
+        .map_err(|e| ImageError::new(format!("the image's configuration is not valid: {e}")))?;
     let settings = file.config.unwrap_or_default();
     let layers = file.rootfs.unwrap_or_default().diff_ids;
     if layers.len() > LAYERS_MAX {

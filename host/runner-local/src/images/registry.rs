@@ -97,7 +97,9 @@ pub(super) async fn credentials(planner: &Planner<'_>, unit: &Unit) -> Result<Ve
 
 /// From `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`.
 pub(super) fn own_credentials() -> Vec<Credentials> {
-    let dir = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")));
+    let dir = std::env::var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")));
     let text = dir.and_then(|d| std::fs::read(d.join("config.json")).ok());
     text.map(|t| Credentials::of_docker_config(&t)).unwrap_or_default()
 }
@@ -152,7 +154,10 @@ pub(super) async fn pull(
             continue;
         }
         if !is_digest(&layer.digest) {
-            return Err(ImageError::new(format!("the manifest names a layer {:?}, which is not a digest", layer.digest)));
+            return Err(ImageError::new(format!(
+                "the manifest names a layer {:?}, which is not a digest",
+                layer.digest
+            )));
         }
         let blob = download(store, &client, reference, layer, &registry).await?;
         let at = blob.clone();
@@ -201,10 +206,14 @@ async fn download(
 fn told(registry: &str, e: OciDistributionError) -> ImageError {
     let (reason, unreachable) = match &e {
         OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => (
-            format!("registry {registry} wants other credentials: name a Secret in imagePullSecrets, or log in with docker login"),
+            format!(
+                "registry {registry} wants other credentials: name a Secret in imagePullSecrets, or log in with docker login"
+            ),
             false,
         ),
-        OciDistributionError::ImageManifestNotFoundError(_) => (format!("registry {registry} has no such image"), false),
+        OciDistributionError::ImageManifestNotFoundError(_) => {
+            (format!("registry {registry} has no such image"), false)
+        }
         OciDistributionError::RegistryError { envelope, .. } => {
             let said: Vec<&str> = envelope.errors.iter().map(|e| e.message.as_str()).collect();
             (format!("registry {registry} says: {}", said.join("; ")), false)
@@ -212,7 +221,9 @@ fn told(registry: &str, e: OciDistributionError) -> ImageError {
         OciDistributionError::ServerError { code, message, .. } => {
             (format!("registry {registry} answered {code}: {message}"), *code >= 500 || *code == 429)
         }
-        OciDistributionError::RequestError(cause) if cause.is_status() => (format!("registry {registry}: {cause}"), false),
+        OciDistributionError::RequestError(cause) if cause.is_status() => {
+            (format!("registry {registry}: {cause}"), false)
+        }
         OciDistributionError::RequestError(cause) => {
             let why = deepest(cause).unwrap_or_else(|| cause.to_string());
             (format!("registry {registry} cannot be reached: {why}"), true)
@@ -247,9 +258,13 @@ mod tests {
 
     #[test]
     fn local_registries_need_no_tls() {
-        for (registry, local) in
-            [("localhost:5000", true), ("127.0.0.1:1", true), ("[::1]:5000", true), ("docker.io", false), ("localhost.example:1", false)]
-        {
+        for (registry, local) in [
+            ("localhost:5000", true),
+            ("127.0.0.1:1", true),
+            ("[::1]:5000", true),
+            ("docker.io", false),
+            ("localhost.example:1", false),
+        ] {
             assert_eq!(is_local(registry), local, "{registry}");
         }
     }

@@ -36,7 +36,11 @@ pub(super) fn layer(store: &Path, blob: &Path, diff_id: &str) -> Result<u64, Ima
     std::fs::create_dir_all(&tmp).map_err(|e| fail("make a folder", e))?;
     let unpacked = (|| {
         let file = File::open(blob).map_err(|e| fail("open the blob", e))?;
-        let mut reader = Counted { inner: decompressed(file).map_err(|e| fail("decompress", e))?, hash: sha2::Sha256::new(), bytes: 0 };
+        let mut reader = Counted {
+            inner: decompressed(file).map_err(|e| fail("decompress", e))?,
+            hash: sha2::Sha256::new(),
+            bytes: 0,
+        };
         unpack(&mut reader, &tmp).map_err(|e| fail("unpack", e))?;
         // What lies after the archive's end counts for the digest too.
         io::copy(&mut reader, &mut io::sink()).map_err(|e| fail("read to the end", e))?;
@@ -144,7 +148,9 @@ fn walk(root: &OwnedFd, path: &Path, make: bool) -> io::Result<OwnedFd> {
                 mkdirat(&at, name, Mode::from_raw_mode(0o755))?;
                 openat(&at, name, flags, Mode::empty())?
             }
-            Err(Errno::LOOP | Errno::NOTDIR) => return Err(io::Error::other("a folder on its way is a link or a file")),
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                return Err(io::Error::other("a folder on its way is a link or a file"));
+            }
             Err(e) => return Err(e.into()),
         };
     }

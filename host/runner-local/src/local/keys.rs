@@ -24,10 +24,7 @@ impl Places {
     pub(crate) fn of(data_dir: &Path, key: &str) -> Self {
         let (uid, node) = key.split_once('/').unwrap_or(("none", key));
         let (uid, node) = (part(uid), part(node));
-        Self {
-            log_dir: logs_dir(data_dir).join(uid).join(node),
-            data_dir: data_dir.to_owned(),
-        }
+        Self { log_dir: logs_dir(data_dir).join(uid).join(node), data_dir: data_dir.to_owned() }
     }
 
     /// The unit's record, locked while its supervisor lives.

@@ -68,7 +68,8 @@ impl LocalRunner {
         let settings = Arc::new(settings);
         let images = ImageStore::open(&environment.data_dir, &settings.insecure_registries)
             .map_err(|e| trouble(format!("image store: {e}")))?;
-        let slots = Slots::open(units_dir(&environment.data_dir)).map_err(|e| trouble(format!("scratch folders: {e}")))?;
+        let slots =
+            Slots::open(units_dir(&environment.data_dir)).map_err(|e| trouble(format!("scratch folders: {e}")))?;
         let link = AgentLink::new(&environment.data_dir, settings.clone());
         let preparing = Semaphore::new(settings.preparing_max.max(1));
         let (images, slots) = (Arc::new(images), Arc::new(slots));

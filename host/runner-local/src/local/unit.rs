@@ -141,7 +141,8 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
         std::fs::create_dir_all(&places.log_dir)?;
         Ok(slot)
     });
-    let slot = made.map_err(|e| error(format!("the step's folder below {}: {e}", inner.environment.data_dir.display())))?;
+    let slot =
+        made.map_err(|e| error(format!("the step's folder below {}: {e}", inner.environment.data_dir.display())))?;
     let waiting = {
         let (inner, key) = (inner.clone(), handle.key.clone());
         // In order with what follows, and not worth waiting for.

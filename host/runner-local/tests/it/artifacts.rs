@@ -7,12 +7,16 @@ use serde_json::json;
 use crate::kit::{Kit, namespaces, unit};
 
 fn artifact(name: &str, path: &str, key: &str, optional: bool) -> Artifact {
-    serde_json::from_value(json!({"name": name, "path": path, "optional": optional, "s3": {"bucket": "b", "key": key}})).unwrap()
+    serde_json::from_value(json!({"name": name, "path": path, "optional": optional, "s3": {"bucket": "b", "key": key}}))
+        .unwrap()
 }
 
 fn step(key: &str, line: &str, inputs: Vec<Artifact>, outputs: Vec<Artifact>) -> Unit {
-    let mut unit = unit(key, json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}],
-        "container": {"image": "i", "command": ["sh", "-c", line], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}}));
+    let mut unit = unit(
+        key,
+        json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}],
+        "container": {"image": "i", "command": ["sh", "-c", line], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}}),
+    );
     unit.input_artifacts = inputs;
     unit.output_artifacts = outputs;
     unit
@@ -28,7 +32,8 @@ async fn files_and_folders_go_from_step_to_step() {
         artifact("none", "/tmp/none", "k/none", true),
         artifact("link", "/tmp/link", "k/link", false),
     ];
-    let line = "echo text > /tmp/out; mkdir -p /v/folder/sub; echo deep > /v/folder/sub/f; ln -s /v/folder/sub/f /tmp/link";
+    let line =
+        "echo text > /tmp/out; mkdir -p /v/folder/sub; echo deep > /v/folder/sub/f; ln -s /v/folder/sub/f /tmp/link";
     let result = kit.run(step("u/1", line, vec![], outputs)).await;
     assert_eq!(result.phase, EndPhase::Succeeded, "{result:?}");
     let saved: Vec<&str> = result.artifacts.iter().map(|a| &*a.name).collect();
@@ -80,7 +85,8 @@ async fn missing_and_hostile_outputs() {
     let parameter = |line: &str| {
         let mut unit = step("u/p", line, vec![], vec![]);
         let mut template = (*unit.template).clone();
-        template.outputs = serde_json::from_value(json!({"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]})).unwrap();
+        template.outputs =
+            serde_json::from_value(json!({"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]})).unwrap();
         unit.template = std::sync::Arc::new(template);
         unit.key = format!("u/p-{}", line.len()).into();
         unit
@@ -94,7 +100,11 @@ async fn missing_and_hostile_outputs() {
     ] {
         let result = kit.run(parameter(line)).await;
         assert_eq!(result.phase, EndPhase::Failed, "{line}");
-        assert!(result.message.contains("output parameter p") && result.message.contains(expect), "{line}: {}", result.message);
+        assert!(
+            result.message.contains("output parameter p") && result.message.contains(expect),
+            "{line}: {}",
+            result.message
+        );
     }
 }
 

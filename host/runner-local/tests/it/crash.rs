@@ -35,8 +35,11 @@ async fn server_process() {
     };
     let runner = runner_local::LocalRunner::new(settings(), environment).await.unwrap();
     let line = "echo begun; while [ ! -e /v/go ]; do sleep 0.02; done; echo done > /tmp/out; echo done";
-    let mut output = crate::kit::unit("u/running", serde_json::json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}],
-        "container": {"image": "i", "command": ["sh", "-c", line], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}}));
+    let mut output = crate::kit::unit(
+        "u/running",
+        serde_json::json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}],
+        "container": {"image": "i", "command": ["sh", "-c", line], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}}),
+    );
     output.output_artifacts =
         vec![serde_json::from_value(serde_json::json!({"name": "o", "path": "/tmp/out", "s3": {"key": "o"}})).unwrap()];
     runner.start(output).await.unwrap();
@@ -107,9 +110,10 @@ async fn a_killed_supervisor_is_a_lost_step() {
     assert_eq!((result.phase, result.class), (EndPhase::Error, EndClass::Lost));
     assert!(result.message.starts_with("StepLost: "), "{}", result.message);
     let alive = || {
-        std::fs::read_dir("/proc").unwrap().flatten().any(|p| {
-            std::fs::read(p.path().join("cmdline")).is_ok_and(|c| String::from_utf8_lossy(&c).contains(&mark))
-        })
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .any(|p| std::fs::read(p.path().join("cmdline")).is_ok_and(|c| String::from_utf8_lossy(&c).contains(&mark)))
     };
     crate::kit::until("its containers end with it", || !alive()).await;
     // Never again.

@@ -49,16 +49,27 @@ struct Image {
 fn image(settings: Value) -> Image {
     let busybox = std::fs::read(BUSYBOX).unwrap();
     let mut below: Vec<(&str, &[u8], u32)> = vec![
-        ("bin/", b"", 0o755), ("bin/busybox", &busybox, 0o755), ("etc/", b"", 0o755),
+        ("bin/", b"", 0o755),
+        ("bin/busybox", &busybox, 0o755),
+        ("etc/", b"", 0o755),
         ("etc/passwd", b"root:x:0:0::/root:/bin/sh\nweb:x:33:33::/srv:/bin/sh\n", 0o644),
-        ("etc/below", b"below\n", 0o644), ("etc/hidden", b"hidden\n", 0o644), ("opt/old/", b"", 0o755), ("opt/old/f", b"old\n", 0o644),
+        ("etc/below", b"below\n", 0o644),
+        ("etc/hidden", b"hidden\n", 0o644),
+        ("opt/old/", b"", 0o755),
+        ("opt/old/f", b"old\n", 0o644),
         ("srv/", b"", 0o777),
     ];
     let links: Vec<String> = ["sh", "cat", "ls", "echo", "id", "env", "pwd", "sleep", "head", "wc", "hostname", "test"]
-        .iter().map(|c| format!("bin/{c} -> busybox")).collect();
+        .iter()
+        .map(|c| format!("bin/{c} -> busybox"))
+        .collect();
     below.extend(links.iter().map(|l| (l.as_str(), &b""[..], 0o777)));
     let above = layer(&[
-        ("etc/above", b"above\n", 0o644), ("etc/.wh.hidden", b"", 0o644), ("opt/", b"", 0o755), ("opt/.wh..wh..opq", b"", 0o644), ("opt/new", b"new\n", 0o644),
+        ("etc/above", b"above\n", 0o644),
+        ("etc/.wh.hidden", b"", 0o644),
+        ("opt/", b"", 0o755),
+        ("opt/.wh..wh..opq", b"", 0o644),
+        ("opt/new", b"new\n", 0o644),
     ]);
     let layers = vec![layer(&below), above];
     let ids: Vec<String> = layers.iter().map(|l| digest(l)).collect();
@@ -81,7 +92,10 @@ fn saved(image: &Image, tag: &str, at: &Path) {
         add(name, layer);
     }
     add("config.json", &image.config);
-    add("manifest.json", &serde_json::to_vec(&json!([{"Config": "config.json", "RepoTags": [tag], "Layers": names}])).unwrap());
+    add(
+        "manifest.json",
+        &serde_json::to_vec(&json!([{"Config": "config.json", "RepoTags": [tag], "Layers": names}])).unwrap(),
+    );
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -94,7 +108,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// Blobs and manifest as a registry or an OCI layout has them.
 fn blobs(image: &Image) -> (Vec<(String, Vec<u8>)>, Vec<u8>) {
     let layers: Vec<Vec<u8>> = image.layers.iter().map(|l| gzip(l)).collect();
-    let descriptor = |bytes: &[u8], kind: &str| json!({"mediaType": kind, "digest": digest(bytes), "size": bytes.len()});
+    let descriptor =
+        |bytes: &[u8], kind: &str| json!({"mediaType": kind, "digest": digest(bytes), "size": bytes.len()});
     let manifest = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": descriptor(&image.config, "application/vnd.oci.image.config.v1+json"),
         "layers": layers.iter().map(|l| descriptor(l, "application/vnd.oci.image.layer.v1.tar+gzip")).collect::<Vec<_>>()});
@@ -142,7 +157,12 @@ async fn an_imported_image_runs_as_its_configuration_says() {
     let look = "ls /etc /opt; cat /etc/below /etc/above /opt/new; ls -d /home /usr 2>/dev/null; cat /etc/hosts | head -n 1 | wc -l; echo x > /etc/below";
     let command = json!({"image": "demo:1", "command": ["/bin/sh", "-c", look], "securityContext": {"runAsUser": 0}});
     let result = kit.run(container("u/3", command)).await;
-    assert_eq!(result.result.unwrap(), "/etc:\nabove\nbelow\nhostname\nhosts\npasswd\nresolv.conf\n\n/opt:\nnew\nbelow\nabove\nnew\n1", "{}", result.message);
+    assert_eq!(
+        result.result.unwrap(),
+        "/etc:\nabove\nbelow\nhostname\nhosts\npasswd\nresolv.conf\n\n/opt:\nnew\nbelow\nabove\nnew\n1",
+        "{}",
+        result.message
+    );
     let again = json!({"image": "demo:1", "command": ["cat", "/etc/below"]});
     assert_eq!(kit.run(container("u/4", again)).await.result.as_deref(), Some("below"), "a layer is never written to");
     let absent = kit.run(container("u/5", json!({"image": "other:1", "command": ["true"]}))).await;
@@ -181,11 +201,21 @@ async fn oci_layouts_and_damaged_archives() {
         at
     };
     let images = kit.runner.images();
-    assert!(images.import(&write("damaged", &|name, bytes| {
-        if name.ends_with(&digest(&all[1].1).replace("sha256:", "")) {
-            *bytes = gzip(&layer(&[("evil", b"evil", 0o644)]));
-        }
-    }), None).await.unwrap_err().to_string().contains("digest"));
+    assert!(
+        images
+            .import(
+                &write("damaged", &|name, bytes| {
+                    if name.ends_with(&digest(&all[1].1).replace("sha256:", "")) {
+                        *bytes = gzip(&layer(&[("evil", b"evil", 0o644)]));
+                    }
+                }),
+                None
+            )
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("digest")
+    );
     assert!(images.list().unwrap().is_empty(), "a damaged image leaves nothing behind");
     let good = images.import(&write("good", &|_, _| ()), Some("named/by:me")).await.unwrap();
     assert_eq!(good[0].reference, "docker.io/named/by:me");
@@ -207,18 +237,32 @@ impl Drop for Registry {
 }
 
 async fn registry(folder: &Path, password: Option<(&str, &str)>) -> Option<Registry> {
-    let program = ["docker-registry", "/usr/bin/docker-registry"].into_iter().find(|p| Command::new(p).arg("--version").output().is_ok())?;
+    let program = ["docker-registry", "/usr/bin/docker-registry"]
+        .into_iter()
+        .find(|p| Command::new(p).arg("--version").output().is_ok())?;
     let address = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         free.local_addr().unwrap().to_string()
     };
-    let mut config = format!("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}\n", folder.join("registry").display());
+    let mut config = format!(
+        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}\n",
+        folder.join("registry").display()
+    );
     if let Some((_, hash)) = password {
         std::fs::write(folder.join("htpasswd"), hash).unwrap();
-        config.push_str(&format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", folder.join("htpasswd").display()));
+        config.push_str(&format!(
+            "auth:\n  htpasswd:\n    realm: test\n    path: {}\n",
+            folder.join("htpasswd").display()
+        ));
     }
     std::fs::write(folder.join("registry.yml"), config).unwrap();
-    let child = Command::new(program).arg("serve").arg(folder.join("registry.yml")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = Command::new(program)
+        .arg("serve")
+        .arg(folder.join("registry.yml"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let found = Registry { child, address };
     crate::kit::until("the registry listens", || std::net::TcpStream::connect(&found.address).is_ok()).await;
     Some(found)
@@ -315,7 +359,8 @@ fn bcrypt_of(password: &str) -> Option<String> {
         Some(String::from_utf8(output.stdout).ok()?.trim().to_owned()).filter(|s| s.starts_with("me:$2"))
     };
     by("htpasswd", &["-nbB", "me", password]).or_else(|| {
-        let code = "import crypt,sys; print('me:' + crypt.crypt(sys.argv[1], crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32)))";
+        let code =
+            "import crypt,sys; print('me:' + crypt.crypt(sys.argv[1], crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32)))";
         by("python3", &["-W", "ignore", "-c", code, password])
     })
 }

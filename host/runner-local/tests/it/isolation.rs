@@ -34,7 +34,15 @@ async fn its_own_processes_name_and_devices() {
     assert_eq!(said(&mut kit, "u/1", "hostname 2>/dev/null || cat /proc/sys/kernel/hostname").await, "hello-step-123");
     let processes = said(&mut kit, "u/2", "ls /proc | grep -c '^[0-9]'").await;
     assert!(processes.parse::<u32>().unwrap() < 10, "{processes}");
-    assert_eq!(said(&mut kit, "u/3", "echo x > /dev/null; test -c /dev/zero; ls /dev/sda /dev/vda /dev/mem 2>/dev/null | wc -l").await, "0");
+    assert_eq!(
+        said(
+            &mut kit,
+            "u/3",
+            "echo x > /dev/null; test -c /dev/zero; ls /dev/sda /dev/vda /dev/mem 2>/dev/null | wc -l"
+        )
+        .await,
+        "0"
+    );
     assert_eq!(said(&mut kit, "u/4", "cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c; echo 1 2>/dev/null > /proc/sys/kernel/panic || echo refused").await, "0\nrefused");
     assert_eq!(said(&mut kit, "u/5", "echo hi > /dev/stdout; echo x > /dev/shm/x && cat /dev/shm/x").await, "hi\nx");
 }
@@ -54,7 +62,8 @@ async fn capabilities_filter_and_privileges() {
     let dropped = json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", "grep CapEff /proc/self/status"],
         "securityContext": {"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}}}});
     assert_eq!(kit.run(unit("u/drop", dropped)).await.result.unwrap(), "CapEff:\t0000000000000001");
-    let privileged = json!({"name": "t", "container": {"image": "i", "command": ["true"], "securityContext": {"privileged": true}}});
+    let privileged =
+        json!({"name": "t", "container": {"image": "i", "command": ["true"], "securityContext": {"privileged": true}}});
     let result = kit.run(unit("u/priv", privileged)).await;
     assert_eq!((result.phase, result.class), (EndPhase::Error, EndClass::CouldNotStart));
     assert!(result.message.contains("container.securityContext.privileged"), "{}", result.message);

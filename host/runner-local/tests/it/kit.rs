@@ -118,7 +118,8 @@ pub struct Kit {
 }
 
 pub fn settings() -> Settings {
-    let program = std::env::var_os("COLCHIS_TEST_AGENT").map_or(env!("CARGO_BIN_EXE_runner-local-agent").into(), Into::into);
+    let program =
+        std::env::var_os("COLCHIS_TEST_AGENT").map_or(env!("CARGO_BIN_EXE_runner-local-agent").into(), Into::into);
     let agent = AgentProgram { program, args: Vec::new() };
     Settings { agent, images: ImagesMode::Host, pool: 2, ..Settings::default() }
 }

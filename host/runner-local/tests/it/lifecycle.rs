@@ -15,7 +15,11 @@ async fn a_stop_is_term_and_then_kill() {
     kit.line(&polite, "up").await;
     kit.runner.stop(&polite, 20_000).await.unwrap();
     let result = kit.ended(&polite).await;
-    assert_eq!((result.phase, result.class, result.exit_code), (EndPhase::Failed, EndClass::Stopped, Some(3)), "{result:?}");
+    assert_eq!(
+        (result.phase, result.class, result.exit_code),
+        (EndPhase::Failed, EndClass::Stopped, Some(3)),
+        "{result:?}"
+    );
     assert_eq!(result.result.as_deref(), Some("up\nbye"));
 
     let deaf = kit.start(shell("u/2", "trap '' TERM; echo up; while :; do sleep 0.05; done")).await;
@@ -61,17 +65,21 @@ async fn what_a_step_leaves_behind_ends_with_it() {
     let bash = json!({"name": "t", "container": {"image": "i", "command": ["bash", "-c", line]}});
     let result = kit.run(unit("u/1", bash)).await;
     assert_eq!(result.phase, EndPhase::Succeeded, "{result:?}");
-    let left = std::fs::read_dir("/proc").unwrap().flatten().any(|p| {
-        std::fs::read(p.path().join("cmdline")).is_ok_and(|c| c.starts_with(mark.as_bytes()))
-    });
+    let left = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .any(|p| std::fs::read(p.path().join("cmdline")).is_ok_and(|c| c.starts_with(mark.as_bytes())));
     assert!(!left, "the whole namespace ends with its program");
 }
 
 #[tokio::test]
 async fn a_flood_of_log_fills_no_disk() {
     let bound = 1 << 20;
-    let mut kit = Kit::with(runner_local::Settings { log_bytes_max: bound, result_bytes_max: 1000, ..settings() }, dir()).await;
-    let key = kit.start(shell("u/1", "yes 'a line of some length that is said again and again' | head -n 200000; echo the end")).await;
+    let mut kit =
+        Kit::with(runner_local::Settings { log_bytes_max: bound, result_bytes_max: 1000, ..settings() }, dir()).await;
+    let key = kit
+        .start(shell("u/1", "yes 'a line of some length that is said again and again' | head -n 200000; echo the end"))
+        .await;
     let result = kit.ended(&key).await;
     let said = result.result.unwrap();
     assert!(said.ends_with("the end") && said.len() <= 1000, "{}", said.len());
@@ -142,9 +150,7 @@ async fn init_containers_sidecars_and_shared_volumes() {
 async fn container_sets_have_dependencies_and_retries() {
     namespaces!();
     let mut kit = Kit::new().await;
-    let node = |name: &str, line: &str, after: &[&str]| {
-        json!({"name": name, "image": "i", "command": ["sh", "-c", line], "dependencies": after})
-    };
+    let node = |name: &str, line: &str, after: &[&str]| json!({"name": name, "image": "i", "command": ["sh", "-c", line], "dependencies": after});
     let mount = json!([{"name": "v", "mountPath": "/v"}]);
     let set = json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}], "containerSet": {
         "volumeMounts": mount, "retryStrategy": {"retries": 2, "duration": "10ms"},
@@ -185,15 +191,13 @@ async fn a_daemon_is_ready_after_its_probe_and_runs_until_stopped() {
     assert!(result.message.contains("livenessProbe"), "{}", result.message);
 
     let hooks = json!({"name": "t", "container": {"image": "i",
-        "command": ["sh", "-c", "trap 'cat /tmp/hooks; exit 0' TERM; while :; do sleep 0.02; done"],
-        "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "echo post >> /tmp/hooks; echo up > /proc/1/fd/1"]}},
+        "command": ["sh", "-c", "trap 'cat /tmp/hooks; exit 0' TERM; while [ ! -e /tmp/hooks ]; do sleep 0.02; done; echo up; while :; do sleep 0.02; done"],
+        "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "echo post >> /tmp/hooks"]}},
             "preStop": {"exec": {"command": ["sh", "-c", "echo pre >> /tmp/hooks"]}}}}});
     let key = kit.start(unit("u/3", hooks)).await;
-    kit.started(&key).await;
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    kit.line(&key, "up").await;
     kit.runner.stop(&key, 10_000).await.unwrap();
-    let said = kit.ended(&key).await.result.unwrap();
-    assert!(said.ends_with("pre"), "{said:?}");
+    assert_eq!(kit.ended(&key).await.result.as_deref(), Some("up\npost\npre"));
 }
 
 #[tokio::test]

@@ -47,7 +47,8 @@ async fn two_daemons_on_one_port() {
     }
     // From another unit's own network, and by its own name.
     let fetch = "python3 -c \"import urllib.request,sys; print(urllib.request.urlopen('http://'+sys.argv[1]+':8080').read().decode())\"";
-    let mut consumer = shell("u/consumer", &format!("{fetch} {} && getent hosts $(hostname) | cut -d' ' -f1", addresses[1].2));
+    let mut consumer =
+        shell("u/consumer", &format!("{fetch} {} && getent hosts $(hostname) | cut -d' ' -f1", addresses[1].2));
     consumer.own_network = true;
     let key = kit.start(consumer).await;
     let (message, ip) = kit.started(&key).await;

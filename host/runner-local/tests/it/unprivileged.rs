@@ -23,9 +23,11 @@ async fn as_nobody() {
     let line = "id -u; echo x > /tmp/f; echo y > /etc/new; ls /tmp; ls /proc | grep -c '^[0-9]'; echo z > /dev/null; echo p > /tmp/p";
     let mut step = shell("u/1", line);
     let mut template = (*step.template).clone();
-    template.outputs = serde_json::from_value(json!({"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]})).unwrap();
+    template.outputs =
+        serde_json::from_value(json!({"parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}]})).unwrap();
     step.template = std::sync::Arc::new(template);
-    step.output_artifacts = vec![serde_json::from_value(json!({"name": "o", "path": "/tmp/f", "s3": {"key": "o"}})).unwrap()];
+    step.output_artifacts =
+        vec![serde_json::from_value(json!({"name": "o", "path": "/tmp/f", "s3": {"key": "o"}})).unwrap()];
     let result = kit.run(step).await;
     assert_eq!(result.phase, EndPhase::Succeeded, "{result:?}");
     let said = result.result.unwrap();
@@ -35,7 +37,8 @@ async fn as_nobody() {
     kit.objects.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "default"}, "stringData": {"k": "v"}}));
     let secret = json!({"name": "t", "volumes": [{"name": "s", "secret": {"secretName": "s"}}],
         "container": {"image": "i", "command": ["cat", "/s/k"], "volumeMounts": [{"name": "s", "mountPath": "/s"}]}});
-    assert_eq!(kit.run(unit("u/2", secret)).await.result.as_deref(), Some("v"));
+    let result = kit.run(unit("u/2", secret)).await;
+    assert_eq!(result.result.as_deref(), Some("v"), "{result:?}");
     let key = kit.start(shell("u/3", "echo up; sleep 300")).await;
     kit.line(&key, "up").await;
     kit.runner.stop(&key, 1000).await.unwrap();
@@ -50,7 +53,9 @@ async fn an_ordinary_user_gets_user_namespaces() {
     let path = folder.path();
     std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
     // The programs, where that user may read them.
-    for (from, name) in [(std::env::current_exe().unwrap(), "it"), (env!("CARGO_BIN_EXE_runner-local-agent").into(), "agent")] {
+    for (from, name) in
+        [(std::env::current_exe().unwrap(), "it"), (env!("CARGO_BIN_EXE_runner-local-agent").into(), "agent")]
+    {
         std::fs::copy(from, path.join(name)).unwrap();
     }
     let run = Command::new("setpriv")

@@ -11,7 +11,8 @@ fn base64(text: &str) -> String {
 }
 
 fn objects(kit: &Kit) {
-    kit.objects.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": "default"},
+    kit.objects
+        .put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": "default"},
         "data": {"A": "1", "file.conf": "text"}}));
     kit.objects.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "default"},
         "data": {"password": base64("hush-hush"), "other": base64("x")}}));
@@ -43,7 +44,11 @@ async fn environment_from_everywhere() {
         let template = json!({"name": "t", "container": {"image": "i", "command": ["true"], "env": [{"name": "E", "valueFrom": source}]}});
         let result = kit.run(unit(&format!("u/{}", expect.replace(' ', "-")), template)).await;
         assert_eq!((result.phase, result.class), (EndPhase::Error, EndClass::CouldNotStart));
-        assert!(result.message.contains("container.env[0].valueFrom") && result.message.contains(expect), "{}", result.message);
+        assert!(
+            result.message.contains("container.env[0].valueFrom") && result.message.contains(expect),
+            "{}",
+            result.message
+        );
         assert!(!result.message.contains("hush"), "no secret in a message");
     }
 }
@@ -86,7 +91,10 @@ async fn volumes_of_every_kind() {
                 {"name": "proj", "mountPath": "/proj"}, {"name": "e", "mountPath": "/e", "subPath": "a/b"},
                 {"name": "e", "mountPath": "/sub", "readOnly": true}, {"name": "cm", "mountPath": "/one", "subPath": "deep/er.conf"}]}});
     let result = kit.run(unit("u/1", template)).await;
-    assert_eq!(result.result.unwrap(), "text\n600\ntmpfs\nfull\nA\nfile.conf\nlabels\npw\nhush-hushapp=\"demo\"\na\ntext");
+    assert_eq!(
+        result.result.unwrap(),
+        "text\n600\ntmpfs\nfull\nA\nfile.conf\nlabels\npw\nhush-hushapp=\"demo\"\na\ntext"
+    );
 }
 
 #[tokio::test]
@@ -94,9 +102,14 @@ async fn claims_are_folders_that_last() {
     namespaces!();
     let mut kit = Kit::new().await;
     let with_claim = |key: &str, line: &str| {
-        let mut unit = unit(key, json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", line],
-            "volumeMounts": [{"name": "work", "mountPath": "/work"}]}}));
-        unit.volumes = serde_json::from_value(json!([{"name": "work", "persistentVolumeClaim": {"claimName": "hello-work"}}])).unwrap();
+        let mut unit = unit(
+            key,
+            json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", line],
+            "volumeMounts": [{"name": "work", "mountPath": "/work"}]}}),
+        );
+        unit.volumes =
+            serde_json::from_value(json!([{"name": "work", "persistentVolumeClaim": {"claimName": "hello-work"}}]))
+                .unwrap();
         unit
     };
     let key = kit.start(with_claim("u/1", "echo kept > /work/f")).await;
@@ -126,15 +139,24 @@ async fn ways_out_of_a_volume_are_closed() {
             "initContainers": [{"name": "a", "image": "i", "command": ["sh", "-c", prepare], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
             "container": {"image": "i", "command": ["sh", "-c", "cat /x/passwd || cat /x/etc/passwd"], "volumeMounts": [{"name": "v", "mountPath": "/x", "subPath": sub}]}})
     };
-    for (at, (sub, prepare)) in
-        [("../../..", "true"), ("/etc", "true"), ("l", "ln -s /etc /v/l"), ("l", "ln -s ../../../../../../etc /v/l"), ("a/l", "mkdir /v/a; ln -s / /v/a/l")].iter().enumerate()
+    for (at, (sub, prepare)) in [
+        ("../../..", "true"),
+        ("/etc", "true"),
+        ("l", "ln -s /etc /v/l"),
+        ("l", "ln -s ../../../../../../etc /v/l"),
+        ("a/l", "mkdir /v/a; ln -s / /v/a/l"),
+    ]
+    .iter()
+    .enumerate()
     {
         let result = kit.run(unit(&format!("u/{at}"), template(sub, prepare))).await;
         assert_ne!(result.phase, EndPhase::Succeeded, "{sub}: {result:?}");
-        assert!(result.message.contains("subPath") , "{}", result.message);
+        assert!(result.message.contains("subPath"), "{}", result.message);
     }
-    let host = |path: &str| json!({"name": "t", "volumes": [{"name": "v", "hostPath": {"path": path}}],
-        "container": {"image": "i", "command": ["ls", "/x"], "volumeMounts": [{"name": "v", "mountPath": "/x", "readOnly": true}]}});
+    let host = |path: &str| {
+        json!({"name": "t", "volumes": [{"name": "v", "hostPath": {"path": path}}],
+        "container": {"image": "i", "command": ["ls", "/x"], "volumeMounts": [{"name": "v", "mountPath": "/x", "readOnly": true}]}})
+    };
     let result = kit.run(unit("u/host", host("/etc"))).await;
     assert!(result.message.contains("volumes[0].hostPath") && result.class == EndClass::CouldNotStart, "{result:?}");
     let mut kit = Kit::with(runner_local::Settings { allow_host_path: true, ..settings() }, dir()).await;

@@ -113,7 +113,14 @@ impl Inside<'_> {
         streams: [std::os::fd::BorrowedFd<'_>; 3],
     ) -> Result<Infallible, String> {
         let working_dir = Path::new(&self.spec.working_dir);
-        become_program(program, &self.identity, &self.spec.security, (self.pod.bounding, self.pod.filters), working_dir, streams)
+        become_program(
+            program,
+            &self.identity,
+            &self.spec.security,
+            (self.pod.bounding, self.pod.filters),
+            working_dir,
+            streams,
+        )
     }
 
     /// Until the program has ended.

@@ -56,9 +56,14 @@ impl Program {
         let mut reason = io::Error::from(io::ErrorKind::NotFound);
         for candidate in &self.candidates {
             let e = sys::exec(candidate, &self.argv, &self.env);
-            if e.kind() != io::ErrorKind::NotFound {
-                reason = e;
-                break;
+            match e.raw_os_error() {
+                Some(libc::ENOENT | libc::ENOTDIR) => {}
+                // A folder of the PATH may be closed to this user; the next may have it.
+                Some(libc::EACCES) => reason = e,
+                _ => {
+                    reason = e;
+                    break;
+                }
             }
         }
         let name = &self.name;

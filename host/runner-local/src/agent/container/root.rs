@@ -128,9 +128,8 @@ fn by_folder(pod: &Pod<'_>, spec: &ContainerSpec, dir: &Path) -> Result<OwnedFd,
     let at = openat(CWD, &root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .at(|| root.display().to_string())?;
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let mounted_below = |folder: &Path| {
-        mounts.lines().filter_map(|l| l.split(' ').nth(4)).any(|m| Path::new(m).starts_with(folder))
-    };
+    let mounted_below =
+        |folder: &Path| mounts.lines().filter_map(|l| l.split(' ').nth(4)).any(|m| Path::new(m).starts_with(folder));
     for entry in fs::read_dir("/").at(|| "list /".to_owned())?.flatten() {
         let (name, path) = (entry.file_name(), entry.path());
         let Ok(kind) = entry.file_type() else { continue };
@@ -150,7 +149,8 @@ fn by_folder(pod: &Pod<'_>, spec: &ContainerSpec, dir: &Path) -> Result<OwnedFd,
         let [upper, work] = ["upper", "work"].map(|layer| dir.join(layer).join(&name));
         let made = fs::create_dir_all(&upper).and_then(|()| fs::create_dir_all(&work));
         made.at(|| format!("make {}", upper.display()))?;
-        let layered = if mounted_below(&path) { None } else { overlay(pod, &[path.clone()], &upper, &work, NO_DEV).ok() };
+        let layered =
+            if mounted_below(&path) { None } else { overlay(pod, &[path.clone()], &upper, &work, NO_DEV).ok() };
         match layered {
             Some(layered) => attach(layered, &target).at(|| format!("mount {}", path.display()))?,
             None => {

@@ -616,4 +616,3 @@ fn start_inside(
 fn start_inside(_: &Pod<'_>, _: usize, _: &mut Container<'_>, _: &UnitGroup, _: &mut Vec<String>) -> Result<(), Fault> {
     Err(Fault::new("containers need Linux"))
 }
-
