@@ -132,7 +132,8 @@ impl Out {
         Ok(())
     }
 
-    fn tell(&mut self, text: Text) {
+    /// Tells the person something that also a quiet command says.
+    pub fn tell(&mut self, text: Text) {
         let mut line = text.render(&self.err_terminal);
         line.push('\n');
         // As above.

@@ -24,6 +24,10 @@ Examples:
 pub struct Lint {
     #[command(flatten)]
     what: What,
+
+    /// As it is always done here; for those who know Argo's flag
+    #[arg(long, hide = true)]
+    offline: bool,
 }
 
 /// Check manifests against the server's templates
@@ -81,6 +85,9 @@ impl What {
     async fn offline(&self, ctx: &mut Context) -> CliResult {
         let sources = input::read_all(&*ctx.host, &self.files).await?;
         let checked = check::check(&sources, &check::named(&self.files));
+        for file in &checked.skipped {
+            ctx.out.note(format!("{file}: left out, it is no object"));
+        }
         self.tell(ctx, &sources, checked.problems, checked.objects)
     }
 

@@ -20,6 +20,7 @@ pub mod get;
 pub mod image;
 pub mod info;
 pub mod lint;
+pub mod run;
 pub mod server;
 pub mod template;
 pub mod version;
@@ -28,6 +29,8 @@ pub mod workflow;
 /// Everything that can be asked for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run workflows from manifests here and now, without a server beside
+    Run(run::Run),
     /// Check manifests without a server
     Lint(lint::Lint),
     /// Start a server
@@ -87,6 +90,7 @@ impl Command {
     /// As each command says.
     pub async fn run(self, ctx: &mut Context) -> CliResult {
         match self {
+            Self::Run(command) => command.run(ctx).await,
             Self::Lint(command) => command.run(ctx).await,
             Self::Server(command) => command.run(ctx).await,
             Self::Workflow(command) => command.run(ctx).await,
@@ -111,6 +115,6 @@ impl Command {
 
     /// Whether work goes on in this process beside the command itself, which then needs all cores.
     pub fn is_heavy(&self) -> bool {
-        matches!(self, Self::Server(_))
+        matches!(self, Self::Run(_) | Self::Server(_))
     }
 }

@@ -5,7 +5,7 @@
 //!                                    └──────────────► one line per change                       elsewhere, appended
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use client::v1::{Node, NodePhase, WatchNodesResponse, WorkflowPhase, WorkflowSummary};
 
@@ -29,6 +29,8 @@ pub struct RunView {
     pub ended: bool,
     nodes: Vec<Node>,
     by_id: HashMap<String, usize>,
+    /// Messages of running nodes that were told: what many have in common is told once.
+    said: HashSet<String>,
 }
 
 /// A node that has changed.
@@ -172,7 +174,7 @@ fn left_out(runs: &[RunView], terminal: &Terminal) -> Text {
 }
 
 /// A change as one line, for streams that are not redrawn; `None` for what only frames other nodes.
-pub fn change_line(run: &RunView, change: &Change, many: bool, terminal: &Terminal) -> Option<Text> {
+pub fn change_line(run: &mut RunView, change: &Change, many: bool, terminal: &Terminal) -> Option<Text> {
     let node = &change.node;
     let framing = matches!(node.r#type.as_str(), "StepGroup" | "TaskGroup" | "Steps" | "DAG" | "Retry");
     let tells = phase::node_ended(node.phase()) || node.phase() == NodePhase::Running;
@@ -195,7 +197,8 @@ pub fn change_line(run: &RunView, change: &Change, many: bool, terminal: &Termin
     {
         text.push(Paint::Dim, format!(" in {}", time::took(node.finished_ms - node.started_ms)));
     }
-    if !node.message.is_empty() {
+    let repeated = node.phase() == NodePhase::Running && !run.said.insert(node.message.clone());
+    if !node.message.is_empty() && !repeated {
         text.push(Paint::Plain, format!("  {}", node.message));
     }
     Some(text)
@@ -260,10 +263,10 @@ mod tests {
         let terminal = Terminal { interactive: true, size: Some((60, 8)), ..Terminal::plain() };
         insta::assert_snapshot!(shown(&frame(&[view(20)], 3_400, &terminal)), @r"
         wide  Running  19/20  2.4s
-        STEP           TEMPLATE   PODNAME   DURATION   MESSAGE
-         ● wide                             2.4s
-         ├─✖ wide.t3              wide.t3   250ms
-         └─● wide.t5              wide.t5   2.4s
+        STEP           PODNAME   DURATION   MESSAGE
+         ● wide                  2.4s
+         ├─✖ wide.t3   wide.t3   250ms
+         └─● wide.t5   wide.t5   2.4s
          … of 21 nodes: 2 Running, 18 Succeeded, 1 Failed
         ");
         let tall = Terminal { interactive: true, size: Some((60, 80)), ..Terminal::plain() };
@@ -288,7 +291,7 @@ mod tests {
         let changes =
             run.merge(WatchNodesResponse { nodes: vec![failed], ended: true, ..WatchNodesResponse::default() });
         assert_eq!(changes[0].before, Some(NodePhase::Succeeded));
-        let line = change_line(&run, &changes[0], true, &Terminal::plain()).unwrap();
+        let line = change_line(&mut run, &changes[0], true, &Terminal::plain()).unwrap();
         assert_eq!(line.letters(), "wide: ✖ t0  Failed in 250ms  exit code 1");
         assert!(run.ended);
     }

@@ -113,7 +113,7 @@ impl Get {
 ///
 /// # Errors
 /// The server refuses.
-pub async fn all_nodes(connection: &Connection, run: &RunName, selector: String) -> CliResult<Vec<Node>> {
+pub(crate) async fn all_nodes(connection: &Connection, run: &RunName, selector: String) -> CliResult<Vec<Node>> {
     let mut nodes = Vec::new();
     let mut continue_token = String::new();
     loop {
@@ -139,7 +139,7 @@ pub async fn all_nodes(connection: &Connection, run: &RunName, selector: String)
 ///
 /// # Errors
 /// The stream is closed.
-pub fn show_run(
+pub(crate) fn show_run(
     ctx: &mut Context,
     row: &WorkflowSummary,
     document: Option<&Value>,

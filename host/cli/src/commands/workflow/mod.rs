@@ -22,8 +22,9 @@ mod terminate;
 mod wait;
 mod watch;
 
-pub use get::{all_nodes, show_run};
+pub(crate) use get::{all_nodes, show_run};
 pub(crate) use list::row_table;
+pub(crate) use submit::{Overrides, template_source};
 
 /// Submit, look at and steer workflow runs.
 #[derive(Debug, Subcommand)]

@@ -60,7 +60,7 @@ pub struct Submit {
 
 /// What is changed about a run while it is submitted.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Overrides {
+pub(crate) struct Overrides {
     #[command(flatten)]
     parameters: ParameterFlags,
 
@@ -94,7 +94,7 @@ impl Overrides {
     ///
     /// # Errors
     /// A parameter or label that is none.
-    pub(super) fn options(&self) -> CliResult<SubmitOptions> {
+    pub(crate) fn options(&self) -> CliResult<SubmitOptions> {
         Ok(SubmitOptions {
             name: self.name.clone().unwrap_or_default(),
             generate_name: self.generate_name.clone().unwrap_or_default(),
@@ -108,7 +108,7 @@ impl Overrides {
     }
 
     /// Whether a run's own name is given, which only one run can have.
-    pub(super) fn names_one(&self) -> bool {
+    pub(crate) fn names_one(&self) -> bool {
         self.name.is_some()
     }
 }
@@ -224,7 +224,7 @@ fn workflow(document: &Document) -> CliResult<bytes::Bytes> {
 ///
 /// # Errors
 /// It is not of that form, or of another kind.
-pub(super) fn template_source(text: &str) -> CliResult<TemplateSource> {
+pub(crate) fn template_source(text: &str) -> CliResult<TemplateSource> {
     let wrong = || {
         CliError::usage(format!("--from {text}: nothing a run can be started from"))
             .hint("write workflowtemplate/NAME, clusterworkflowtemplate/NAME or cronworkflow/NAME")
