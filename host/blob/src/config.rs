@@ -21,6 +21,8 @@ pub struct Config {
     pub ambient_credentials: AmbientCredentials,
     /// The file of known hosts for git over ssh; that of the server's user unless set.
     pub ssh_known_hosts: Option<PathBuf>,
+    /// Where Google's storage is called: a private access point, or an emulator.
+    pub gcs_endpoint: Option<String>,
 }
 
 /// Where the server's own credentials may be used (`useSDKCreds`, a GCS bucket without a key): the environment, the files of

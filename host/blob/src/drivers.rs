@@ -13,6 +13,7 @@ use tokio::task;
 
 use crate::archive::{self, Packing, Source, Unpacking};
 use crate::bridge::{self, Chunks};
+use crate::cloud::Clouds;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::driver::Size;
@@ -31,7 +32,10 @@ pub struct Drivers {
     pub(crate) directory: Directory,
     pub(crate) http: Client,
     pub(crate) s3: Clients,
+    pub(crate) clouds: Clouds,
     pub(crate) tokens: Tokens,
+    /// What git over ssh starts; a test puts another program here.
+    pub(crate) ssh_program: String,
 }
 
 /// Why drivers cannot be made.
@@ -61,7 +65,18 @@ impl Drivers {
         let directory = open.map_err(|source| DriversError::Directory { folder: config.directory.clone(), source })?;
         let http = Client::new(guard.clone(), &TlsSettings::default())?;
         let s3 = Clients::new(http.clone(), config.ambient_credentials.clone(), config.retry)?;
-        Ok(Self { directory, http, s3, tokens: Tokens::default(), config, guard })
+        let clouds =
+            Clouds::new(http.clone(), config.ambient_credentials.clone(), config.gcs_endpoint.clone(), config.retry)?;
+        Ok(Self {
+            directory,
+            http,
+            s3,
+            clouds,
+            tokens: Tokens::default(),
+            ssh_program: "ssh".to_owned(),
+            config,
+            guard,
+        })
     }
 
     async fn load_once(&self, context: &Context, artifact: &Artifact, destination: &Path) -> Result<Loaded, Failure> {

@@ -14,6 +14,8 @@ pub(crate) struct Failure {
     pub(crate) reason: String,
     /// Whether to try again.
     pub(crate) class: ErrorClass,
+    /// It was tried as often as it may be: whoever stands around this does not try again.
+    pub(crate) tried: bool,
     /// The cause.
     #[source]
     pub(crate) source: Option<Cause>,
@@ -42,7 +44,7 @@ impl Failure {
 
     /// A failure of the class given.
     pub(crate) fn new(class: ErrorClass, reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), class, source: None }
+        Self { reason: reason.into(), class, tried: false, source: None }
     }
 
     /// The same with its cause.
@@ -51,11 +53,11 @@ impl Failure {
         self
     }
 
-    /// A local file operation that failed: `doing` names it with its subject (`write /tmp/x`).
+    /// A local file operation that failed: `doing` names it with its subject (`write /tmp/x`). That this machine refuses it is no
+    /// matter of the repository's permissions, and so permanent.
     pub(crate) fn file(doing: impl AsRef<str>, error: io::Error) -> Self {
         let class = match error.kind() {
             io::ErrorKind::NotFound => ErrorClass::NotFound,
-            io::ErrorKind::PermissionDenied => ErrorClass::Denied,
             io::ErrorKind::Interrupted | io::ErrorKind::ResourceBusy => ErrorClass::Transient,
             _ => ErrorClass::Permanent,
         };
@@ -84,6 +86,6 @@ impl Failure {
 /// An error of the caller's own stream or secrets, seen by a driver.
 impl From<ArtifactError> for Failure {
     fn from(error: ArtifactError) -> Self {
-        Self { reason: error.reason.clone(), class: error.class, source: Some(Box::new(error)) }
+        Self { reason: error.reason.clone(), class: error.class, tried: false, source: Some(Box::new(error)) }
     }
 }

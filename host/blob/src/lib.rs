@@ -21,6 +21,7 @@
 
 mod archive;
 mod bridge;
+mod cloud;
 mod config;
 mod directory;
 mod driver;

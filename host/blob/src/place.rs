@@ -5,6 +5,7 @@ use std::sync::Arc;
 use artifact::Context;
 use model::workflow::{Artifact, S3Artifact};
 
+use crate::cloud::Cloud;
 use crate::driver::Driver;
 use crate::drivers::Drivers;
 use crate::failure::Failure;
@@ -81,6 +82,16 @@ impl Drivers {
         if let Some(s3) = &location.s3 {
             let (key, folder) = with(&s3.key)?;
             return Ok(Place { driver: Arc::new(self.s3.bucket(context, s3).await?), key, folder });
+        }
+        let cloud = |driver: Cloud, (key, folder): (String, bool)| Place { driver: Arc::new(driver), key, folder };
+        if let Some(gcs) = &location.gcs {
+            return Ok(cloud(self.clouds.gcs(context, gcs).await?, with(&gcs.key)?));
+        }
+        if let Some(azure) = &location.azure {
+            return Ok(cloud(self.clouds.azure(context, azure).await?, with(&azure.blob)?));
+        }
+        if let Some(oss) = &location.oss {
+            return Ok(cloud(self.clouds.oss(context, oss).await?, with(&oss.key)?));
         }
         Err(refused(artifact))
     }

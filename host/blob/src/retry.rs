@@ -40,7 +40,7 @@ impl Retry {
         let mut pauses = self.pauses();
         loop {
             let failure = match attempt().await {
-                Err(failure) if failure.class == ErrorClass::Transient => failure,
+                Err(failure) if failure.class == ErrorClass::Transient && !failure.tried => failure,
                 done => return done,
             };
             let Some(pause) = pauses.next() else { return Err(pauses.gave_up(failure)) };
@@ -72,6 +72,7 @@ impl Pauses {
     /// Says how often it was tried.
     pub(crate) fn gave_up(&self, mut failure: Failure) -> Failure {
         let since = self.since.map_or(Duration::ZERO, |since| since.elapsed());
+        failure.tried = true;
         failure.reason = format!("{} (tried {} times in {:.1} s)", failure.reason, self.made, since.as_secs_f64());
         failure
     }

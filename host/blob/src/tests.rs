@@ -56,12 +56,18 @@ pub(crate) fn drivers(folder: &Path) -> Drivers {
 
 /// Drivers with another egress policy.
 pub(crate) fn drivers_with(folder: &Path, egress: Value) -> Drivers {
-    let config = Config {
+    drivers_of(folder, egress, |_| {})
+}
+
+/// Drivers with another configuration.
+pub(crate) fn drivers_of(folder: &Path, egress: Value, change: impl FnOnce(&mut Config)) -> Drivers {
+    let mut config = Config {
         directory: folder.join("artifacts"),
         retry: Retry { attempts_max: 4, first_ms: 1, ..Retry::default() },
         ambient_credentials: AmbientCredentials::Refused,
         ..Config::default()
     };
+    change(&mut config);
     let policy = egress::Policy::new(serde_json::from_value(egress).unwrap());
     Drivers::new(config, egress::Guard::new(policy)).unwrap()
 }

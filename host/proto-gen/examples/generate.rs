@@ -5,6 +5,13 @@
 //! generate --check      fails when something would change, or clients of the baseline would break
 //! generate --baseline   makes the current proto files the baseline (refused when they break the old one; `--force` does it all the same)
 //! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 use std::error::Error;
 use std::path::Path;

@@ -294,7 +294,11 @@ pub trait Runner: Send + Sync + 'static {
     async fn adopt(&self) -> Result<Vec<UnitKey>, RunnerError>;
 
     /// Reads a container's log, while it runs and afterwards.
-    async fn logs(&self, key: &UnitKey, query: LogQuery) -> Result<BoxStream<'static, Result<LogLine, RunnerError>>, RunnerError>;
+    async fn logs(
+        &self,
+        key: &UnitKey,
+        query: LogQuery,
+    ) -> Result<BoxStream<'static, Result<LogLine, RunnerError>>, RunnerError>;
 
     /// Its result is stored: all but the logs may go.
     async fn release(&self, key: &UnitKey) -> Result<(), RunnerError>;

@@ -154,7 +154,11 @@ impl Runner for VirtualRunner {
         }
         self.units().insert(key.clone(), State::Running { task: None, log: log.clone() });
         if daemon && script.result.phase == EndPhase::Succeeded {
-            self.tell(&key, UnitHappening::Started { message: String::new(), ip: Some("127.0.0.1".to_owned()), host: None }).await;
+            self.tell(
+                &key,
+                UnitHappening::Started { message: String::new(), ip: Some("127.0.0.1".to_owned()), host: None },
+            )
+            .await;
             self.tell(&key, UnitHappening::Ready { ip: Some("127.0.0.1".to_owned()) }).await;
             return Ok(());
         }

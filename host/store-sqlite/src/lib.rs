@@ -24,6 +24,7 @@ mod checkpoint;
 mod error;
 mod health;
 mod lock;
+mod log_vfs;
 mod options;
 mod ports;
 mod read;
@@ -85,8 +86,12 @@ pub(crate) struct Shared {
 
 impl SqliteStore {
     /// Opens the store of a data directory, which is made when it is missing. Blocks on the disk for a moment.
-    pub fn open(options: Options) -> Result<Arc<Self>> {
+    pub fn open(mut options: Options) -> Result<Arc<Self>> {
         make_dir(&options)?;
+        options.vfs = Some(log_vfs::name_over(options.vfs.as_deref()).ok_or_else(|| StoreError::Unavailable {
+            reason: "SQLite's file layer cannot be set up".to_owned(),
+            source: None,
+        })?);
         let lock = DirLock::take(&options.dir)?;
         let path = options.dir.join(DATABASE_FILE);
         let fresh = !path.exists() || path.metadata().is_ok_and(|m| m.len() == 0);

@@ -43,9 +43,14 @@ pub(crate) fn connect(path: &Path, vfs: Option<&str>, role: Role) -> rusqlite::R
          PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = OFF;",
     )?;
     match role {
-        Role::Writer => conn.execute_batch("PRAGMA cache_size = -32768;")?,
+        // Every commit that splits a page walks the whole cache once: small on purpose, the system's page cache is behind it.
+        Role::Writer => conn.execute_batch("PRAGMA cache_size = 2000;")?,
         Role::Reader => conn.execute_batch("PRAGMA cache_size = -8192; PRAGMA query_only = ON;")?,
-        Role::Checkpointer => conn.execute_batch("PRAGMA cache_size = -256;")?,
+        Role::Checkpointer => {
+            conn.execute_batch("PRAGMA cache_size = -256;")?;
+            // It holds the write lock while it empties the log: it must not wait for slow readers then.
+            conn.busy_timeout(std::time::Duration::ZERO)?;
+        }
     }
     conn.set_prepared_statement_cache_capacity(128);
     Ok(conn)

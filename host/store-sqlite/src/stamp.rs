@@ -16,11 +16,12 @@ impl Stamp for SystemStamp {
         }
     }
 
+    /// Version 7: those made together stand together in indexes, which then dirty few pages.
     fn uid(&self) -> String {
-        let random = u128::from(random_u64()) << 64 | u128::from(random_u64());
-        let (version, variant) = (0x4000 | (random >> 64 & 0xfff), 0x8000 | (random >> 48 & 0x3fff));
-        let (head, mid, tail) = (random >> 96, random >> 80 & 0xffff, random & 0xffff_ffff_ffff);
-        format!("{head:08x}-{mid:04x}-{version:04x}-{variant:04x}-{tail:012x}")
+        let ms = self.now_ms().cast_unsigned() & 0xffff_ffff_ffff;
+        let (a, b) = (random_u64(), random_u64());
+        let (version, variant) = (0x7000 | (a & 0xfff), 0x8000 | (a >> 16 & 0x3fff));
+        format!("{:08x}-{:04x}-{version:04x}-{variant:04x}-{:012x}", ms >> 16, ms & 0xffff, b & 0xffff_ffff_ffff)
     }
 
     fn name_suffix(&self) -> String {
@@ -43,7 +44,7 @@ mod tests {
         let uid = SystemStamp.uid();
         let parts: Vec<usize> = uid.split('-').map(str::len).collect();
         assert_eq!(parts, [8, 4, 4, 4, 12], "{uid}");
-        assert!(uid.as_bytes()[14] == b'4' && b"89ab".contains(&uid.as_bytes()[19]), "{uid}");
+        assert!(uid.as_bytes()[14] == b'7' && b"89ab".contains(&uid.as_bytes()[19]), "{uid}");
         assert_ne!(uid, SystemStamp.uid());
         assert_eq!(SystemStamp.name_suffix().len(), 5);
         assert!(SystemStamp.now_ms() > 1_700_000_000_000);

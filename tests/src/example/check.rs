@@ -1,8 +1,11 @@
 //! Compares a run with what its header expects.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use client::v1::{GetWorkflowRequest, Node, StatusDetail, StreamLogsRequest};
+use client::v1::{
+    ArtifactDirection, ArtifactKey, GetArtifactRequest, GetWorkflowRequest, Node, StatusDetail, StreamLogsRequest,
+};
 use futures::StreamExt;
 use serde_json::Value;
 
@@ -34,12 +37,6 @@ pub(super) async fn check(world: &World, example: &Example, followed: &Followed)
     if let Some(limit) = expected.running_at_once.filter(|limit| followed.running_at_once > *limit) {
         differences.push(format!("{} steps ran at once, at most {limit} may", followed.running_at_once));
     }
-    for (name, want) in &expected.labels {
-        let got = summary.labels.get(name);
-        if got != Some(want) {
-            differences.push(format!("label {name} is {got:?}, expected {want:?}"));
-        }
-    }
     let document = match document(world, followed).await {
         Ok(document) => document,
         Err(error) => return vec![error],
@@ -57,7 +54,7 @@ pub(super) async fn check(world: &World, example: &Example, followed: &Followed)
     }
     for (name, want) in &expected.artifacts {
         let got = find(followed, name).map(artifacts).unwrap_or_default();
-        for artifact in want.iter().filter(|a| !got.contains_key(*a)) {
+        for artifact in want.iter().filter(|a| !got.contains(a)) {
             differences.push(format!("{name} has no output artifact {artifact}: {got:?}"));
         }
     }
@@ -145,11 +142,11 @@ fn json(node: &Node) -> Value {
     serde_json::from_slice(&node.document).unwrap_or_default()
 }
 
-/// Output artifacts by name, and whether each was collected.
-fn artifacts(node: &Node) -> BTreeMap<String, bool> {
+/// Names of output artifacts.
+fn artifacts(node: &Node) -> Vec<String> {
     let document = json(node);
     let list = document["outputs"]["artifacts"].as_array().cloned().unwrap_or_default();
-    list.iter().filter_map(|a| Some((a["name"].as_str()?.to_owned(), a["deleted"] == true))).collect()
+    list.iter().filter_map(|a| Some(a["name"].as_str()?.to_owned())).collect()
 }
 
 /// The run's own outputs (`globalName`), or those of its own node.
@@ -205,23 +202,55 @@ async fn afterwards(world: &World, example: &Example, followed: &Followed, diffe
             differences.push(format!("/metrics has no line {line:?}"));
         }
     }
-    for (name, want) in &example.expected.artifacts_deleted {
-        let collected = crate::eventually(&format!("the artifacts of {name} are collected"), || async {
-            let nodes = document(world, followed).await.ok()?;
-            let nodes = nodes["status"]["nodes"].as_object()?.clone();
-            let node = nodes.values().find(|n| n["displayName"] == **name)?;
-            let list = node["outputs"]["artifacts"].as_array()?.clone();
-            let deleted: Vec<String> = list
-                .iter()
-                .filter(|a| a["deleted"] == true)
-                .filter_map(|a| Some(a["name"].as_str()?.to_owned()))
-                .collect();
-            want.iter().all(|w| deleted.contains(w)).then_some(deleted)
-        })
-        .await;
-        if collected != *want {
-            differences.push(format!("collected of {name}: {collected:?}, expected {want:?}"));
+    for (name, want) in &example.expected.labels {
+        // They are written with the status, a moment after the end.
+        let shown = settled(|| async {
+            let document = document(world, followed).await.ok()?;
+            (document["metadata"]["labels"][name] == **want).then_some(())
+        });
+        if shown.await.is_none() {
+            differences.push(format!("label {name} is not {want:?}"));
         }
+    }
+    for (name, want) in &example.expected.artifacts_deleted {
+        let Some(node) = find(followed, name) else { continue };
+        for artifact in &artifacts(node) {
+            let collected = want.contains(artifact);
+            let settled = settled(|| async {
+                (artifact_is_there(world, followed, node, artifact).await != collected).then_some(())
+            });
+            if settled.await.is_none() {
+                differences.push(format!("artifact {artifact} of {name}: collected should be {collected}"));
+            }
+        }
+    }
+}
+
+/// Asks until there is an answer, or no longer.
+async fn settled<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> Option<T> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = ask().await;
+        if answer.is_some() || Instant::now() > deadline {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether an artifact's bytes can still be had.
+async fn artifact_is_there(world: &World, followed: &Followed, node: &Node, artifact: &str) -> bool {
+    let key = ArtifactKey {
+        namespace: followed.namespace.clone(),
+        name: followed.name.clone(),
+        node: node.id.clone(),
+        artifact_name: artifact.to_owned(),
+        direction: ArtifactDirection::Output.into(),
+    };
+    let request = GetArtifactRequest { key: Some(key), path: String::new() };
+    match world.client.artifacts().get(request).await {
+        Ok(mut stream) => stream.next().await.is_some_and(|first| first.is_ok()),
+        Err(_) => false,
     }
 }
 

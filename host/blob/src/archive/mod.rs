@@ -141,6 +141,7 @@ pub(crate) fn scratch(destination: &Path) -> Result<tempfile::TempDir, Failure> 
     }
     tempfile::Builder::new()
         .prefix(SCRATCH_PREFIX)
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(|error| local(format!("make a folder in {}", parent.display()), error))
 }
@@ -169,7 +170,7 @@ fn drain(content: &mut dyn Read) -> Result<(), Failure> {
 /// A local file operation that failed. That a local file is missing says nothing about the artifact, so it is never `NotFound`.
 pub(crate) fn local(doing: String, error: io::Error) -> Failure {
     let mut failure = Failure::file(doing, error);
-    if matches!(failure.class, artifact::ErrorClass::NotFound | artifact::ErrorClass::Denied) {
+    if failure.class == artifact::ErrorClass::NotFound {
         failure.class = artifact::ErrorClass::Permanent;
     }
     failure

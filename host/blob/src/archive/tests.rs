@@ -465,3 +465,97 @@ fn levels_and_strategies() {
     assert_eq!(packing(r#"{"tar": {"compressionLevel": -1}}"#).unwrap(), Packing::Tar(6));
     assert!(packing(r#"{"tar": {"compressionLevel": 10}}"#).unwrap_err().contains("compressionLevel is 10"));
 }
+
+mod any {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kind() -> impl Strategy<Value = EntryType> {
+        use EntryType::{Directory, Link, Regular, Symlink};
+        prop_oneof![4 => Just(Regular), 2 => Just(Directory), 3 => Just(Symlink), 2 => Just(Link)]
+    }
+
+    /// Names that meet each other, climb, and are absolute.
+    fn name() -> impl Strategy<Value = String> {
+        let part =
+            prop_oneof![8 => "[abc]", 2 => Just("..".to_owned()), 1 => Just(".".to_owned()), 1 => Just(String::new())];
+        (prop_oneof![12 => Just(""), 1 => Just("/")], vec(part, 1..4))
+            .prop_map(|(root, parts)| format!("{root}{}", parts.join("/")))
+    }
+
+    /// Everything in a folder, links not followed.
+    fn everything(at: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            found.push(path.display().to_string());
+            if path.symlink_metadata().unwrap().is_dir() {
+                everything(&path, found);
+            }
+        }
+    }
+
+    fn check(bytes: Vec<u8>, unpacking: Unpacking) {
+        let outer = tempfile::tempdir().unwrap();
+        fs::create_dir(outer.path().join("a")).unwrap();
+        fs::write(outer.path().join("b"), "untouched").unwrap();
+        let inner = outer.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let limits = UnpackLimits { total_bytes_max: 1 << 20, ..UnpackLimits::default() };
+        let result = runtime.block_on(unpack_to(bytes, unpacking, &inner.join("out"), limits));
+        drop(runtime);
+        let mut beside = Vec::new();
+        everything(&outer.path().join("a"), &mut beside);
+        assert!(beside.is_empty(), "{beside:?}");
+        assert_eq!(fs::read_to_string(outer.path().join("b")).unwrap(), "untouched");
+        assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(&inner).unwrap().count(), usize::from(result.is_ok()));
+        let out = inner.join("out");
+        if result.unwrap_or(false) {
+            let real = out.canonicalize().unwrap();
+            let mut found = Vec::new();
+            everything(&out, &mut found);
+            for path in found {
+                if let Ok(target) = Path::new(&path).canonicalize() {
+                    assert!(target.starts_with(&real), "{path} leads to {}", target.display());
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_tar_reaches_beyond_its_destination(entries in vec((kind(), name(), name()), 1..12)) {
+            let entries: Vec<Entry<'_>> = entries.iter().map(|(kind, name, text)| (*kind, name.as_str(), text.as_str())).collect();
+            check(tarball(&entries), Unpacking::Tar);
+        }
+
+        #[test]
+        fn no_zip_reaches_beyond_its_destination(entries in vec((any::<bool>(), name(), name()), 1..12)) {
+            let mut seen = std::collections::HashSet::new();
+            let entries: Vec<_> = entries
+                .iter()
+                .filter(|(_, name, _)| seen.insert(name.clone()))
+                .map(|(link, name, text)| (name.as_str(), if *link { 0o120_777 } else { 0o644 }, text.as_bytes()))
+                .collect();
+            check(zip_of(&entries), Unpacking::Zip);
+        }
+
+        #[test]
+        fn damaged_archives_end_in_an_error_or_a_result(at in any::<prop::sample::Index>(), with in any::<u8>(), kind in 0..3u8) {
+            let entries: &[Entry<'_>] = &[(EntryType::Directory, "d", ""), (EntryType::Regular, "d/f", "text"), (EntryType::Symlink, "d/l", "f")];
+            let (mut bytes, unpacking) = match kind {
+                0 => (tarball(entries), Unpacking::Tar),
+                1 => (gzip(&tarball(entries)), Unpacking::Detect),
+                _ => (zip_of(&[("d/f", 0o644, b"text"), ("d/l", 0o120_777, b"f")]), Unpacking::Zip),
+            };
+            let at = at.index(bytes.len());
+            bytes[at] = with;
+            check(bytes, unpacking);
+        }
+    }
+}

@@ -56,7 +56,7 @@ impl Drivers {
         let scratch = archive::scratch(destination)?;
         let network = Network {
             socks: self.socks().await?,
-            ssh: Ssh::new(context, git, self.config.ssh_known_hosts.as_deref()).await?,
+            ssh: Ssh::new(context, git, &self.ssh_program, self.config.ssh_known_hosts.as_deref()).await?,
             login,
             login_at: remote.origin(),
             skip_tls: git.insecure_skip_tls,

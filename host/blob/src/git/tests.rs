@@ -481,3 +481,41 @@ async fn the_guard_stands_before_every_connection() {
         assert!(error.reason.contains("only loaded"), "{error}");
     }
 }
+
+/// A program in the place of ssh: notes what it was given and runs the far side here.
+const FAKE_SSH: &str = r#"#!/bin/sh
+test "$1" = -F || exit 9
+cp "$2" "$0.config"
+cp "$(dirname "$2")/key" "$0.key" 2>/dev/null
+shift 2
+printf '%s\n' "$@" > "$0.arguments"
+for last; do :; done
+exec sh -c "git -c safe.directory='*' ${last#git-}"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ssh_is_given_its_key_and_one_address() {
+    let server = Server::start(None).await;
+    let (repo, ..) = sample(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let fake = folder.path().join("fake-ssh");
+    fs::write(&fake, FAKE_SSH).unwrap();
+    fs::set_permissions(&fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut drivers = drivers(folder.path());
+    drivers.ssh_program = fake.display().to_string();
+    let context = context(&[("git/key", "the private key")]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let key = json!({"sshPrivateKeySecret": {"name": "git", "key": "key"}});
+    let url = format!("ssh://git@localhost:{port}{}/.git", repo.display());
+    drivers.load(&context, &at(&url, key.clone()), &folder.path().join("to")).await.unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("to/file")).unwrap(), "one");
+    let given = |what: &str| fs::read_to_string(folder.path().join(format!("fake-ssh.{what}"))).unwrap();
+    assert_eq!(given("key"), "the private key\n");
+    assert!(given("config").contains("Host localhost\n  HostName 127.0.0.1\n"), "{}", given("config"));
+    assert!(given("config").contains("Host * !localhost\n  ProxyCommand false\n"));
+    assert!(given("arguments").contains(&format!("-p\n{port}\ngit@localhost\n")), "{}", given("arguments"));
+    drop(listener);
+    let error = drivers.load(&context, &at(&url, key), &folder.path().join("never")).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Transient, "{error}");
+}

@@ -1,5 +1,6 @@
 //! Buckets: making one, and requests about many of its objects.
 
+use artifact::ErrorClass;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier};
 
@@ -32,6 +33,20 @@ impl S3 {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.code(), Some("BucketAlreadyOwnedByYou" | "BucketAlreadyExists")) => Ok(()),
             Err(error) => Err(failure("create the bucket", &error)),
+        }
+    }
+}
+
+impl S3 {
+    /// Whether the bucket is not there. That it may not be looked at is an error.
+    pub(super) async fn is_bucket_missing(&self) -> Result<bool, Failure> {
+        match self.client.head_bucket().bucket(&self.bucket).send().await {
+            Ok(_) => Ok(false),
+            Err(error) => match failure("look at the bucket", &error) {
+                failure if failure.class == ErrorClass::NotFound => Ok(true),
+                failure if failure.class == ErrorClass::Denied => Err(failure),
+                _ => Ok(false),
+            },
         }
     }
 }

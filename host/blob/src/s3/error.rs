@@ -13,6 +13,14 @@ use crate::failure::Failure;
 /// The code of an answer without the bucket.
 pub(super) const NO_BUCKET: &str = "NoSuchBucket";
 
+/// There is no such bucket.
+pub(super) fn bucket_missing(doing: &str) -> Failure {
+    Failure::permanent(format!("{doing}: there is no such bucket{MAKE_IT}"))
+}
+
+/// What to do about that.
+const MAKE_IT: &str = " (create it, or set createBucketIfNotPresent)";
+
 /// What an operation's error means to the caller. Neither text nor cause holds credentials.
 pub(super) fn failure<E: ProvideErrorMetadata + Error + 'static>(
     doing: &str,
@@ -28,7 +36,7 @@ pub(super) fn failure<E: ProvideErrorMetadata + Error + 'static>(
             let message = answer.err().message().unwrap_or_default();
             let class = class(status, code);
             let hint = match code {
-                NO_BUCKET => " (create it, or set createBucketIfNotPresent)",
+                NO_BUCKET => MAKE_IT,
                 "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
                     " (the bucket is in another region: set region)"
                 }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::gateway::{ACCESS, Gateway, SECRET};
 use crate::Drivers;
-use crate::tests::{artifact, conformance, context, drivers, drivers_with};
+use crate::tests::{artifact, conformance, context, drivers, drivers_of, drivers_with};
 
 const SECRETS: &[(&str, &str)] = &[("s3/access", ACCESS), ("s3/secret", SECRET), ("s3/wrong", "not-the-secret")];
 
@@ -230,6 +230,46 @@ async fn errors_have_their_class_and_no_secret() {
     let error = closed.load(&context, &with(&|_| {}), &to).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Permanent);
     assert!(error.to_string().contains("refused by the egress policy: 127.0.0.1 is a private"), "{error}");
+}
+
+#[tokio::test]
+async fn the_servers_own_credentials_go_only_where_they_are_granted() {
+    use crate::AmbientCredentials::{Buckets, Granted, Refused};
+    let folder = tempfile::tempdir().unwrap();
+    let names = |names: &[&str]| Buckets(names.iter().map(|name| (*name).to_owned()).collect());
+    let asking = |endpoint: &str, more: Value| {
+        let mut value = json!({"name": "x", "s3": {"endpoint": endpoint, "insecure": true, "bucket": "b", "key": "k", "region": "eu-west-1"}});
+        value["s3"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        artifact(value)
+    };
+    let refused = [
+        (Refused, "", json!({"useSDKCreds": true})),
+        (Refused, "", json!({"roleARN": "arn:aws:iam::1:role/r"})),
+        (names(&["other"]), "", json!({"useSDKCreds": true})),
+        // The bucket's name is anybody's to choose; whoever is called sees the token.
+        (names(&["b"]), "evil.example:9000", json!({"useSDKCreds": true})),
+        (names(&["b"]), "s3.amazonaws.com.evil.example", json!({"useSDKCreds": true})),
+        (names(&["good.example/b"]), "evil.example", json!({"useSDKCreds": true})),
+    ];
+    for (number, (permitted, endpoint, more)) in refused.into_iter().enumerate() {
+        let drivers = drivers_of(&folder.path().join(number.to_string()), json!({}), |config| {
+            config.ambient_credentials = permitted
+        });
+        let error = drivers.load(&context(&[]), &asking(endpoint, more), &folder.path().join("to")).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Denied, "{number}: {error}");
+        assert!(error.reason.contains("ambientCredentials"), "{error}");
+    }
+    for (endpoint, permitted) in [
+        ("", names(&["b"])),
+        ("s3.eu-west-1.amazonaws.com", names(&["b"])),
+        ("good.example", names(&["good.example/b"])),
+        ("any.example", Granted),
+    ] {
+        let drivers =
+            drivers_of(&folder.path().join("granted"), json!({}), |config| config.ambient_credentials = permitted);
+        let s3 = asking(endpoint, json!({"useSDKCreds": true}));
+        drivers.s3.bucket(&context(&[]), s3.location.s3.as_ref().unwrap()).await.map(drop).unwrap();
+    }
 }
 
 /// Passes connections on to `to`, and cuts each of the first `cuts` after so many bytes of the answer.

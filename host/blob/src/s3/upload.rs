@@ -9,15 +9,16 @@
 //! A part is in memory until it is stored, so that it can be sent again. Parts grow with what is to be sent, for there are at most
 //! 10,000 of them; as they grow, fewer are sent at once.
 
+use artifact::ErrorClass;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::S3;
-use super::error::{NO_BUCKET, failure};
+use super::error::{NO_BUCKET, bucket_missing, failure};
 use crate::bridge::Chunks;
 use crate::driver::Size;
 use crate::failure::Failure;
@@ -50,13 +51,21 @@ async fn put(s3: &S3, key: &str, content: Bytes) -> Result<(), Failure> {
         let request = s3.client.put_object().bucket(&s3.bucket).key(key).body(ByteStream::from(content.clone()));
         s3.encryption.on_put(request).send()
     };
-    match send().await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(NO_BUCKET) && s3.create.is_some() => {
+    let Err(error) = send().await else { return Ok(()) };
+    let said = failure("store", &error);
+    let missing = match error {
+        _ if error.code() == Some(NO_BUCKET) => true,
+        // A server that refuses before it has read everything cuts the connection, and its answer is lost.
+        SdkError::DispatchFailure(_) if said.class == ErrorClass::Transient => s3.is_bucket_missing().await?,
+        _ => false,
+    };
+    match missing {
+        true if s3.create.is_some() => {
             s3.make_bucket().await?;
             send().await.map(drop).map_err(|error| failure("store", &error))
         }
-        Err(error) => Err(failure("store", &error)),
+        true => Err(bucket_missing("store")),
+        false => Err(said),
     }
 }
 

@@ -319,13 +319,6 @@ pub(crate) struct Limits {
     pub pids: Option<u64>,
 }
 
-impl Limits {
-    /// Nothing is limited.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.cpu_millis.is_none() && self.memory_bytes.is_none() && self.pids.is_none()
-    }
-}
-
 /// A check that is repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Probe {

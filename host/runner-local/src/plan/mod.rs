@@ -398,7 +398,8 @@ fn argv(
         (None, Some(args)) => config.entrypoint.iter().cloned().chain(expanded(args)).collect(),
         (None, None) => config.entrypoint.iter().chain(&config.cmd).cloned().collect(),
     };
-    if !argv.is_empty() && !(host && spec.command.as_ref().is_none_or(Vec::is_empty)) {
+    let unnamed = host && spec.command.as_ref().is_none_or(Vec::is_empty);
+    if !argv.is_empty() && !unnamed {
         return Ok(argv);
     }
     Err(Cannot::start(if host {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use runner::{EndPhase, Runner, Unit};
+use runner::{EndPhase, Unit};
 use runner_local::{ImagesMode, Settings};
 use serde_json::{Value, json};
 use sha2::Digest;

@@ -1,6 +1,13 @@
 //! Real processes through the runner's port.
 //!
 //! Tests need Linux and namespaces; what cannot be had here is skipped, and says so.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 #![allow(missing_docs)]
 
 mod artifacts;

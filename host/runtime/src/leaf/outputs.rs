@@ -23,7 +23,9 @@ pub(super) async fn of_object(workflows: &Workflows, template: &Template, object
             path.render(&value, Missing::Error, Budget::DEFAULT).map_err(|e| bad("jsonPath", &e)).map(Some)
         } else if let Some(program) = &from.jq_filter {
             let results = workflows.jq.eval(program, object).await.map_err(|e| bad("jqFilter", &e))?;
-            Ok(Some(results.join("\n")))
+            // As `jq -r` writes them: a string without its quotes, anything else as JSON.
+            let plain = results.into_iter().map(|json| serde_json::from_str::<String>(&json).unwrap_or(json));
+            Ok(Some(plain.collect::<Vec<_>>().join("\n")))
         } else {
             Ok(None)
         };

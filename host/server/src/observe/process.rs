@@ -9,13 +9,7 @@ use super::exposition::Render;
 pub fn part() -> Render {
     let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     Arc::new(move |out| {
-        family(
-            out,
-            "process_start_time_seconds",
-            "Start of the process since the Unix epoch",
-            "gauge",
-            started,
-        );
+        family(out, "process_start_time_seconds", "Start of the process since the Unix epoch", "gauge", started);
         let version = env!("CARGO_PKG_VERSION");
         family(out, &format!("argo_workflows_version{{version=\"{version}\"}}"), "Build of the server", "gauge", 1.0);
         let Some(figures) = figures() else { return };

@@ -328,11 +328,9 @@ impl Page<'_> {
     }
 
     fn driver(&self, ordered: bool, mut ranges: Vec<Sql>) -> Driver {
-        if !ordered {
-            if let Some(Position::Newest(ms, id)) = self.after {
-                for range in &mut ranges {
-                    range.and("(o.created_ms, o.id) < (?, ?)", [Value::Integer(*ms), Value::Integer(id.cast_signed())]);
-                }
+        if !ordered && let Some(Position::Newest(ms, id)) = self.after {
+            for range in &mut ranges {
+                range.and("(o.created_ms, o.id) < (?, ?)", [Value::Integer(*ms), Value::Integer(id.cast_signed())]);
             }
         }
         self.finish(ordered, ranges, if ordered { " ORDER BY o.namespace, o.name" } else { "" })

@@ -35,7 +35,7 @@ struct Reader {
 /// When a running read must stop.
 struct Alarm {
     base: Instant,
-    /// Milliseconds after `base`.
+    /// Microseconds after `base`.
     at: AtomicU64,
     abandoned: AtomicBool,
 }
@@ -95,7 +95,7 @@ impl Pool {
         let alarm = reader.alarm.clone();
         let until = alarm.base.elapsed() + self.deadline;
         alarm.abandoned.store(false, Ordering::Relaxed);
-        alarm.at.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        alarm.at.store(u64::try_from(until.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(alarm);
         let answer = Transaction::new(&mut reader.conn, TransactionBehavior::Deferred)
             .map_err(from_sql)
@@ -126,7 +126,7 @@ impl Pool {
         let alarm = Arc::new(Alarm { base: Instant::now(), at: AtomicU64::new(0), abandoned: AtomicBool::new(false) });
         let rings = alarm.clone();
         let handler = move || {
-            let now = u64::try_from(rings.base.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let now = u64::try_from(rings.base.elapsed().as_micros()).unwrap_or(u64::MAX);
             rings.abandoned.load(Ordering::Relaxed) || now > rings.at.load(Ordering::Relaxed)
         };
         conn.progress_handler(STEPS, Some(handler)).map_err(from_sql)?;

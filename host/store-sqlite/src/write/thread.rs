@@ -208,6 +208,7 @@ impl<'s, 'c> Session<'s, 'c> {
             return Ok(());
         }
         // One of them fails: each by itself, so that it fails alone.
+        tracing::warn!(error = %describe(&reason), requests = batch.len(), "a commit failed and is done again, one by one");
         let mut singles = std::mem::take(batch).into_iter();
         while let Some(job) = singles.next() {
             if let Err(error) = self.commit(&mut vec![job]) {

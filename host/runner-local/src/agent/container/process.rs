@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -155,7 +155,7 @@ fn enter(working_dir: &Path) -> Result<(), String> {
 /// A plain process: no namespaces, no user change.
 pub(crate) fn become_plain(
     program: &Program,
-    working_dir: &PathBuf,
+    working_dir: &Path,
     streams: [BorrowedFd<'_>; 3],
 ) -> Result<Infallible, String> {
     begin(streams)?;

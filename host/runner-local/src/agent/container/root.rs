@@ -149,8 +149,11 @@ fn by_folder(pod: &Pod<'_>, spec: &ContainerSpec, dir: &Path) -> Result<OwnedFd,
         let [upper, work] = ["upper", "work"].map(|layer| dir.join(layer).join(&name));
         let made = fs::create_dir_all(&upper).and_then(|()| fs::create_dir_all(&work));
         made.at(|| format!("make {}", upper.display()))?;
-        let layered =
-            if mounted_below(&path) { None } else { overlay(pod, &[path.clone()], &upper, &work, NO_DEV).ok() };
+        let layered = if mounted_below(&path) {
+            None
+        } else {
+            overlay(pod, std::slice::from_ref(&path), &upper, &work, NO_DEV).ok()
+        };
         match layered {
             Some(layered) => attach(layered, &target).at(|| format!("mount {}", path.display()))?,
             None => {

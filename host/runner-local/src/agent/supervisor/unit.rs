@@ -21,9 +21,7 @@ use crate::agent::cgroup::UnitGroup;
 use crate::agent::container::{self as inside, Command, Message, Pod};
 use crate::agent::fault::{At, Fault};
 use crate::agent::network::Attached;
-use crate::agent::protocol::{
-    FromSupervisor, Isolation, LaunchSpec, NetworkSpec, ProbeAction, Record, Role, ToSupervisor,
-};
+use crate::agent::protocol::{FromSupervisor, Isolation, LaunchSpec, Record, Role, ToSupervisor};
 use crate::agent::sys;
 use crate::agent::zygote::Agent;
 
