@@ -140,13 +140,17 @@ mod tests {
             "metadata": {"name": "settings", "namespace": "default", "labels": {"team": "data"}, "creationTimestamp": "2026-08-05T12:00:00Z"},
             "data": {"limit": "3"},
         });
-        insta::assert_snapshot!(describe(&value, 1_785_931_260_000, &Terminal::plain()), @r"
+        insta::assert_snapshot!(describe(&value, 1_785_931_260_000, &Terminal::plain()), @r#"
         Name:                settings
         Namespace:           default
         Kind:                ConfigMap
         API Version:         v1
         Labels:
           team:              data
-        ");
+        Created:             Wed Aug 05 12:00:00 +0000 (1 minute ago)
+
+        data:
+          limit: "3"
+        "#);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Tests need Linux and namespaces; what cannot be had here is skipped, and says so.
 #![allow(
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -151,7 +151,7 @@ fn environment(variables: &[(String, String)], values: &mut Values, problems: &m
         let place = format!("environment {name}");
         let Some(setting) = SETTINGS.iter().find(|setting| setting.env() == *name) else {
             // Somebody else may own the variable, so this is no reason to refuse to start.
-            problems.push(SettingProblem { warning: true, ..unknown(place, name, |key| env_of(key)) });
+            problems.push(SettingProblem { warning: true, ..unknown(place, name, env_of) });
             continue;
         };
         match kinds::from_text(setting, text) {

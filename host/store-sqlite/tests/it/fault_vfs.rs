@@ -76,6 +76,8 @@ impl Faults {
         vfs.xOpen = Some(open);
         vfs.xDelete = Some(delete);
         let layer = Box::leak(Box::new(FaultVfs { vfs, base, state: state.clone() }));
+        // A layer above calls our functions with a struct of its own, and with this.
+        layer.vfs.pAppData = ptr::from_ref(layer).cast_mut().cast::<c_void>();
         // SAFETY: leaked, so it outlives every connection.
         assert_eq!(unsafe { ffi::sqlite3_vfs_register(&raw mut layer.vfs, 0) }, ffi::SQLITE_OK);
         Self { name, state }
@@ -140,7 +142,6 @@ impl Faults {
     }
 }
 
-#[repr(C)]
 struct FaultVfs {
     vfs: ffi::sqlite3_vfs,
     base: *mut ffi::sqlite3_vfs,
@@ -208,7 +209,7 @@ unsafe extern "C" fn open(
 ) -> c_int {
     // SAFETY: called with the registered layer, with memory of `szOsFile` bytes.
     unsafe {
-        let layer = &*vfs.cast::<FaultVfs>();
+        let layer = &*(*vfs).pAppData.cast::<FaultVfs>();
         let ours = file.cast::<FaultFile>();
         let inner = ours.add(1).cast::<ffi::sqlite3_file>();
         (*file).pMethods = ptr::null();
@@ -233,7 +234,7 @@ unsafe extern "C" fn open(
 
 unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, path: *const c_char, sync: c_int) -> c_int {
     // SAFETY: called with the registered layer.
-    let layer = unsafe { &*vfs.cast::<FaultVfs>() };
+    let layer = unsafe { &*(*vfs).pAppData.cast::<FaultVfs>() };
     if layer.state.lock().unwrap().dead {
         return ffi::SQLITE_IOERR_DELETE;
     }

@@ -28,10 +28,10 @@ fn child() {
                     std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
                 }))
             })
-            .collect();
-        for writer in writers {
-            panic!("the writer ended: {:?}", writer.await);
-        }
+            .collect::<Vec<_>>();
+        // They write until they are killed; one that ends is the finding.
+        let ended = futures::future::select_all(writers).await;
+        panic!("a writer ended: {:?}", ended.0);
     });
 }
 
