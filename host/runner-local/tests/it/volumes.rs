@@ -105,14 +105,14 @@ async fn claims_are_folders_that_last() {
         let mut unit = unit(
             key,
             json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", line],
-            "volumeMounts": [{"name": "work", "mountPath": "/work"}]}}),
+            "volumeMounts": [{"name": "work", "mountPath": "/inside"}]}}),
         );
         unit.volumes =
             serde_json::from_value(json!([{"name": "work", "persistentVolumeClaim": {"claimName": "hello-work"}}]))
                 .unwrap();
         unit
     };
-    let key = kit.start(with_claim("u/1", "echo kept > /work/f")).await;
+    let key = kit.start(with_claim("u/1", "echo kept > /inside/f")).await;
     let waiting = kit.wait(&key, |w| match w {
         UnitHappening::Waiting { message } => Some(message.clone()),
         _ => None,
@@ -123,7 +123,7 @@ async fn claims_are_folders_that_last() {
             {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "hello", "uid": "u"}]},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}));
     assert_eq!(kit.ended(&key).await.phase, EndPhase::Succeeded);
-    assert_eq!(kit.run(with_claim("u/2", "cat /work/f")).await.result.as_deref(), Some("kept"));
+    assert_eq!(kit.run(with_claim("u/2", "cat /inside/f")).await.result.as_deref(), Some("kept"));
     let folder = kit.dir.path().join("data/volumes/default/hello-work");
     assert!(folder.join("f").exists());
     kit.runner.forget("u").await.unwrap();

@@ -10,7 +10,7 @@ const READ: &[&str] =
 
 /// A pattern and why it is banned. Spelled so that this file does not match itself.
 const BANNED: &[(&str, &str)] = &[
-    (r"(^|[\s\x22'`(=])/wo[r]k/", "an absolute path of one person's machine"),
+    (r"(^|[\s\x22'`(=])/wo[r]k/(main|shared|brief|\.)", "an absolute path of one person's machine"),
     (r"(^|[\s\x22'`(=])/home/[a-z]+/[a-z]", "an absolute path of one person's machine"),
     (r"(?i)\b(this|our|my|last|next|an? (earlier|later|parallel)) se[s]sion\b", "how the work was organised"),
     (r"(?i)\bissue (#|no\.? ?)?\d+", "a number of some tracker: say what it is about"),
