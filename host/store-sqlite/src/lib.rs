@@ -158,7 +158,7 @@ impl SqliteStore {
         for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             let _ = thread.join();
         }
-        shared.hub.reset(shared.hub.revision(), "the store was closed");
+        shared.hub.close();
         shared.health.with(|h| h.writes = Writes::Closed);
         drop(shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

@@ -39,6 +39,7 @@ struct State {
     /// The fault and how many operations of its sort go well before it.
     armed: Option<(Fault, u64)>,
     struck: bool,
+    struck_file: String,
     /// Lasting conditions.
     full: bool,
     read_only: bool,
@@ -88,8 +89,10 @@ impl Faults {
         self.state.lock().unwrap().armed = Some((fault, good));
     }
 
-    pub(crate) fn struck(&self) -> bool {
-        self.state.lock().unwrap().struck
+    /// The file that the fault came to, if it came.
+    pub(crate) fn struck(&self) -> Option<String> {
+        let state = self.state.lock().unwrap();
+        state.struck.then(|| state.struck_file.rsplit('/').next().unwrap_or_default().to_owned())
     }
 
     /// There is room again, and writing is allowed.
@@ -268,6 +271,9 @@ unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, from: *const c_void, am
     }
     let all = [Fault::WriteFails, Fault::WriteIsShort, Fault::DiskFull, Fault::ReadOnly, Fault::PowerAtWrite];
     let fault = state.strikes(&all);
+    if fault.is_some() {
+        state.struck_file = side.path.display().to_string();
+    }
     state.writes += 1;
     if state.full {
         return ffi::SQLITE_FULL;
@@ -320,6 +326,9 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
         return ffi::SQLITE_IOERR_FSYNC;
     }
     let fault = state.strikes(&[Fault::SyncFails, Fault::PowerAtSync]);
+    if fault.is_some() {
+        state.struck_file = side.path.display().to_string();
+    }
     state.syncs += 1;
     if fault.is_some() {
         return ffi::SQLITE_IOERR_FSYNC;

@@ -62,7 +62,7 @@ async fn loss_of_power() {
         store.close();
         drop(store);
         faults.forget(&mut random);
-        println!("seed {seed}: {fault:?}, struck {}, {} acknowledged", faults.struck(), done.len());
+        println!("seed {seed}: {fault:?}, struck {:?}, {} acknowledged", faults.struck(), done.len());
         recovered(&dir, &done).await;
     }
 }
@@ -89,7 +89,7 @@ async fn a_failed_write_or_sync() {
         assert_eq!(store.health().writes, Writes::Acknowledged);
         verify(&store, &done).await;
         done.extend(writers(&store, "after", 3, true).await);
-        println!("seed {seed}: {fault:?}, struck {}, reopened {}", faults.struck(), store.health().reopened);
+        println!("seed {seed}: {fault:?}, struck {:?}, reopened {}", faults.struck(), store.health().reopened);
         if random.draw(2) == 0 {
             faults.die();
             store.close();

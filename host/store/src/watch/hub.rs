@@ -32,6 +32,7 @@ struct Inner {
     /// Those that want one name.
     named: HashMap<Arc<str>, Vec<u64>>,
     bookmarked: Revision,
+    closed: bool,
 }
 
 impl Hub {
@@ -46,6 +47,7 @@ impl Hub {
             wide: BTreeSet::new(),
             named: HashMap::new(),
             bookmarked: revision,
+            closed: false,
         };
         Arc::new(Self { inner: Mutex::new(inner), limits })
     }
@@ -100,6 +102,9 @@ impl Hub {
     /// Begins a watch of what happens after `after`, from the ring.
     pub fn subscribe(self: &Arc<Self>, selector: &Selector, after: Revision) -> Result<Result<Subscription, Gap>> {
         let mut inner = self.lock();
+        if inner.closed {
+            return Err(StoreError::Unavailable { reason: "the store is closed".to_owned(), source: None });
+        }
         let oldest = inner.oldest();
         if after < oldest {
             return Ok(Err(Gap { oldest }));
@@ -137,6 +142,12 @@ impl Hub {
         }
         inner.wide.clear();
         inner.named.clear();
+    }
+
+    /// Ends every watch for good: the store was closed.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.reset(self.revision(), "the store was closed");
     }
 
     /// How many watches are open.
