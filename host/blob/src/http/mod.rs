@@ -264,4 +264,4 @@ fn body_of(file: std::fs::File) -> egress::Body {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

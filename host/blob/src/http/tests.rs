@@ -17,26 +17,27 @@ use crate::tests::{artifact, context, drivers, drivers_with};
 
 /// A request as it came.
 #[derive(Debug, Clone, Default)]
-struct Seen {
-    method: String,
-    path: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
     headers: HashMap<String, String>,
     body: Vec<u8>,
 }
 
 impl Seen {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 }
 
-struct Server {
-    base: String,
+/// A server that answers what a test says, and keeps what it was asked.
+pub(crate) struct Server {
+    pub(crate) base: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 /// Status, headers, body; and how many bytes of the body to send before the connection is cut.
-type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>, Option<usize>);
+pub(crate) type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>, Option<usize>);
 
 fn ok(body: impl Into<Vec<u8>>) -> Answer {
     (200, Vec::new(), body.into(), None)
@@ -47,7 +48,7 @@ fn status(code: u16) -> Answer {
 }
 
 impl Server {
-    async fn start(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -61,8 +62,13 @@ impl Server {
         Self { base, seen }
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// Forgets what was asked so far.
+    pub(crate) fn forget(&self) {
+        self.seen.lock().unwrap().clear();
     }
 }
 
@@ -272,7 +278,7 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let (drivers, context) = (drivers(folder.path()), context(SECRETS));
     for path in ["/ranges", "/none"] {
-        server.seen.lock().unwrap().clear();
+        server.forget();
         let got = read(&drivers, &context, &http(json!({}), format!("{}{path}", server.base))).await.unwrap();
         assert!(got.as_bytes() == whole, "{path}");
         assert_eq!(server.seen().len(), 3, "{path}");
@@ -303,7 +309,7 @@ async fn uploads_have_a_length_follow_redirects_and_are_tried_again() {
         artifact
     };
     for path in ["/moved", "/busy"] {
-        server.seen.lock().unwrap().clear();
+        server.forget();
         drivers.save(&context, &at(path, json!({"none": {}})), &file).await.unwrap();
         let seen = server.seen();
         assert_eq!(seen.len(), 2, "{path}");

@@ -17,21 +17,35 @@ pub struct Gateway {
     child: Child,
     /// Host and port.
     pub endpoint: String,
-    _folder: tempfile::TempDir,
+    _folders: [tempfile::TempDir; 2],
 }
 
 impl Gateway {
     /// Starts one, or says that the program is missing.
     pub fn start(test: &str) -> Option<Self> {
-        let program = testkit::tools::need("versitygw", test)?;
-        (0..5).find_map(|_| Self::start_at(&program, free_port())).or_else(|| panic!("versitygw does not start"))
+        Self::start_with(test, None)
     }
 
-    fn start_at(program: &Path, port: u16) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+    /// The same with TLS: certificate and key, PEM.
+    pub fn start_with(test: &str, tls: Option<(&str, &str)>) -> Option<Self> {
+        let program = testkit::tools::need("versitygw", test)?;
+        (0..5).find_map(|_| Self::start_at(&program, free_port(), tls)).or_else(|| panic!("versitygw does not start"))
+    }
+
+    fn start_at(program: &Path, port: u16, tls: Option<(&str, &str)>) -> Option<Self> {
+        let (folder, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut flags = Vec::new();
+        if let Some((certificate, key)) = tls {
+            for (flag, name, text) in [("--cert", "cert.pem", certificate), ("--key", "key.pem", key)] {
+                std::fs::write(keys.path().join(name), text).unwrap();
+                flags.extend([flag.to_owned(), keys.path().join(name).display().to_string()]);
+            }
+        }
         let endpoint = format!("127.0.0.1:{port}");
         let child = Command::new(program)
-            .args(["--port", &endpoint, "--quiet", "posix"])
+            .args(["--port", &endpoint, "--quiet"])
+            .args(flags)
+            .arg("posix")
             .arg(folder.path())
             .env("ROOT_ACCESS_KEY", ACCESS)
             .env("ROOT_SECRET_KEY", SECRET)
@@ -40,7 +54,7 @@ impl Gateway {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut gateway = Self { child, endpoint, _folder: folder };
+        let mut gateway = Self { child, endpoint, _folders: [folder, keys] };
         let deadline = Instant::now() + Duration::from_secs(30);
         while Instant::now() < deadline {
             if TcpStream::connect(&gateway.endpoint).is_ok() {

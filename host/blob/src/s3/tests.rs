@@ -51,7 +51,9 @@ fn streamed(bytes: &[u8]) -> artifact::ByteStream {
 }
 
 async fn read(drivers: &Drivers, artifact: &model::workflow::Artifact) -> Vec<u8> {
-    let chunks: Vec<Bytes> = drivers.open(&context(SECRETS), artifact).await.unwrap().try_collect().await.unwrap();
+    let mut secrets = SECRETS.to_vec();
+    secrets.push(("s3/key", "0123456789abcdef0123456789abcdef"));
+    let chunks: Vec<Bytes> = drivers.open(&context(&secrets), artifact).await.unwrap().try_collect().await.unwrap();
     chunks.concat()
 }
 
@@ -269,6 +271,113 @@ async fn the_servers_own_credentials_go_only_where_they_are_granted() {
             drivers_of(&folder.path().join("granted"), json!({}), |config| config.ambient_credentials = permitted);
         let s3 = asking(endpoint, json!({"useSDKCreds": true}));
         drivers.s3.bucket(&context(&[]), s3.location.s3.as_ref().unwrap()).await.map(drop).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_authority_of_its_own_is_trusted_for_its_server_alone() {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = key.cert.pem();
+    let tls = (certificate.as_str(), key.signing_key.serialize_pem());
+    let Some(gateway) = Gateway::start_with("blob: s3 by TLS", Some((tls.0, &tls.1))) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut secrets = SECRETS.to_vec();
+    secrets.push(("s3/ca", &certificate));
+    let (drivers, context) = (drivers(folder.path()), context(&secrets));
+    let endpoint = gateway.endpoint.replace("127.0.0.1", "localhost");
+    let mut value = place(&endpoint, "bucket", "key");
+    value["name"] = "thing".into();
+    value["s3"]["insecure"] = false.into();
+    let error = drivers.put(&context, &artifact(value.clone()), streamed(b"x")).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Permanent, "{error}");
+    assert!(error.reason.contains("TLS with https://localhost"), "{error}");
+    value["s3"]["caSecret"] = json!({"name": "s3", "key": "ca"});
+    drivers.put(&context, &artifact(value.clone()), streamed(b"sealed")).await.unwrap();
+    let chunks: Vec<Bytes> =
+        drivers.open(&context, &artifact(value.clone())).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(chunks.concat(), b"sealed");
+    value["s3"]["caSecret"]["key"] = "access".into();
+    let error = drivers.put(&context, &artifact(value), streamed(b"x")).await.unwrap_err();
+    assert!(error.reason.contains("s3.caSecret"), "{error}");
+}
+
+/// What is said of encryption goes into the requests. (The test server encrypts nothing, so this one only listens.)
+#[tokio::test]
+async fn encryption_is_asked_for_in_each_request() {
+    let heard = crate::http::tests::Server::start(|request, _| {
+        let what = if request.path.contains("uploadId") {
+            "CompleteMultipartUploadResult"
+        } else {
+            "InitiateMultipartUploadResult"
+        };
+        let body = format!("<{what}><UploadId>u</UploadId><ETag>t</ETag></{what}>");
+        (200, vec![("ETag", "\"t\"".to_owned())], body.into_bytes(), None)
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut secrets = SECRETS.to_vec();
+    secrets.extend([("s3/key", "0123456789abcdef0123456789abcdef"), ("s3/short", "0123")]);
+    let (drivers, context) = (drivers(folder.path()), context(&secrets));
+    let asking = |options: Value| {
+        let mut value = place(heard.base.trim_start_matches("http://"), "bucket", "a/key");
+        value["name"] = "thing".into();
+        value["s3"]["encryptionOptions"] = options;
+        artifact(value)
+    };
+    let customer = json!({"enableEncryption": true, "serverSideCustomerKeySecret": {"name": "s3", "key": "key"}});
+    let table = [
+        (json!({"enableEncryption": true}), vec![("x-amz-server-side-encryption", "AES256")]),
+        (
+            json!({"enableEncryption": true, "kmsKeyId": "id", "kmsEncryptionContext": "{\"a\":\"b\"}"}),
+            vec![
+                ("x-amz-server-side-encryption", "aws:kms"),
+                ("x-amz-server-side-encryption-aws-kms-key-id", "id"),
+                ("x-amz-server-side-encryption-context", "eyJhIjoiYiJ9"),
+            ],
+        ),
+        (
+            customer.clone(),
+            vec![
+                ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+                ("x-amz-server-side-encryption-customer-key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+                ("x-amz-server-side-encryption-customer-key-md5", "KwSUFj7vhSjbvJi7KBvXlw=="),
+            ],
+        ),
+        (json!({"enableEncryption": false, "kmsKeyId": "id"}), vec![("x-amz-server-side-encryption", "")]),
+    ];
+    for (options, headers) in table {
+        for bytes in [5, 9 << 20] {
+            heard.forget();
+            drivers.put(&context, &asking(options.clone()), streamed(&noise(bytes))).await.unwrap();
+            let seen = heard.seen();
+            assert!(seen.iter().all(|seen| seen.path.starts_with("/bucket/a/key")), "the bucket stands in the path");
+            let parts =
+                |seen: &&crate::http::tests::Seen| !seen.path.contains("uploadId") || headers[0].0.contains("customer");
+            let complete =
+                |seen: &&crate::http::tests::Seen| !(seen.method == "POST" && seen.path.contains("uploadId"));
+            for request in seen.iter().filter(parts).filter(complete) {
+                for (name, value) in &headers {
+                    assert_eq!(request.header(name), *value, "{} {} {name}", request.method, request.path);
+                }
+            }
+        }
+    }
+    heard.forget();
+    read(&drivers, &asking(customer)).await;
+    assert_eq!(heard.seen()[0].header("x-amz-server-side-encryption-customer-algorithm"), "AES256");
+    for (options, expect) in [
+        (
+            json!({"enableEncryption": true, "serverSideCustomerKeySecret": {"name": "s3", "key": "short"}}),
+            "holds 4 bytes",
+        ),
+        (
+            json!({"enableEncryption": true, "kmsKeyId": "id", "serverSideCustomerKeySecret": {"name": "s3", "key": "key"}}),
+            "one is meant",
+        ),
+        (json!({"enableEncryption": true, "kmsKeyId": "id", "kmsEncryptionContext": "no json"}), "no JSON object"),
+    ] {
+        let error = drivers.put(&context, &asking(options), streamed(b"x")).await.unwrap_err();
+        assert!(error.reason.contains(expect), "{error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Large artifacts in constant memory. A process of its own, because it measures the process.
+//! Large artifacts in constant memory, and a writer that is killed: a process of its own, because it is measured and killed.
 //!
 //! `cargo test -p blob --release --test it -- --ignored --nocapture` does the same with 5 GiB (`COLCHIS_BYTES` says how many).
 #![allow(
@@ -11,14 +11,17 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
 use artifact::{ArtifactError, Artifacts, Context, ErrorClass, Secret, Secrets};
 use async_trait::async_trait;
 use blob::{Config, Drivers};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use model::workflow::Artifact;
 use serde_json::{Value, json};
 
@@ -27,7 +30,7 @@ mod gateway;
 use gateway::{ACCESS, Gateway, SECRET};
 
 /// What may be held at once: parts under way, their copies in the protocol's layers, buffers of pipes and archives.
-const GROWTH_MAX: u64 = 100 << 20;
+const GROWTH_MAX: u64 = 64 << 20;
 
 struct Known(HashMap<String, String>);
 
@@ -112,12 +115,16 @@ fn artifact(value: Value) -> Artifact {
     serde_json::from_value(value).unwrap()
 }
 
+fn drivers(folder: &Path) -> Drivers {
+    let config = Config { directory: folder.join("artifacts"), ..Config::default() };
+    let policy = egress::Policy::new(serde_json::from_value(json!({"allowPrivate": true})).unwrap());
+    Drivers::new(config, egress::Guard::new(policy)).unwrap()
+}
+
 /// Saves and loads a file of so many bytes in each way; memory may not follow.
 async fn through(bytes: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config { directory: folder.path().join("artifacts"), ..Config::default() };
-    let policy = egress::Policy::new(serde_json::from_value(json!({"allowPrivate": true})).unwrap());
-    let drivers = Drivers::new(config, egress::Guard::new(policy)).unwrap();
+    let drivers = drivers(folder.path());
     let secrets =
         HashMap::from([("s3/access".to_owned(), ACCESS.to_owned()), ("s3/secret".to_owned(), SECRET.to_owned())]);
     let context = Context { namespace: "default".into(), secrets: Arc::new(Known(secrets)) };
@@ -174,8 +181,12 @@ async fn through(bytes: u64) {
     }
 }
 
+/// One test measures the process, so the others wait.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_does_not_grow_with_an_artifact() {
+    let _alone = ALONE.lock().await;
     through(300 << 20).await;
 }
 
@@ -184,4 +195,56 @@ async fn memory_does_not_grow_with_an_artifact() {
 async fn five_gigabytes_in_constant_memory() {
     let bytes = std::env::var("COLCHIS_BYTES").ok().and_then(|bytes| bytes.parse().ok()).unwrap_or(5 << 30);
     through(bytes).await;
+}
+
+fn at(key: &str) -> Artifact {
+    artifact(json!({"name": "x", "s3": {"key": key}}))
+}
+
+fn nobody() -> Context {
+    Context { namespace: "default".into(), secrets: Arc::new(Known(HashMap::new())) }
+}
+
+/// What the test below starts and kills: stores one object after the other and says so, then one without end.
+#[tokio::test]
+#[ignore = "is started by another test"]
+async fn writer_to_be_killed() {
+    let Some(folder) = std::env::var_os("COLCHIS_CRASH") else { return };
+    let drivers = drivers(Path::new(&folder));
+    for number in 0..5 {
+        let content = stream::iter([Ok(Bytes::from(vec![number; 100_000]))]).boxed();
+        drivers.put(&nobody(), &at(&format!("whole/{number}")), content).await.unwrap();
+        println!("stored {number}");
+    }
+    let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[7; 65_536]))).enumerate().map(|(number, chunk)| {
+        if number == 20 {
+            println!("half");
+        }
+        chunk
+    });
+    drivers.put(&nobody(), &at("whole/0"), endless.take(2_000_000).boxed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_and_half_a_file_is_never_seen() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "writer_to_be_killed", "--nocapture"])
+        .env("COLCHIS_CRASH", folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let half = said.map(Result::unwrap).find(|line| line.ends_with("half"));
+    assert!(half.is_some());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let drivers = drivers(folder.path());
+    for number in 0..5 {
+        let content: Vec<Bytes> =
+            drivers.open(&nobody(), &at(&format!("whole/{number}"))).await.unwrap().try_collect().await.unwrap();
+        assert!(content.concat() == vec![number; 100_000], "{number}");
+    }
+    assert_eq!(drivers.list(&nobody(), &at("whole"), 10).await.unwrap().len(), 5);
 }
