@@ -3,7 +3,11 @@
 //! The command line talks to servers through their API and knows no adapter. What only the composition root can do (start a server in this process, read the
 //! configuration, look into the image store) stands behind this trait.
 
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -155,6 +159,64 @@ pub struct Version {
     pub platform: String,
 }
 
+/// A step that a rehearsal decides: what is known of it before it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepFacts {
+    /// The run's name.
+    pub workflow: String,
+    /// The node's full name: `build[0].compile(0)`.
+    pub node: String,
+    /// The template's name.
+    pub template: String,
+    /// Input parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Output parameters that the step must leave: those read from a file, with their default.
+    pub outputs: Vec<(String, Option<String>)>,
+    /// Output artifacts, by name.
+    pub artifacts: Vec<String>,
+    /// For an `http` template: method and URL.
+    pub http: Option<(String, String)>,
+}
+
+/// How a step goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepOutcome {
+    /// How long it runs.
+    pub lasts_ms: u64,
+    /// What it writes.
+    pub log: Vec<String>,
+    /// `outputs.result`.
+    pub result: Option<String>,
+    /// Output parameters.
+    pub parameters: Vec<(String, String)>,
+    /// Output artifacts that it does not leave.
+    pub without_artifacts: Vec<String>,
+    /// Its exit code; other than 0 it has failed.
+    pub exit_code: i32,
+    /// The system could not run it, or did not get its outputs: why.
+    pub error: Option<String>,
+    /// Why it failed.
+    pub message: String,
+    /// For an `http` template: status and headers; the body is `result`.
+    pub http: Option<(u16, Vec<(String, String)>)>,
+}
+
+/// Decides how steps go.
+pub type Actor = Arc<dyn Fn(&StepFacts) -> StepOutcome + Send + Sync>;
+
+/// A server of which nothing is real: steps go as an actor says, and time passes only while nothing else happens.
+pub struct Rehearsal {
+    /// Its API.
+    pub client: client::Client,
+    /// The namespace to work in.
+    pub namespace: String,
+    /// Its time (ms since the epoch).
+    pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// What is done on a rehearsal's server; waiting in it is waiting in its time.
+pub type Play = Box<dyn FnOnce(Rehearsal) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
 /// What only the composition root can do.
 #[async_trait]
 pub trait Host: Send + Sync + 'static {
@@ -175,6 +237,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Starts a server in this process.
     async fn embed(&self, request: &EmbedRequest) -> anyhow::Result<Box<dyn Embedded>>;
+
+    /// Plays on a server of which nothing is real, whose time begins at a moment (ms since the epoch). Blocks until the play is over.
+    fn rehearse(&self, request: &ConfigRequest, start_ms: i64, actor: Actor, play: Play) -> anyhow::Result<()>;
 
     /// Reads a URL, at most so many bytes.
     async fn fetch(&self, url: &str, bytes_max: u64) -> anyhow::Result<Vec<u8>>;

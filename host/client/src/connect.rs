@@ -1,8 +1,12 @@
 //! Reaching the server.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -115,6 +119,19 @@ impl Client {
         Self::over(channel, options)
     }
 
+    /// Talks over a stream that is open already, to a server of the same process; when it breaks there is no other.
+    pub async fn connect_over<S>(stream: S, options: Options) -> Result<Self, ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let once = Once(Arc::new(Mutex::new(Some(stream))));
+        let channel = endpoint(&options)?
+            .connect_with_connector(once)
+            .await
+            .map_err(|source| ClientError::Connect { address: options.address.clone(), source: Box::new(source) })?;
+        Self::over(channel, options)
+    }
+
     /// Connects with the first call. Needs a Tokio runtime around it.
     pub fn connect_lazy(options: Options) -> Result<Self, ClientError> {
         let channel = endpoint(&options)?.connect_lazy();
@@ -175,6 +192,24 @@ fn with_scheme(address: &str) -> String {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
     let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     format!("{}://{address}", if loopback { "http" } else { "https" })
+}
+
+/// Connects once, by handing out the stream it has.
+struct Once<S>(Arc<Mutex<Option<S>>>);
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> tower_service::Service<http::Uri> for Once<S> {
+    type Response = TokioIo<S>;
+    type Error = std::io::Error;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Uri) -> Self::Future {
+        let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::future::ready(stream.map(TokioIo::new).ok_or_else(|| std::io::ErrorKind::NotConnected.into()))
+    }
 }
 
 /// Adds the token to each request.

@@ -324,3 +324,47 @@ async fn the_proxy_lets_through_what_the_policy_permits_and_wants_its_password()
     assert_eq!(by_socks(&closed.url(), "right", "inside.test", address.port()).await, Err(2));
     assert_eq!(by_socks(&closed.url(), "right", "nowhere.test", 80).await, Err(4));
 }
+
+#[tokio::test]
+async fn a_client_shows_its_certificate_where_it_is_asked() {
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+    let server_key = rcgen::generate_simple_self_signed(["secure.test".to_owned()]).unwrap();
+    let client_key = rcgen::generate_simple_self_signed(["client.test".to_owned()]).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let mut known = RootCertStore::empty();
+    known.add(client_key.cert.der().clone()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(known), Arc::clone(&provider)).build().unwrap();
+    let private =
+        tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(server_key.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![server_key.cert.der().clone()], private)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://secure.test:{}/", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            while !matches!(stream.read_u8().await, Ok(b'\n') | Err(_)) {}
+            stream.write_all(ok("known").as_bytes()).await.ok();
+            stream.shutdown().await.ok();
+        }
+    });
+    let with = |identity: Option<Identity>| {
+        let extra_roots = Some(server_key.cert.pem().into_bytes());
+        let settings = TlsSettings { extra_roots, identity, ..TlsSettings::default() };
+        Client::new(guard(LOCAL, &[("secure.test", &[&["127.0.0.1"]])]), &settings)
+    };
+    assert!(get(&with(None).unwrap(), &url, &HeaderMap::new()).await.is_err());
+    let certificate = client_key.cert.pem().into_bytes();
+    let key = client_key.signing_key.serialize_pem().into_bytes();
+    let identity = Identity { certificate: certificate.clone(), key: key.into() };
+    assert_eq!(get(&with(Some(identity)).unwrap(), &url, &HeaderMap::new()).await.unwrap().1, "known");
+    let broken = Identity { certificate, key: (*b"no key").into() };
+    let error = with(Some(broken)).err().unwrap();
+    assert!(error.to_string().contains("the client key is no PEM private key"), "{error}");
+}

@@ -12,6 +12,7 @@ use store::objects::Objects;
 use tokio::sync::mpsc;
 
 use crate::clock::SharedClock;
+use crate::requests::Requests;
 
 /// The ports and settings of one runtime.
 pub struct RuntimeConfig {
@@ -28,7 +29,7 @@ pub struct RuntimeConfig {
     /// Understands artifact repositories.
     pub repositories: Arc<dyn Repositories>,
     /// The one way out for `http` templates.
-    pub egress: egress::Client,
+    pub requests: Arc<dyn Requests>,
     /// Evaluates jq programs where a program that does not end can be ended.
     pub jq: Arc<dyn Jq>,
     /// The time.

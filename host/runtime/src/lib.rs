@@ -27,6 +27,7 @@ mod limits;
 mod metrics;
 mod references;
 mod registry;
+mod requests;
 mod retention;
 mod workflows;
 
@@ -53,6 +54,7 @@ pub use clock::{Clock, SharedClock, SystemClock, SystemIds};
 pub use config::{Jq, Repositories, Retention, RuntimeConfig, Settings, TemplateReferencing, WorkflowDefaults};
 pub use metrics::RuntimeMetrics;
 pub use references::{NamespaceSecrets, StoreReferences};
+pub use requests::{HttpAnswer, HttpCall, NoAnswer, Requests};
 
 /// A running loop.
 pub struct Runtime {
@@ -70,7 +72,7 @@ impl Runtime {
             mut unit_events,
             artifacts,
             repositories,
-            egress,
+            requests,
             jq,
             clock,
             settings,
@@ -85,7 +87,7 @@ impl Runtime {
             runner,
             artifacts,
             repositories,
-            egress,
+            requests,
             jq,
             clock,
             settings,

@@ -7,14 +7,15 @@ use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use cli::error::Exit;
 use cli::host::{
-    BackupReport, ConfigRequest, Configuration, EmbedRequest, Host, ImageAction, ImageOutcome, Target, Version,
+    Actor, BackupReport, ConfigRequest, Configuration, EmbedRequest, Host, ImageAction, ImageOutcome, Play, Target,
+    Version,
 };
 use cli::settings::Setting;
 
 use crate::config::{self, Config, Request, settings};
 use crate::embedded::{Embedded, EmbeddedOptions};
 use crate::wiring::{self, Ground};
-use crate::{images, serve, token};
+use crate::{images, rehearsal, serve, token};
 
 /// How long a URL of a manifest may take.
 const FETCH_MAX: Duration = Duration::from_secs(60);
@@ -125,6 +126,10 @@ impl Host for BinaryHost {
         crate::observe::logs::start(config.log_format, &config.log_level, None)?;
         let options = EmbeddedOptions { data_dir: asked.data_dir.clone(), keep: asked.keep };
         Ok(Box::new(Embedded::start(config, options, Ground::Machine).await?))
+    }
+
+    fn rehearse(&self, asked: &ConfigRequest, start_ms: i64, actor: Actor, play: Play) -> anyhow::Result<()> {
+        rehearsal::rehearse(load(&request(asked))?, start_ms, actor, play)
     }
 
     async fn fetch(&self, url: &str, bytes_max: u64) -> anyhow::Result<Vec<u8>> {

@@ -20,6 +20,7 @@ pub mod embedded;
 pub mod host;
 mod images;
 pub mod observe;
+mod rehearsal;
 mod serve;
 pub mod token;
 pub mod wiring;

@@ -4,23 +4,26 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use egress::{Limits, Redirects};
-use engine_workflow::Outputs;
+use egress::Limits;
+use engine_workflow::{LeafStart, Outputs};
 use expr::{Env, Expression, MapScope, Value};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::workflow::HttpTemplate;
 
 use super::{Failure, RunFacts};
+use crate::requests::HttpCall;
 use crate::workflows::Workflows;
 
 /// How long a request may take when the template does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of an answer (`http_body_bytes_max`).
 const BODY_BYTES_MAX: u64 = 16 << 20;
-/// Redirects that are followed.
-const REDIRECTS_MAX: usize = 10;
-
-pub(super) async fn run(workflows: &Workflows, run: &RunFacts, template: &HttpTemplate) -> Result<Outputs, Failure> {
+pub(super) async fn run(
+    workflows: &Workflows,
+    run: &RunFacts,
+    start: &LeafStart,
+    template: &HttpTemplate,
+) -> Result<Outputs, Failure> {
     let method = template.method.as_deref().filter(|m| !m.is_empty()).unwrap_or("GET").to_uppercase();
     let method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Failure::error(format!("http.method: {method:?} is no method")))?;
@@ -36,18 +39,13 @@ pub(super) async fn run(workflows: &Workflows, run: &RunFacts, template: &HttpTe
         _ => TIMEOUT,
     };
     let limits = Limits { idle: total, total: Some(total), body_bytes_max: Some(BODY_BYTES_MAX) };
-    let sent = workflows
-        .egress
-        .request(method, &template.url, &headers, body, Redirects::Followed(REDIRECTS_MAX), limits)
-        .await;
-    let (answer, _) = sent.map_err(|e| Failure::error(format!("http: {e}")).transient(e.is_transient()))?;
-    let status = answer.status().as_u16();
-    let answered: Vec<(String, Vec<String>)> = answered_headers(answer.headers());
-    let bytes = answer
-        .into_body()
-        .bytes()
-        .await
-        .map_err(|e| Failure::error(format!("http: {e}")).transient(e.is_transient()))?;
+    let (node, name) = (start.name.to_string(), start.template.name.to_string());
+    let call = HttpCall { node, template: name, method, url: template.url.to_string(), headers, body, limits };
+    let sent = workflows.requests.send(call).await;
+    let answer = sent.map_err(|e| Failure::error(format!("http: {e}")).transient(e.transient))?;
+    let status = answer.status;
+    let answered: Vec<(String, Vec<String>)> = answered_headers(&answer.headers);
+    let bytes = answer.body;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let good = match template.success_condition.as_deref().filter(|c| !c.is_empty()) {
         Some(condition) => holds(condition, template, status, &answered, &text)?,

@@ -48,7 +48,7 @@ impl Failure {
 pub(crate) async fn run(workflows: &Workflows, run: &RunFacts, start: LeafStart) -> LeafEnd {
     let template = start.template.clone();
     let done = match template.kind() {
-        Some(TemplateKind::Http(request)) => http::run(workflows, run, request).await,
+        Some(TemplateKind::Http(request)) => http::run(workflows, run, &start, request).await,
         Some(TemplateKind::Resource(resource)) => resource::run(workflows, run, &template, resource).await,
         Some(TemplateKind::Data(list)) => data::run(workflows, run, list, &start).await,
         _ => Err(Failure::error("this template is not one that the server does itself")),

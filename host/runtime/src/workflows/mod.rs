@@ -41,7 +41,7 @@ pub(crate) struct Workflows {
     pub(crate) runner: Arc<dyn runner::Runner>,
     pub(crate) artifacts: Arc<dyn artifact::Artifacts>,
     pub(crate) repositories: Arc<dyn Repositories>,
-    pub(crate) egress: egress::Client,
+    pub(crate) requests: Arc<dyn crate::requests::Requests>,
     pub(crate) jq: Arc<dyn Jq>,
     pub(crate) clock: SharedClock,
     pub(crate) settings: Settings,

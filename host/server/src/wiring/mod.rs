@@ -6,6 +6,7 @@
 //! ```
 
 mod glue;
+mod inner;
 mod jq;
 mod notice;
 
@@ -18,11 +19,12 @@ use api::access::{TokenEntry, TokenFile, TokenHash};
 use runner::virtual_runner::{Decide, Script, Time, VirtualRunner};
 use runner::{Environment, Runner, UnitEvent};
 use runner_local::LocalRunner;
-use runtime::{Runtime, RuntimeConfig, SharedClock, StoreReferences, SystemClock};
+use runtime::{Requests, Runtime, RuntimeConfig, SharedClock, StoreReferences, SystemClock};
 use store::journal::Journal;
 use store::memory::MemoryStore;
 use store::objects::{Objects, Stamp};
 use store_sqlite::{Options, SqliteStore, Writes};
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -60,11 +62,14 @@ pub struct VirtualGround {
     pub time: Time,
     /// How units go.
     pub decide: Decide,
+    /// What `http` templates are answered.
+    pub requests: Arc<dyn Requests>,
 }
 
 /// A server that runs in this process.
 pub struct Server {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
+    stream: Option<DuplexStream>,
     tls: bool,
     metrics_address: Option<SocketAddr>,
     token: String,
@@ -92,24 +97,35 @@ impl Server {
     /// An address that is in use, a data folder that is in use or damaged, files that cannot be read.
     pub async fn start(config: &Config, ground: Ground) -> anyhow::Result<Self> {
         // First what fails most often, before anything is made.
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("listen: {} cannot be listened on", config.listen))?;
-        let pages = match config.metrics_listen {
+        let on_machine = matches!(ground, Ground::Machine);
+        let listener = match on_machine {
+            true => Some(
+                TcpListener::bind(config.listen)
+                    .await
+                    .with_context(|| format!("listen: {} cannot be listened on", config.listen))?,
+            ),
+            false => None,
+        };
+        let pages = match config.metrics_listen.filter(|_| on_machine) {
             Some(address) => Some(http::bind(address).await?),
             None => None,
         };
-        let address = listener.local_addr()?;
+        let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let metrics_address = pages.as_ref().map(TcpListener::local_addr).transpose()?;
 
         let stores = open_stores(config, &ground).await?;
-        let token = match ground {
-            Ground::Machine => token::read_or_create(&config.data_dir.join(TOKEN_FILE))?,
-            Ground::Virtual(_) => token::random_token()?,
+        let token = match on_machine {
+            true => token::read_or_create(&config.data_dir.join(TOKEN_FILE))?,
+            false => token::random_token()?,
         };
         let guard = egress::Guard::new(egress::Policy::new(config.egress.clone()));
-        let outward = egress::Client::new(guard.clone(), &egress::TlsSettings::default())
-            .context("no client for what leaves the server")?;
+        let (requests, jq): (Arc<dyn Requests>, Arc<dyn runtime::Jq>) = match &ground {
+            Ground::Machine => {
+                let client = egress::Client::new(guard.clone(), &egress::TlsSettings::default());
+                (Arc::new(client.context("no client for what leaves the server")?), Arc::new(jq::ChildJq::default()))
+            }
+            Ground::Virtual(ground) => (ground.requests.clone(), Arc::new(jq::InnerJq)),
+        };
         let artifacts = Arc::new(blob::Drivers::new(config.artifacts.clone(), guard)?);
         let (events, unit_events) = mpsc::channel::<UnitEvent>(UNIT_EVENTS_MAX);
         let environment = Environment {
@@ -128,8 +144,8 @@ impl Server {
             unit_events,
             artifacts: artifacts.clone(),
             repositories: repositories.clone(),
-            egress: outward,
-            jq: Arc::new(jq::ChildJq::default()),
+            requests,
+            jq,
             clock: clock.clone(),
             settings: config.runtime.clone(),
             // Grows with every commit, also over a restored backup, so that no later server has a lower one.
@@ -153,29 +169,44 @@ impl Server {
 
         let stop = CancellationToken::new();
         let readiness = Readiness::default();
-        let listen =
-            api::Listen { listener, tls: server_tls(config)?, plaintext_anywhere: false, grace: config.stop_grace };
-        let serving = tokio::spawn({
-            let (api, stop) = (api.clone(), stop.clone());
-            async move { api.serve(listen, None, stop.cancelled_owned()).await }
-        });
+        let mut stream = None;
+        let serving = match listener {
+            Some(listener) => {
+                let tls = server_tls(config)?;
+                let listen = api::Listen { listener, tls, plaintext_anywhere: false, grace: config.stop_grace };
+                let (api, stop) = (api.clone(), stop.clone());
+                tokio::spawn(async move { api.serve(listen, None, stop.cancelled_owned()).await })
+            }
+            None => {
+                let (ours, theirs) = tokio::io::duplex(inner::PIPE_BYTES);
+                stream = Some(theirs);
+                let (router, stop) = (api.router(), stop.clone());
+                tokio::spawn(async move {
+                    inner::serve(router, ours, stop).await;
+                    Ok(())
+                })
+            }
+        };
         let metrics = exposition(&runtime, &clock, stores.sqlite.clone());
         let pages = pages.map(|listener| tokio::spawn(http::serve(listener, metrics, readiness.clone(), stop.clone())));
         if let Some(local) = local.clone() {
             tokio::spawn(async move { warm_up(&local).await });
         }
         api.ready().await;
-        let written = stores
-            .sqlite
-            .as_ref()
-            .map(|_| Notice::write(&config.data_dir, address, metrics_address, config.tls.is_some()));
+        let notice = match (&stores.sqlite, address) {
+            (Some(_), Some(address)) => {
+                Some(Notice::write(&config.data_dir, address, metrics_address, config.tls.is_some())?)
+            }
+            _ => None,
+        };
         readiness.set(true);
         Ok(Self {
             address,
+            stream,
             tls: config.tls.is_some(),
             metrics_address,
             token,
-            notice: written.transpose()?,
+            notice,
             runtime,
             local,
             sqlite: stores.sqlite,
@@ -186,9 +217,17 @@ impl Server {
         })
     }
 
-    /// `http://127.0.0.1:2746`.
+    /// `http://127.0.0.1:2746`; a name for people where nothing listens.
     pub fn address(&self) -> String {
-        format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
+        match self.address {
+            Some(address) => format!("{}://{address}", if self.tls { "https" } else { "http" }),
+            None => "http://within.this.process".to_owned(),
+        }
+    }
+
+    /// The one connection of a server that listens nowhere.
+    pub fn take_stream(&mut self) -> Option<DuplexStream> {
+        self.stream.take()
     }
 
     /// Where its pages are.
