@@ -125,8 +125,31 @@ async fn define(store: &KubeStore) {
                 })
                 .await;
             }
+            collected(store, &workflow(), &cron_workflow()).await;
         })
         .await;
+}
+
+/// Waits until the garbage collector follows both kinds: it looks for new ones every 30 seconds only, and what it does not follow it does not delete.
+async fn collected(store: &KubeStore, owner: &Gvk, dependent: &Gvk) {
+    let of = |gvk: &Gvk, name: &str| {
+        let metadata = serde_json::json!({"name": name, "namespace": "default"});
+        object(
+            serde_json::json!({"apiVersion": &*gvk.api_version, "kind": &*gvk.kind, "metadata": metadata, "spec": {}}),
+        )
+    };
+    let made = store.create(of(owner, "owner")).await.unwrap();
+    let mut owned = of(dependent, "owned");
+    owned.metadata.owner_references = vec![
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": &*owner.api_version, "kind": &*owner.kind, "name": "owner", "uid": &*made.metadata.uid,
+        }))
+        .unwrap(),
+    ];
+    store.create(owned).await.unwrap();
+    store.delete(&store::objects::Key::of(&made), store::objects::DeleteOptions::default()).await.unwrap();
+    let key = store::objects::Key::new(dependent.clone(), "default", "owned");
+    eventually("the garbage collector follows the new kinds", || async { store.get(&key).await.is_err() }).await;
 }
 
 /// Asks until it is so, for as long as a cluster may reasonably take.
