@@ -1,7 +1,7 @@
 //! The servers and programs that tests talk to: found, or fetched from ordinary package sources, or said to be missing.
 //!
 //! ```text
-//!   PATH ──► Debian package, unpacked beside the build ──► Go module, built ──► our own Go program, built ──► missing, with the reason
+//!   PATH ──► Debian package, unpacked beside the build ──► Go module, built ──► npm package ──► our own Go program, built ──► missing, with the reason
 //!                        └────────────── kept in the cache folder by recipe, linked into target/tools/bin ──────────────┘
 //! ```
 //!
@@ -34,6 +34,8 @@ enum From {
     Debian { package: &'static str, file: &'static str },
     /// A command of a Go module at a version.
     Go { package: &'static str, version: &'static str },
+    /// A command of an npm package at a version; its own install scripts do not run.
+    Npm { package: &'static str, version: &'static str },
     /// A Go program of this repository.
     Folder(&'static str),
 }
@@ -58,6 +60,16 @@ const TOOLS: &[Tool] = &[
         name: "versitygw",
         needed_by: "artifacts on an S3 server",
         from: From::Go { package: "github.com/versity/versitygw/cmd/versitygw", version: "v1.8.0" },
+    },
+    Tool {
+        name: "fake-gcs-server",
+        needed_by: "artifacts on Google Cloud Storage",
+        from: From::Go { package: "github.com/fsouza/fake-gcs-server", version: "v1.54.0" },
+    },
+    Tool {
+        name: "azurite-blob",
+        needed_by: "artifacts on Azure Blob Storage",
+        from: From::Npm { package: "azurite", version: "3.35.0" },
     },
     Tool {
         name: "kubetest",
@@ -155,6 +167,10 @@ fn key(tool: &Tool) -> Result<String> {
             hash.update(version);
             hash.update(go_version()?);
         }
+        From::Npm { package, version } => {
+            hash.update(package);
+            hash.update(version);
+        }
         From::Folder(folder) => {
             hash.update(go_version()?);
             for ending in [".go", "go.mod", "go.sum"] {
@@ -177,7 +193,7 @@ fn go_version() -> Result<String> {
 fn make(tool: &Tool, kept: &Path) -> Result<()> {
     let work = shell::cache_dir().join("tools").join(format!("making-{}-{}", tool.name, std::process::id()));
     fs::create_dir_all(&work).with_context(|| format!("creating {}", work.display()))?;
-    let made = make_in(tool, &work).and_then(|made| {
+    let made = make_in(tool, &work, kept).and_then(|made| {
         let bin = kept.parent().context("a tool lies in a folder")?;
         fs::create_dir_all(bin)?;
         fs::set_permissions(&made, fs::Permissions::from_mode(0o755))?;
@@ -187,7 +203,7 @@ fn make(tool: &Tool, kept: &Path) -> Result<()> {
     made
 }
 
-fn make_in(tool: &Tool, work: &Path) -> Result<PathBuf> {
+fn make_in(tool: &Tool, work: &Path, kept: &Path) -> Result<PathBuf> {
     match &tool.from {
         From::Debian { package, file } => debian(package, work).map(|()| work.join(file)),
         From::Go { package, version } => {
@@ -199,6 +215,7 @@ fn make_in(tool: &Tool, work: &Path) -> Result<PathBuf> {
             )?;
             Ok(work.join(tool.name))
         }
+        From::Npm { package, version } => npm(tool.name, &format!("{package}@{version}"), work, kept),
         From::Folder(folder) => {
             let out = work.join(tool.name);
             shell::run(
@@ -211,6 +228,25 @@ fn make_in(tool: &Tool, work: &Path) -> Result<PathBuf> {
             Ok(out)
         }
     }
+}
+
+/// Installs an npm package beside the place that is kept, and makes a program of its command.
+fn npm(name: &str, package: &str, work: &Path, kept: &Path) -> Result<PathBuf> {
+    let home = kept.parent().and_then(Path::parent).context("a tool lies in a folder")?;
+    shell::run(
+        Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--prefix"])
+            .arg(work)
+            .arg(package),
+    )
+    .context("Node.js with npm is needed for it")?;
+    let modules = home.join("node_modules");
+    fs::create_dir_all(home)?;
+    let _ = fs::remove_dir_all(&modules);
+    fs::rename(work.join("node_modules"), &modules).with_context(|| format!("moving it to {}", modules.display()))?;
+    let program = work.join(name);
+    fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", modules.join(".bin").join(name).display()))?;
+    Ok(program)
 }
 
 /// Unpacks a Debian package below `work`. Package lists of our own are used when the system has none (they are checked against the system's keys).
