@@ -100,12 +100,15 @@ fn provide_tools(skips: &mut Vec<String>) {
     }
 }
 
-/// `cargo test --workspace`, its output passed on while its result lines are counted.
+/// Builds, then `cargo test --workspace`, its output passed on while its result lines are counted.
 fn run_tests(args: &[String], skips: &mut Vec<String>) -> Result<Counts> {
     let notes = skip_file();
     let _ = std::fs::remove_file(&notes);
+    // Binaries together with the tests: alone they would ask for fewer features of some dependencies, and those would be compiled once more.
+    shell::run(shell::cargo().args(["build", "--quiet", "--workspace", "--bins", "--tests"]).args(cargo::locked()))?;
     let mut command = shell::cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]).args(cargo::locked()).args(args);
+    command.env("COLCHIS_BIN", shell::target_dir().join("debug").join("colchis"));
     command.env("COLCHIS_TOOLS", tools::folder()).env("COLCHIS_SKIPPED", &notes);
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start `cargo test`")?;
     let mut counts = Counts::default();
