@@ -340,7 +340,7 @@ async fn encryption_is_asked_for_in_each_request() {
             vec![
                 ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
                 ("x-amz-server-side-encryption-customer-key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
-                ("x-amz-server-side-encryption-customer-key-md5", "KwSUFj7vhSjbvJi7KBvXlw=="),
+                ("x-amz-server-side-encryption-customer-key-md5", "hRasmdxgYDKV3nvbahU1MA=="),
             ],
         ),
         (json!({"enableEncryption": false, "kmsKeyId": "id"}), vec![("x-amz-server-side-encryption", "")]),

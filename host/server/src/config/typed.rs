@@ -395,7 +395,12 @@ mod tests {
                 ("workflowDefaults", "{spec: {paralelism: 3}}"),
                 ("auth.policy", "{bindings: [{role: boss, users: [a], namespaces: ['*']}]}")
             ]),
-            [""]
+            [
+                "flag --auth.policy: auth.policy: bindings[0].role: there is no role `boss`; there are admin, edit, view",
+                "flag --workflowDefaults: workflowDefaults: spec.paralelism: there is no such field here",
+                "flag --artifactRepository: artifactRepository: s3.bukket: unknown field; expected endpoint, bucket, region, insecure, \
+                 accessKeySecret, secretKeySecret, sessionTokenSecret, roleARN, useSDKCreds, createBucketIfNotPresent, encryptionOptions, caSecret",
+            ]
         );
     }
 
