@@ -8,7 +8,8 @@
 //! ```
 //!
 //! An input is taken from the queue before it is handled and is kept until the commit that holds its consequences: a commit that fails handles it
-//! again on the state that is rebuilt. Engines are idempotent, so that a commit which was durable although its answer was lost does no harm.
+//! again on the state that is rebuilt. Engines are idempotent, so that a commit which was durable although its answer was lost does no harm: what it asked
+//! for is outstanding then, and is performed as after a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(crate) trait Host<E: Engine>: Send + Sync + 'static {
     fn perform(&self, id: &Arc<str>, state: &E::State, effect: E::Effect);
     /// A transaction is durable.
     fn committed(&self, id: &Arc<str>, state: &E::State, changes: &[E::Change], reports: Vec<E::Report>, position: u64);
+    /// The state was read from the journal and may hold what nobody was told of: a server ended, or an answer was lost.
+    fn recovered(&self, id: &Arc<str>, state: &E::State);
     /// The instance leaves memory.
     fn unloaded(&self, id: &Arc<str>, live: bool);
     /// Its journal cannot be read: it is set aside, and nothing else is disturbed.
@@ -166,6 +169,24 @@ where
     E::Change: Serialize + DeserializeOwned,
     E::Input: Clone + Sync,
 {
+    /// Reads the state again after a commit that failed; was it durable all the same, what it asked for is performed now.
+    async fn reload(&mut self) -> bool {
+        let known = self.seq;
+        let loaded = self.load(false).await;
+        if loaded && self.seq > known {
+            self.recover();
+        }
+        loaded
+    }
+
+    /// Performs what is outstanding, as nobody can tell how far that had come.
+    fn recover(&self) {
+        for effect in E::outstanding(&self.state) {
+            self.host.perform(&self.instance.id, &self.state, effect);
+        }
+        self.host.recovered(&self.instance.id, &self.state);
+    }
+
     /// Reads the state; after a restart its outstanding effects are performed again. False when it cannot be read for good.
     async fn load(&mut self, recovered: bool) -> bool {
         let mut pause = RETRY_MIN;
@@ -184,9 +205,7 @@ where
             }
         }
         if recovered {
-            for effect in E::outstanding(&self.state) {
-                self.host.perform(&self.instance.id, &self.state, effect);
-            }
+            self.recover();
         }
         true
     }
@@ -269,7 +288,7 @@ where
                     tracing::warn!(instance = %self.instance, %problem, "cannot commit; the state is read again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(RETRY_MAX);
-                    if !self.load(false).await {
+                    if !self.reload().await {
                         return false;
                     }
                 }

@@ -98,6 +98,7 @@ impl Runtime {
             watchers: Default::default(),
             expiring: Default::default(),
             seen: Mutex::default(),
+            starts: Default::default(),
             inner: Mutex::default(),
             inner_slots: Workflows::inner_slots(),
             me: me.clone(),

@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use engine::{Engine, Timestamp};
 use engine_limiter::{Change, Effect, Holder, Input, Limiter, Report, State};
 use engine_workflow::{LockKind, LockRequest, Text};
 use model::core::ConfigMap;
+use store::StoreError;
 use store::objects::Objects;
 use tokio::sync::Semaphore;
 
@@ -17,6 +19,10 @@ use crate::config::Settings;
 use crate::instance::Host;
 use crate::registry::Registry;
 use crate::workflows::key;
+
+/// Waits between tries when the store cannot serve.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// What a holder is told.
 pub(crate) enum News {
@@ -91,11 +97,11 @@ impl Limits {
     pub(crate) async fn release(&self, holder: &Holder, locks: &[LockRequest]) {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(holder);
         for lock in locks {
-            let mut pause = std::time::Duration::from_millis(50);
+            let mut pause = RETRY_MIN;
             while let Err(problem) = self.registry.commit(&id(lock), Input::Release(holder.clone())).await {
                 tracing::warn!(%problem, lock = %lock.key, "a lock could not be given back; trying again");
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(std::time::Duration::from_secs(5));
+                pause = (pause * 2).min(RETRY_MAX);
             }
         }
     }
@@ -113,19 +119,27 @@ impl Limits {
         drop(sessions);
         let (Some(this), holder) = (self.me.upgrade(), holder.clone()) else { return };
         tokio::spawn(async move {
-            let limit = this.limit(&lock).await;
-            let id = id(&lock);
-            let known = limit.clone().ok();
-            let asked = async {
-                this.registry.send(&id, Input::Limit(known)).await?;
-                this.registry.commit(&id, request).await?;
-                this.registry.look(&id, |state, _| (state.limit(), first(state), state.waiting().count())).await
-            };
-            match asked.await {
-                Ok(_) => this.tell_how_it_stands(&lock, &holder, limit, &tell).await,
-                Err(problem) => tell(News::Waiting(format!("{}: {problem}", shown(&lock)).into())),
+            let mut pause = RETRY_MIN;
+            while let Err(problem) = this.ask_for(&lock, &holder, &request, &tell).await {
+                tell(News::Waiting(format!("{}: {problem}", shown(&lock)).into()));
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RETRY_MAX);
+                let sessions = this.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                // Given back meanwhile: nobody waits for it any more.
+                if sessions.get(&holder).is_none_or(|s| s.locks.get(s.next) != Some(&lock)) {
+                    return;
+                }
             }
         });
+    }
+
+    /// Asks for one lock and tells how it stands; an error is the store's, and is no answer.
+    async fn ask_for(&self, lock: &LockRequest, holder: &Holder, request: &Input, tell: &Tell) -> store::Result<()> {
+        let (limit, limiter) = (self.limit(lock).await?, id(lock));
+        self.registry.send(&limiter, Input::Limit(limit.clone().ok())).await?;
+        self.registry.commit(&limiter, request.clone()).await?;
+        self.tell_how_it_stands(lock, holder, limit, tell).await;
+        Ok(())
     }
 
     async fn tell_how_it_stands(&self, lock: &LockRequest, holder: &Holder, limit: Result<u32, String>, tell: &Tell) {
@@ -157,34 +171,41 @@ impl Limits {
         self.ask(holder);
     }
 
-    /// How many may hold a lock.
-    async fn limit(&self, lock: &LockRequest) -> Result<u32, String> {
+    /// How many may hold a lock, or why nobody knows.
+    async fn limit(&self, lock: &LockRequest) -> store::Result<Result<u32, String>> {
         let parts: Vec<&str> = lock.key.split('/').collect();
-        match (lock.kind, parts.as_slice()) {
+        Ok(match (lock.kind, parts.as_slice()) {
             (LockKind::Mutex | LockKind::DatabaseMutex, _) => Ok(1),
             (LockKind::Parallelism, [""]) => Ok(self.settings.parallelism.unwrap_or(u32::MAX)),
-            (LockKind::Parallelism, _) => Ok(self.namespace_limit(&lock.key).await),
-            (LockKind::Semaphore, [namespace, map, field]) => self.config_map_limit(namespace, map, field).await,
+            (LockKind::Parallelism, _) => Ok(self.namespace_limit(&lock.key).await?),
+            (LockKind::Semaphore, [namespace, map, field]) => self.config_map_limit(namespace, map, field).await?,
             (LockKind::DatabaseSemaphore, [namespace, name]) => {
                 // The server's own limits stand in a config map of the namespace, written by `sync` commands.
-                self.config_map_limit(namespace, SYNC_LIMITS, name).await
+                self.config_map_limit(namespace, SYNC_LIMITS, name).await?
             }
             _ => Err(format!("{:?} is not a name of a lock", lock.key)),
-        }
+        })
     }
 
-    async fn namespace_limit(&self, namespace: &str) -> u32 {
+    async fn namespace_limit(&self, namespace: &str) -> store::Result<u32> {
         // A label on the namespace goes before the server's setting, as Argo has it since 3.7.
-        let own = self.objects.get(&key("v1", "Namespace", "", namespace)).await.ok().and_then(|object| {
-            object.metadata.labels.get("workflows.argoproj.io/parallelism-limit").and_then(|v| v.parse().ok())
-        });
-        own.or(self.settings.namespace_parallelism).unwrap_or(u32::MAX)
+        let own = match self.objects.get(&key("v1", "Namespace", "", namespace)).await {
+            Ok(object) => {
+                object.metadata.labels.get("workflows.argoproj.io/parallelism-limit").and_then(|v| v.parse().ok())
+            }
+            Err(StoreError::NotFound { .. }) => None,
+            Err(problem) => return Err(problem),
+        };
+        Ok(own.or(self.settings.namespace_parallelism).unwrap_or(u32::MAX))
     }
 
-    async fn config_map_limit(&self, namespace: &str, map: &str, field: &str) -> Result<u32, String> {
-        let object = self.objects.get(&key("v1", "ConfigMap", namespace, map)).await.map_err(|e| e.to_string())?;
-        let map: ConfigMap = object.decode().map_err(|e| e.to_string())?;
-        limit_in(&map, field)
+    async fn config_map_limit(&self, namespace: &str, map: &str, field: &str) -> store::Result<Result<u32, String>> {
+        match self.objects.get(&key("v1", "ConfigMap", namespace, map)).await {
+            Ok(object) => Ok(object.decode::<ConfigMap>().map_err(|e| e.to_string()).and_then(|m| limit_in(&m, field))),
+            // It may come: the map is watched.
+            Err(problem @ StoreError::NotFound { .. }) => Ok(Err(problem.to_string())),
+            Err(problem) => Err(problem),
+        }
     }
 
     /// A config map has changed: semaphores that it limits follow.
@@ -263,6 +284,8 @@ impl Host<Limiter> for Limits {
 
     fn committed(&self, _: &Arc<str>, _: &State, _: &[Change], _: Vec<Report>, _: u64) {}
 
+    fn recovered(&self, _: &Arc<str>, _: &State) {}
+
     fn unloaded(&self, _: &Arc<str>, _: bool) {}
 
     fn quarantined(&self, id: &Arc<str>, problem: &str) {
@@ -280,7 +303,7 @@ impl Pace {
         let burst = burst.max(1) as usize;
         let tokens = Arc::new(Semaphore::new(burst));
         let refill = tokens.clone();
-        let period = std::time::Duration::from_secs_f64(1.0 / per_second.clamp(0.001, 1e6));
+        let period = Duration::from_secs_f64(1.0 / per_second.clamp(0.001, 1e6));
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(period);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);

@@ -21,6 +21,8 @@ use crate::config::TemplateReferencing;
 pub(crate) const ARGO: &str = "argoproj.io/v1alpha1";
 /// The annotation that names the run (by uid) whose finished steps a resubmitted run takes over.
 const MEMOIZED_FROM: &str = "colchis.dev/reuse-outputs-of";
+/// How long a run waits that could not be prepared because the store cannot serve.
+const SUBMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 /// Template objects that one run may pin (`pinned_max`).
 const PINNED_MAX: usize = 1_000;
 
@@ -108,21 +110,23 @@ impl Workflows {
         match self.registry_knows(id).await {
             Ok(true) => return self.registry.recover(id),
             Ok(false) => {}
-            Err(problem) => tracing::warn!(%problem, "cannot ask the journal"),
+            Err(problem) => return self.submit_later(id, object, &problem).await,
         }
         let input = match self.submission(object).await {
             Ok(submission) => Input::Submitted(Arc::new(submission)),
             Err(Refused::Spec(problem)) => return self.projector.refused(self, object, &problem),
-            Err(Refused::Store(problem)) => {
-                tracing::warn!(%problem, workflow = %object.metadata.name, "cannot prepare a run; trying again");
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                return self.added(object);
-            }
+            Err(Refused::Store(problem)) => return self.submit_later(id, object, &problem).await,
         };
         if let Err(problem) = self.registry.send(id, input).await {
             tracing::warn!(%problem, "a run could not be begun");
         }
+    }
+
+    async fn submit_later(&self, id: &Arc<str>, object: &Arc<Object>, problem: &StoreError) {
+        tracing::warn!(%problem, workflow = %object.metadata.name, "cannot prepare a run; trying again");
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        tokio::time::sleep(SUBMIT_RETRY).await;
+        self.added(object);
     }
 
     async fn registry_knows(&self, id: &Arc<str>) -> Result<bool> {

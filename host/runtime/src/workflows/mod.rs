@@ -9,6 +9,7 @@ mod lookups;
 mod memo;
 mod perform;
 mod select;
+mod starts;
 mod status;
 mod unit;
 mod view;
@@ -53,6 +54,7 @@ pub(crate) struct Workflows {
     pub(crate) expiring: crate::retention::Expiring,
     /// Generations of the specs that live runs have seen.
     pub(crate) seen: Mutex<HashMap<Arc<str>, i64>>,
+    pub(crate) starts: starts::Starts,
     /// Leaves that run inside the server, to be stopped by hand.
     pub(crate) inner: Mutex<HashMap<Arc<str>, tokio::task::AbortHandle>>,
     pub(crate) inner_slots: Arc<Semaphore>,
@@ -94,6 +96,13 @@ impl Host<WorkflowEngine> for Workflows {
         self.projector.changed(self, id, state, ended);
         if run.stage == Stage::Over {
             self.metrics.forget_lasting(id);
+        }
+    }
+
+    fn recovered(&self, id: &Arc<str>, state: &RunState) {
+        // The end may be in the journal and not yet on the object.
+        if let Some(run) = state.run() {
+            self.projector.changed(self, id, state, run.finished.is_some());
         }
     }
 

@@ -6,7 +6,7 @@ use engine_workflow::{
     ContainerEnd, Effect, Input, LeafEnd, LeafEvent, LeafStart, NodeIx, Outputs, Param, RunState, Text,
 };
 use model::workflow::{NodePhase, TemplateKind};
-use runner::{EndClass, EndPhase, UnitEvent, UnitHappening, UnitKey, UnitResult};
+use runner::{EndClass, EndPhase, RunnerError, UnitEvent, UnitHappening, UnitKey, UnitResult};
 
 use super::Workflows;
 use crate::leaf;
@@ -108,26 +108,24 @@ impl Workflows {
             _ => {
                 let unit = match self.unit(id, state, &start, key) {
                     Ok(unit) => unit,
-                    Err(problem) => return self.failed_start(id, start.node, &problem),
+                    Err(problem) => return self.never_ran(id, start.node, &problem, false),
                 };
-                let (this, id, node) = (self.clone(), id.clone(), start.node);
-                self.metrics.started();
-                tokio::spawn(async move {
-                    this.limits.pace().await;
-                    if let Err(problem) = this.runner.start(unit).await {
-                        this.failed_start(&id, node, &problem.to_string());
-                    }
-                });
+                self.start_unit(id, start.node, unit);
             }
         }
     }
 
-    fn failed_start(&self, id: &Arc<str>, node: NodeIx, problem: &str) {
+    pub(super) fn failed_start(&self, id: &Arc<str>, node: NodeIx, problem: &RunnerError) {
+        self.never_ran(id, node, &problem.to_string(), matches!(problem, RunnerError::Unavailable { .. }));
+    }
+
+    /// A leaf ends in error without having run.
+    fn never_ran(&self, id: &Arc<str>, node: NodeIx, problem: &str, transient: bool) {
         let end = LeafEnd {
             phase: NodePhase::Error,
             message: problem.into(),
             outputs: Outputs::default(),
-            transient: false,
+            transient,
             used: None,
             containers: Vec::new(),
         };
@@ -164,17 +162,15 @@ impl Workflows {
         let task = self.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         if let Some(task) = task {
             task.abort();
-            return self.failed_start(id, node, "it was stopped");
+            return self.never_ran(id, node, "it was stopped", false);
         }
         let inside = state.node(node).is_some_and(|n| n.kind == engine_workflow::Kind::Http);
         let (this, id) = (self.clone(), id.clone());
         tokio::spawn(async move {
             if inside {
-                return this.failed_start(&id, node, "it was stopped");
+                return this.never_ran(&id, node, "it was stopped", false);
             }
-            if let Err(problem) = this.runner.stop(&key, if kill { 0 } else { GRACE_MS }).await {
-                this.failed_start(&id, node, &problem.to_string());
-            }
+            this.stop_unit(&id, node, &key, if kill { 0 } else { GRACE_MS }).await;
         });
     }
 
@@ -191,10 +187,8 @@ impl Workflows {
         // The result is committed before the runner may forget it.
         let (this, key) = (self.clone(), event.key);
         tokio::spawn(async move {
-            if this.registry.commit(&id, Input::Leaf(node, happening)).await.is_ok()
-                && let Err(problem) = this.runner.release(&key).await
-            {
-                tracing::warn!(%problem, "a finished step could not be cleared away");
+            if this.registry.commit(&id, Input::Leaf(node, happening)).await.is_ok() && !this.starts.ended(&key) {
+                this.release(&key).await;
             }
         });
     }

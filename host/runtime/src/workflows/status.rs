@@ -1,8 +1,9 @@
 //! The object's status: a projection of the run, derived, repeatable, coalesced.
 //!
-//! While a run moves, its object is written at most once per interval; its end is written at once. Whoever waits for a run is told after that.
+//! While a run moves, its object is written at most once per interval; its end is written at once, behind a write that is still under way, so that no slow
+//! one covers it. Whoever waits for a run is told after that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub(crate) struct Projector {
     work: tokio::sync::Notify,
     dirty: Mutex<HashMap<Arc<str>, Dirty>>,
     ends: Mutex<HashMap<Arc<str>, End>>,
+    /// Runs whose progress is being written.
+    writing: Mutex<HashSet<Arc<str>>>,
+    written: tokio::sync::Notify,
 }
 
 /// Told when a run's end is written.
@@ -38,6 +42,19 @@ struct Dirty {
     due: Instant,
     written: bool,
     changed: bool,
+}
+
+/// A write of a run's progress.
+struct Writing<'a> {
+    projector: &'a Projector,
+    id: Arc<str>,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.projector.writing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.projector.written.notify_waiters();
+    }
 }
 
 /// Labels and annotations that a status brings along.
@@ -65,6 +82,7 @@ impl Projector {
                     .any(|a| a.artifact_gc.is_some());
             let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
             tokio::spawn(async move {
+                this.projector.progress_written(&id).await;
                 this.write_for_good(&id, &key, &status, labels).await;
                 this.projector.tell_end(&id, status);
                 if let Some(at) = expires {
@@ -103,6 +121,23 @@ impl Projector {
             }
         }
         out
+    }
+
+    /// From now until the answer is dropped, the run's progress is being looked at and written.
+    fn begin_writing(&self, id: &Arc<str>) -> Writing<'_> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        Writing { projector: self, id: id.clone() }
+    }
+
+    /// Returns when no write of this run's progress is under way.
+    async fn progress_written(&self, id: &Arc<str>) {
+        loop {
+            let written = self.written.notified();
+            if !self.writing.lock().unwrap_or_else(PoisonError::into_inner).contains(id) {
+                return;
+            }
+            written.await;
+        }
     }
 
     /// Told when the run's end is written.
@@ -168,6 +203,7 @@ impl Workflows {
         if !self.registry.is_loaded(id) {
             return;
         }
+        let _writing = self.projector.begin_writing(id);
         let seen = self.registry.look(id, |state, _| {
             let run = state.run()?;
             let meta = &run.submission.metadata;
