@@ -34,7 +34,7 @@ pub(crate) async fn side_by_side(rounds: usize) -> Vec<Row> {
 }
 
 async fn measure(manifest: &Value, rounds: usize) -> Duration {
-    let server = Server::with(&[("images", "host"), ("stepsMax", "64")]).await;
+    let server = Server::with(&[("images", "host")]).await;
     let client = server.client().await;
     // The first run warms what a server makes once.
     run_once(&client, manifest).await;

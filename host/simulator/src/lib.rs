@@ -1,0 +1,34 @@
+//! The real loop and engines in a world where everything around them goes wrong: seeded, on one thread, in a time of its own.
+//!
+//! ```text
+//!   world ── life 1 ── crash ── life 2 ── crash ── … ── the runs have ended ──► outcome ──► compared with a world without faults
+//!              │  runtime over ports that lie ─┐
+//!              ▼                               ▼
+//!          memory store (what is durable)   machine (steps that run, with or without a server)
+//! ```
+//!
+//! A life is one server: a runtime on a Tokio runtime of its own whose clock is paused. A crash is the end of that Tokio runtime at an exact point: between a
+//! port's call and its answer. What is durable and what runs on the machine survive it; nothing else does.
+//!
+//! Faults, each by chance from the seed: a call that fails before or after it had its effect, a call that is slow, a watch that is cut, an event that comes
+//! twice, a crash before or after a commit.
+//!
+//! # Invariants
+//! - The same scenario ends the same, with faults and without: phases of runs and nodes, outputs.
+//! - A step that has ended is never run again under its key; at no time do more steps hold a lock than may.
+//! - At the end nothing is left: no live run, no lock that is held or waited for, no step that runs.
+//!
+//! # What this crate must not know
+//! Adapters, processes, the wall clock.
+
+mod faults;
+mod journal;
+mod machine;
+mod objects;
+mod ports;
+mod time;
+mod world;
+
+pub use faults::{Crash, Plan};
+pub use machine::{Decide, Step};
+pub use world::{Outcome, RunOutcome, Scenario, play};
