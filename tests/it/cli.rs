@@ -77,6 +77,26 @@ fn wrong_usage_is_told_on_standard_error() {
     }
 }
 
+#[test]
+fn fields_are_explained_and_schemas_written() {
+    let say_of = |args: &[&str]| {
+        let (_home, mut command) = alone();
+        say(command.args(args))
+    };
+    let explained = say_of(&["explain", "wf.spec.templates.retryStrategy"]).ok();
+    for part in ["KIND:       Workflow", "<RetryStrategy>", "limit", "backoff"] {
+        assert!(explained.contains(part), "does not say {part:?}\n{explained}");
+    }
+    assert!(say_of(&["explain", "wf.spec.affinity"]).ok().contains("without effect on this runner"));
+    let wrong = say_of(&["explain", "wf.spec.entrypont"]);
+    assert_eq!(wrong.code, 2, "{}", wrong.err);
+    assert!(wrong.err.contains("entrypoint"), "{}", wrong.err);
+    let one: Value = serde_json::from_str(&say_of(&["schema", "cronwf"]).ok()).unwrap();
+    assert_eq!(one["title"], "CronWorkflow");
+    let all: Value = serde_json::from_str(&say_of(&["schema"]).ok()).unwrap();
+    assert!(all["$defs"]["argoproj.io.v1alpha1.Workflow"]["properties"]["spec"].is_object());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn submit_list_get_logs_wait_delete() {
     let server = Server::start().await;

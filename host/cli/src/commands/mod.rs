@@ -16,11 +16,13 @@ pub mod config;
 pub mod cron;
 pub mod delete;
 pub mod describe;
+pub mod explain;
 pub mod get;
 pub mod image;
 pub mod info;
 pub mod lint;
 pub mod run;
+pub mod schema;
 pub mod server;
 pub mod template;
 pub mod version;
@@ -66,6 +68,10 @@ pub enum Command {
     Describe(describe::Describe),
     /// Delete objects of any kind
     Delete(delete::Delete),
+    /// Tell what a kind or a field means, and what it does here
+    Explain(explain::Explain),
+    /// Write JSON Schemas, for editors and other checkers
+    Schema(schema::Schema),
 
     /// Look at the configuration
     #[command(subcommand)]
@@ -104,6 +110,8 @@ impl Command {
             Self::Get(command) => command.run(ctx).await,
             Self::Describe(command) => command.run(ctx).await,
             Self::Delete(command) => command.run(ctx).await,
+            Self::Explain(command) => command.run(ctx).await,
+            Self::Schema(command) => command.run(ctx).await,
             Self::Config(command) => command.run(ctx).await,
             Self::Info(command) => command.run(ctx).await,
             Self::Version(command) => command.run(ctx).await,

@@ -57,6 +57,33 @@ pub fn schema(info: &KindInfo) -> Option<Value> {
     Some(root)
 }
 
+/// One JSON Schema for all built-in kinds: which holds is decided by `apiVersion` and `kind`, so that an editor needs no more than this one.
+pub fn schema_of_all() -> Value {
+    let mut definitions = Map::new();
+    let mut choices = Vec::new();
+    for info in kinds() {
+        let Some(Value::Object(mut root)) = schema(info) else { continue };
+        if let Some(Value::Object(own)) = root.shift_remove("$defs") {
+            definitions.extend(own);
+        }
+        root.shift_remove("$schema");
+        let name = format!("{}.{}", info.api_version.replace('/', "."), info.kind);
+        choices.push(json!({
+            "if": {"properties": {"apiVersion": {"const": info.api_version}, "kind": {"const": info.kind}}},
+            "then": {"$ref": format!("#/$defs/{name}")},
+        }));
+        definitions.insert(name, Value::Object(root));
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Objects that Colchis knows",
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "allOf": choices,
+        "$defs": definitions,
+    })
+}
+
 fn of<T: JsonSchema>(generator: SchemaGenerator) -> Value {
     generator.into_root_schema_for::<T>().to_value()
 }

@@ -11,6 +11,7 @@
 
 mod build;
 mod custom;
+mod explain;
 mod export;
 mod walk;
 
@@ -21,7 +22,8 @@ use crate::meta::{KindInfo, KindRole, TypeMeta, find_kind, kinds};
 use crate::violation::{Violation, did_you_mean};
 
 pub use custom::{CustomSchema, CustomSchemaError};
-pub use export::{FieldRow, schema, table};
+pub use explain::{Explained, ExplainedField, NoSuchField, explain};
+pub use export::{FieldRow, schema, schema_of_all, table};
 
 use build::{NodeId, Nodes};
 use walk::Walk;

@@ -48,6 +48,29 @@ fn a_name_means_one_type_in_all_schemas() {
     }
 }
 
+#[test]
+fn the_schema_of_all_has_every_kind_and_every_type_that_it_names() {
+    fn references<'a>(value: &'a serde_json::Value, out: &mut Vec<&'a str>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                out.extend(map.get("$ref").and_then(|r| r.as_str()));
+                map.values().for_each(|value| references(value, out));
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| references(value, out)),
+            _ => {}
+        }
+    }
+    let all = schema_of_all();
+    assert_eq!(all["allOf"].as_array().unwrap().len(), kinds().len());
+    let mut named = Vec::new();
+    references(&all, &mut named);
+    assert!(named.len() > 200, "{} references", named.len());
+    for reference in named {
+        let name = reference.strip_prefix("#/$defs/").unwrap();
+        assert!(all["$defs"].get(name).is_some(), "{reference}");
+    }
+}
+
 /// What a check says of a YAML manifest: its violations and its kept paths, one a line.
 fn say(yaml: &str) -> String {
     let mut out = String::new();
