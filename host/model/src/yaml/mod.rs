@@ -12,9 +12,11 @@
 //! The parser is `saphyr-parser`: it gives events with places, in constant memory, so that the expansion of aliases, the depth and
 //! the size are bounded here while the text is read; parsers that build trees or deserialize directly have expanded a bomb before
 //! we see it. Plain scalars mean what they mean to Kubernetes' users (YAML 1.1 as `kubectl` reads it): `yes` and `off` are
-//! booleans, `0644` is octal, a key of a number is its text. A key that stands twice is refused.
+//! booleans, `0644` is octal, a key of a number is its text. A key that stands twice is refused. Lines inside quotes and brackets may stand further to the
+//! left than the grammar says, as they may for `kubectl` ([`indent`]).
 
 mod error;
+mod indent;
 mod json;
 mod limits;
 mod locate;
@@ -99,7 +101,7 @@ pub fn read_partial(text: &str, limits: &Limits) -> (Vec<Document>, Option<ReadE
         match json::read(text, limits) {
             Ok(documents) => (documents, None),
             // What is not JSON may still be YAML in flow style.
-            Err(json_error) if json_error.kind == ReadErrorKind::Syntax => match reader::read(text, limits) {
+            Err(json_error) if json_error.kind == ReadErrorKind::Syntax => match indent::read(text, limits) {
                 (documents, None) => (documents, None),
                 (documents, Some(yaml_error)) => {
                     let like_json = text.trim_start().trim_start_matches(['{', '[']).trim_start().starts_with('"');
@@ -109,7 +111,7 @@ pub fn read_partial(text: &str, limits: &Limits) -> (Vec<Document>, Option<ReadE
             Err(error) => (Vec::new(), Some(error)),
         }
     } else {
-        reader::read(text, limits)
+        indent::read(text, limits)
     };
     documents.retain(|d| !d.is_empty());
     (documents, error)

@@ -238,3 +238,37 @@ fn speed_of_reading() {
     let place = again[0].position("spec.templates[59999].container.args[0]");
     println!("place {place:?} in {:?}", begin.elapsed());
 }
+
+#[test]
+fn lines_in_quotes_and_brackets_may_stand_to_the_left() {
+    for (text, expected) in [
+        ("- args: [\"\n  a\n  b\n  \"]\n  x: 1", r#"[{"args":[" a b "],"x":1}]"#),
+        ("- args: ['\n it''s\n  '\n ]\n  x: 1", r#"[{"args":[" it's "],"x":1}]"#),
+        ("  - a: [\n    --flag,\n  b\n  ]\n    x: \"1\n  2\"", r#"[{"a":["--flag","b"],"x":"1 2"}]"#),
+        ("a:\n  b: {c: 1,\n d: 2\n}\n  e: 3", r#"{"a":{"b":{"c":1,"d":2},"e":3}}"#),
+        // An escaped end of a line, and an escaped quote.
+        ("a:\n  b: \"1\\\n \\\"2\"", r#"{"a":{"b":"1\"2"}}"#),
+    ] {
+        let documents = read(text, &Limits::DEFAULT).unwrap();
+        assert_eq!(documents[0].json(), expected, "{text:?}");
+    }
+    // Places are those of the text as it was written.
+    let documents = read("a:\n  b: {c: 1,\n d: 2}", &Limits::DEFAULT).unwrap();
+    assert_eq!(documents[0].position("a.b.d").unwrap().to_string(), "3:2");
+}
+
+#[test]
+fn quotes_that_are_not_closed_are_told_where_they_open() {
+    for text in ["a:\n  - b: \"x\n  - c: 1\n---\nd: \"y\"", "a:\n  - b: \"x\n  - c: \"y\"\n"] {
+        let error = read(text, &Limits::DEFAULT).unwrap_err();
+        assert_eq!((error.position.line, error.position.column), (2, 8), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn hostile_lines_to_the_left_are_not_read_again_for_ever() {
+    // Each line is an error of its own.
+    let text = format!("a:\n  b: [\n{}]", "x,\n".repeat(30_000));
+    let error = read(&text, &Limits::DEFAULT).unwrap_err();
+    assert_eq!((error.kind, error.position.line), (ReadErrorKind::Syntax, 3));
+}
