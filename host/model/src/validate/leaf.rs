@@ -40,7 +40,8 @@ pub(super) fn check(report: &mut Report<'_>, scope: &Scope<'_, '_>, template: &T
 
 fn script(report: &mut Report<'_>, scope: &Scope<'_, '_>, script: &ScriptTemplate, own_image: bool) {
     container::check(report, &script.container, own_image);
-    if script.source.is_empty() && own_image {
+    // With arguments it is a container that says so in an unusual way.
+    if script.source.is_empty() && script.container.args.as_ref().is_none_or(Vec::is_empty) && own_image {
         report.error_in("source", "WF101", "the program is missing");
     }
     scope.check(report, script);
