@@ -263,6 +263,19 @@ spec:
     }
 
     #[test]
+    fn tags_in_an_expression_are_filled_in_before_it_is_read() {
+        let hook = |tag: &str| {
+            run(&format!(
+                "{{name: a, inline: {{container: {{image: x, command: [y]}}}}, hooks: {{h: {{template: main, expression: 'tasks.a.status == \"Failed\" && {tag} == 1'}}}}}}"
+            ))
+        };
+        let of_expression = |tag: &str| lint(&[&hook(tag)]).iter().any(|line| line.contains("hooks.h.expression"));
+        assert!(!of_expression("{{workflow.priority}}"));
+        assert!(of_expression("{{workflow.prio}}"));
+        assert!(of_expression("{workflow.priority}"));
+    }
+
+    #[test]
     fn what_cannot_be_read_is_told_after_what_can() {
         let found = lint(&["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndatta: {}\n---\na: [\n"]);
         assert!(found.len() == 2 && found[0].starts_with("4:1 datta"), "{found:?}");

@@ -16,6 +16,10 @@ impl Syntax for ExpressionSyntax {
     }
 
     fn expression(&self, text: &str) -> Result<Vec<Tag>, Fault> {
+        // Tags in it are filled in first; what it is then is known only when it is evaluated.
+        if text.contains("{{") {
+            return self.text(text);
+        }
         Expression::parse(text).map(|expression| tags(expression.references())).map_err(fault)
     }
 

@@ -175,13 +175,14 @@ impl Decider<'_, '_> {
         Ok(Given::Value(rendered.into()))
     }
 
-    /// An expression's value as text; nothing for nil.
+    /// An expression's value as text; nothing for nil. Tags in it are filled in first, as Argo's users write them.
     pub(super) fn expression(&mut self, source: &str, site: Site<'_>) -> Result<Option<String>, String> {
+        let filled = self.render(site, source)?;
         let state = self.tx.state();
         let vars = Vars::new(state, site, self.now).ok_or("the run has not begun")?;
         let mut random = |bytes: &mut [u8]| self.ids.fill(bytes);
         let mut env = environment(&vars, self.now).with_random(&mut random);
-        let value = expr::Expression::parse(source).and_then(|e| e.eval(&mut env)).map_err(|e| e.to_string())?;
+        let value = expr::Expression::parse(&filled).and_then(|e| e.eval(&mut env)).map_err(|e| e.to_string())?;
         Ok((!value.is_nil()).then(|| value.to_tag_text()))
     }
 
