@@ -282,6 +282,20 @@ impl<'a> Vars<'a> {
 
     /// What a dotted name is.
     pub fn find(&self, name: &str) -> Option<Found<'a>> {
+        self.find_here(name).or_else(|| self.around()?.find(name))
+    }
+
+    /// The place around an inline template, whose words are part of the template in which it stands.
+    fn around(&self) -> Option<Vars<'a>> {
+        let ix = self.site.node.or(self.site.boundary)?;
+        crate::holder::holder(self.state, ix)?.invocation()?.1.inline?;
+        let boundary = self.state.boundary(ix)?;
+        let (inputs, item) = (self.state.inputs(boundary), self.state.item(ix));
+        let site = Site { boundary: Some(boundary), inputs, item, ..Site::default() };
+        Some(Vars { state: self.state, run: self.run, site, now: self.now })
+    }
+
+    fn find_here(&self, name: &str) -> Option<Found<'a>> {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         match root {
             "inputs" => self.inputs_var(rest),
@@ -385,7 +399,10 @@ impl Vars<'_> {
                 offer(name.to_owned())?;
             }
         }
-        ControlFlow::Continue(())
+        match self.around() {
+            Some(around) => around.names(offer),
+            None => ControlFlow::Continue(()),
+        }
     }
 
     /// Tasks or steps that have a node.
