@@ -5,7 +5,7 @@ use model::workflow::NodePhase;
 use super::Decider;
 use crate::change::{Change, End};
 use crate::holder;
-use crate::state::{Body, Branch, Kind, Node, NodeIx, Role, TaskState};
+use crate::state::{Body, Branch, DagRun, Kind, Node, NodeIx, Role, TaskState};
 use crate::values::{Outputs, Text};
 
 impl Decider<'_, '_> {
@@ -39,9 +39,9 @@ impl Decider<'_, '_> {
             let task = u32::try_from(place).unwrap_or(u32::MAX);
             if slot.state != TaskState::Out && dag.plan.is_target(task) {
                 worst = worst.max(slot.branch);
-            }
-            if slot.branch > Branch::Good && first_bad.is_none() {
-                first_bad = slot.node.filter(|n| state.node(*n).is_some_and(Node::is_bad));
+                if slot.branch > Branch::Good && first_bad.is_none() {
+                    first_bad = culprit(state, dag, task);
+                }
             }
         }
         let hook = dag.failed_hook;
@@ -167,6 +167,19 @@ impl Decider<'_, '_> {
 
     fn hook_failed(&self, hook: NodeIx) -> String {
         format!("hook '{}' failed", self.state().display_name(hook))
+    }
+}
+
+/// Because of which task the branch of this one ended badly: it, or one before those that were omitted.
+fn culprit(state: &crate::state::RunState, dag: &DagRun, task: u32) -> Option<NodeIx> {
+    let mut task = task;
+    loop {
+        let node = dag.tasks.get(task as usize)?.node;
+        if let Some(bad) = node.filter(|ix| state.node(*ix).is_some_and(Node::is_bad)) {
+            return Some(bad);
+        }
+        let bad = |task: &u32| dag.tasks.get(*task as usize).is_some_and(|slot| slot.branch > Branch::Good);
+        task = dag.plan.dependencies(task).find(bad)?;
     }
 }
 

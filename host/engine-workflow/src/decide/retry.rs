@@ -86,6 +86,7 @@ impl Decider<'_, '_> {
         let message = match (why.is_empty(), of_attempt.is_empty()) {
             (true, _) => of_attempt.to_owned(),
             (false, true) => why.to_owned(),
+            (false, false) if why == of_attempt => why.to_owned(),
             (false, false) => format!("{why}: {of_attempt}"),
         };
         self.as_attempt(ix, last, phase, message);
