@@ -45,8 +45,8 @@ record! {
         pub success_condition: Option<String>,
         /// A label selector over the object's fields that means failure.
         pub failure_condition: Option<String>,
-        /// Flags of `kubectl`.
-        pub flags: Vec<String> = kept "acts on the Kubernetes runner",
+        /// Flags of `kubectl`: which objects are meant, in place of a manifest.
+        pub flags: Vec<String>,
     }
 
     /// Where an object comes from.

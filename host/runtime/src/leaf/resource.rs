@@ -5,12 +5,14 @@ use std::time::Duration;
 use engine_workflow::Outputs;
 use expr::selector::ResourceCondition;
 use futures::StreamExt;
+use model::meta::KindInfo;
 use model::workflow::{ResourceAction, ResourceTemplate, Template};
 use model::{Object, OwnerReference};
 use serde_json::Value;
 use store::StoreError;
-use store::objects::{DeleteOptions, Key, Precondition, Selector, WatchEvent};
+use store::objects::{DeleteOptions, Gvk, Key, ListQuery, Precondition, Selector, WatchEvent};
 
+use super::flags::Flags;
 use super::{Failure, RunFacts, outputs};
 use crate::workflows::{ARGO, Workflows, key};
 
@@ -19,6 +21,8 @@ const TRIES: usize = 10;
 /// How long a watch that ended is left alone before it is begun again.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// Does it. What the tool that Argo runs for it would refuse (a kind that is not there, a manifest that cannot be read) is a failure and no error, so
+/// that `continueOn.failed` and retries cover it.
 pub(super) async fn run(
     workflows: &Workflows,
     run: &RunFacts,
@@ -34,10 +38,25 @@ pub(super) async fn run(
             "resource.manifestFrom: give the manifest in place; an artifact as manifest acts on the Kubernetes runner",
         ));
     }
-    let mut value = parse(manifest)?;
-    complete(workflows, &mut value, run, resource)?;
-    let at = target(workflows, &value).await?;
-    let object = act(workflows, action, resource, &at, value).await?;
+    let flags = Flags::parse(&resource.flags).map_err(|e| Failure::error(format!("resource.flags: {e}")))?;
+    let (at, value) = match (flags.kind, &flags.name) {
+        (Some(kind), Some(name)) => {
+            let namespace = if kind.namespaced { &*run.namespace } else { "" };
+            // What there is of a manifest is what the object is patched with.
+            let value = if manifest.trim().is_empty() { Value::Null } else { parse(manifest)? };
+            (key(&kind.api_version, &kind.kind, namespace, name), value)
+        }
+        (Some(kind), None) if action == ResourceAction::Delete => {
+            delete_selected(workflows, run, kind, &flags).await?;
+            return Ok(Outputs::default());
+        }
+        _ => {
+            let mut value = parse(manifest)?;
+            complete(workflows, &mut value, run, resource)?;
+            (target(workflows, &value).await?, value)
+        }
+    };
+    let object = act(workflows, action, resource, &at, value, &flags).await?;
     let Some(object) = object else { return Ok(Outputs::default()) };
     let object = wait(workflows, resource, &at, object).await?;
     let text = object.to_json().map_err(|e| Failure::error(e.to_string()))?;
@@ -47,11 +66,11 @@ pub(super) async fn run(
 /// The manifest, parsed after its tags were filled in: it is a document of its own.
 fn parse(manifest: &str) -> Result<Value, Failure> {
     let documents = model::yaml::read(manifest, &model::yaml::Limits::default())
-        .map_err(|e| Failure::error(format!("resource.manifest: {e}")))?;
+        .map_err(|e| Failure::failed(format!("resource.manifest: {e}")))?;
     let [document] = documents.as_slice() else {
-        return Err(Failure::error(format!("resource.manifest: one object is needed, there are {}", documents.len())));
+        return Err(Failure::failed(format!("resource.manifest: one object is needed, there are {}", documents.len())));
     };
-    serde_json::from_str(document.json()).map_err(|e| Failure::error(format!("resource.manifest: {e}")))
+    serde_json::from_str(document.json()).map_err(|e| Failure::failed(format!("resource.manifest: {e}")))
 }
 
 /// Fills in the namespace and, if asked for, the owner.
@@ -63,16 +82,16 @@ fn complete(
 ) -> Result<(), Failure> {
     let _ = workflows;
     let Some(object) = value.as_object_mut() else {
-        return Err(Failure::error("resource.manifest: an object is needed"));
+        return Err(Failure::failed("resource.manifest: an object is needed"));
     };
     let metadata = object.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
     let Some(metadata) = metadata.as_object_mut() else {
-        return Err(Failure::error("resource.manifest: metadata is no object"));
+        return Err(Failure::failed("resource.manifest: metadata is no object"));
     };
     let own = metadata.get("namespace").and_then(Value::as_str).filter(|n| !n.is_empty());
     match own {
         Some(other) if other != &*run.namespace => {
-            return Err(Failure::error(format!(
+            return Err(Failure::failed(format!(
                 "resource.manifest: metadata.namespace: a run in {:?} acts on objects of its own namespace, not of {other:?}",
                 run.namespace
             )));
@@ -90,7 +109,7 @@ fn complete(
             controller: Some(true),
             block_owner_deletion: None,
         };
-        let owner = serde_json::to_value([owner]).map_err(|e| Failure::error(e.to_string()))?;
+        let owner = serde_json::to_value([owner]).map_err(|e| Failure::failed(e.to_string()))?;
         metadata.insert("ownerReferences".to_owned(), owner);
     }
     Ok(())
@@ -103,7 +122,7 @@ async fn target(workflows: &Workflows, value: &Value) -> Result<Key, Failure> {
     let namespaced = match model::meta::find_kind(api_version, kind) {
         Some(info) => info.namespaced,
         None => workflows.custom_kind(api_version, kind).await.ok_or_else(|| {
-            Failure::error(format!(
+            Failure::failed(format!(
                 "resource.manifest: this server has no kind {kind:?} of {api_version:?}; apply a CustomResourceDefinition that names it"
             ))
         })?,
@@ -118,6 +137,7 @@ async fn act(
     resource: &ResourceTemplate,
     at: &Key,
     value: Value,
+    flags: &Flags,
 ) -> Result<Option<Object>, Failure> {
     let objects = &workflows.objects;
     let decode =
@@ -142,11 +162,45 @@ async fn act(
         ResourceAction::Delete => {
             return match objects.delete(at, DeleteOptions::default()).await {
                 Ok(_) => Ok(None),
+                Err(StoreError::NotFound { .. }) if flags.ignore_not_found => Ok(None),
                 Err(problem) => Err(store_failure(&problem)),
             };
         }
     };
     done.map(|object| Some((*object).clone())).map_err(|e| store_failure(&e))
+}
+
+/// Deletes all objects of a kind in the run's namespace that have the labels.
+async fn delete_selected(workflows: &Workflows, run: &RunFacts, kind: &KindInfo, flags: &Flags) -> Result<(), Failure> {
+    let Some(labels) = &flags.selector else {
+        return Err(Failure::error("resource.flags: a name or --selector is needed to delete objects"));
+    };
+    let namespace = if kind.namespaced { &*run.namespace } else { "" };
+    let mut token = None;
+    loop {
+        let selector = Selector {
+            gvk: Some(Gvk::new(&*kind.api_version, &*kind.kind)),
+            namespace: kind.namespaced.then(|| namespace.into()),
+            ..Selector::default()
+        };
+        let query = ListQuery { selector, continue_token: token, without_body: true, ..ListQuery::default() };
+        let page = workflows.objects.list(&query).await.map_err(|e| store_failure(&e))?;
+        for object in &page.items {
+            let metadata = &object.metadata;
+            if !labels.matches(|key| metadata.labels.get(key).map(String::as_str)) {
+                continue;
+            }
+            let at = key(&kind.api_version, &kind.kind, namespace, &metadata.name);
+            match workflows.objects.delete(&at, DeleteOptions::default()).await {
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(problem) => return Err(store_failure(&problem)),
+            }
+        }
+        token = page.continue_token;
+        if token.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 fn patch(strategy: &str, kind: &str, old: Value, patch: &Value) -> Result<Value, String> {
