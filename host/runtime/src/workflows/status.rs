@@ -169,6 +169,7 @@ impl Projector {
         tokio::spawn(async move {
             let labels = phase_labels(&status);
             this.write_for_good(&id, &key, &status, labels).await;
+            this.watchers.tell_refused(&id, &status);
             this.projector.tell_end(&id, status);
         });
     }

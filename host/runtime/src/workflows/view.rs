@@ -110,6 +110,8 @@ impl Workflows {
         let object = self.object(namespace, name).await?;
         let id = id_of(&object);
         let mut deltas = self.watchers.subscribe(&id);
+        // Looked at after subscribing, so that an end between the two is not missed.
+        let object = self.object(namespace, name).await?;
         let first = self
             .look(&id, |state, position| {
                 let over = state.run().is_none_or(|run| run.finished.is_some());

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_workflow::{Change, NodeIx, RunState, project};
+use model::workflow::WorkflowStatus;
 use tokio::sync::broadcast;
 
 use crate::control::NodeEvent;
@@ -22,6 +23,14 @@ impl Watchers {
     pub(super) fn subscribe(&self, id: &Arc<str>) -> broadcast::Receiver<Arc<NodeEvent>> {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         runs.entry(id.clone()).or_insert_with(|| broadcast::channel(BUFFER_MAX).0).subscribe()
+    }
+
+    /// Tells that nothing came of a run.
+    pub(super) fn tell_refused(&self, id: &Arc<str>, status: &WorkflowStatus) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = runs.remove(id) {
+            let _ = sender.send(Arc::new(NodeEvent::Ended { summary: Box::new(status.clone()) }));
+        }
     }
 
     /// Tells what a transaction changed.
