@@ -166,8 +166,7 @@ impl Workflows {
         }
         let pinned = self.pin(&metadata.namespace, &spec).await?;
         let repository = self.repository(&metadata.namespace, &spec).await?;
-        let scheduled =
-            metadata.annotations.get("workflows.argoproj.io/scheduled-time").map(|t| Text::from(t.as_str()));
+        let scheduled = scheduled_time(&metadata);
         let server_locks = self.server_locks(&metadata.namespace);
         let reused = match metadata.annotations.get(MEMOIZED_FROM) {
             Some(uid) => self.reused(&uid.as_str().into()).await,
@@ -322,6 +321,15 @@ impl Workflows {
     }
 }
 
+/// The moment that a run of a schedule is for. One that a person began of a schedule, or again, is for the moment at which that was asked.
+fn scheduled_time(metadata: &model::ObjectMeta) -> Option<Text> {
+    if let Some(at) = metadata.annotations.get("workflows.argoproj.io/scheduled-time") {
+        return Some(at.as_str().into());
+    }
+    let of_schedule = metadata.labels.contains_key(crate::cron::LABEL);
+    metadata.creation_timestamp.filter(|_| of_schedule).map(|at| at.to_string().into())
+}
+
 /// A ConfigMap's value that is a document of its own.
 fn document(text: &str) -> std::result::Result<serde_json::Value, String> {
     let documents = model::yaml::read(text, &model::yaml::Limits::default()).map_err(|e| e.to_string())?;
@@ -392,5 +400,24 @@ fn of_hook(hook: &LifecycleHook, out: &mut BTreeSet<TemplateSource>) {
 fn note(reference: Option<&TemplateRef>, out: &mut BTreeSet<TemplateSource>) {
     if let Some(reference) = reference.filter(|r| !r.name.contains("{{")) {
         out.insert(TemplateSource { cluster: reference.cluster_scope, name: reference.name.as_str().into() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{ObjectMeta, Timestamp};
+
+    use super::scheduled_time;
+
+    #[test]
+    fn a_run_of_a_schedule_knows_the_moment_that_it_is_for() {
+        let mut metadata =
+            ObjectMeta { creation_timestamp: Some(Timestamp::from_millis(1_700_000_000_000)), ..ObjectMeta::default() };
+        assert_eq!(scheduled_time(&metadata), None);
+        metadata.labels.insert(crate::cron::LABEL.to_owned(), "nightly".to_owned());
+        assert_eq!(scheduled_time(&metadata).as_deref(), Some("2023-11-14T22:13:20Z"));
+        let scheduled = "2023-11-14T02:00:00Z";
+        metadata.annotations.insert("workflows.argoproj.io/scheduled-time".to_owned(), scheduled.to_owned());
+        assert_eq!(scheduled_time(&metadata).as_deref(), Some(scheduled));
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use engine_workflow::{LeafStart, RunState};
 use model::core::{PersistentVolumeClaimVolume, Volume};
-use model::workflow::Artifact;
+use model::workflow::{Artifact, ArtifactLocation};
 use runner::{Unit, UnitKey};
+use serde_json::Value;
 
 use super::Workflows;
 
@@ -33,14 +34,13 @@ impl Workflows {
             });
         }
         let locate = |artifact: &Artifact| -> Result<Artifact, String> {
-            let settings = match (&start.template.archive_location, artifact.location.place()) {
-                (Some(own), None) if own.place().is_some() => {
-                    serde_json::to_value(own).map_err(|e| format!("archiveLocation: {e}"))?
-                }
-                _ => settings.clone(),
+            let own = match (&start.template.archive_location, artifact.location.place()) {
+                (Some(own), None) if own.place().is_some() => archive_place(own)?,
+                _ => ArchivePlace::default(),
             };
+            let folder = own.folder.as_deref().unwrap_or(&start.key_prefix);
             self.repositories
-                .locate(&settings, artifact, &start.key_prefix)
+                .locate(own.repository.as_ref().unwrap_or(&settings), artifact, folder)
                 .map_err(|e| format!("outputs.artifacts: {:?}: {e}", artifact.name))
         };
         let mut output_artifacts = Vec::with_capacity(start.template.outputs.artifacts.len());
@@ -92,5 +92,66 @@ impl Workflows {
             own_network: start.template.daemon == Some(true),
             image_pull_secrets: spec.image_pull_secrets.iter().map(|s| s.name.clone()).collect(),
         })
+    }
+}
+
+/// Where a template's `archiveLocation` puts what names no place of its own.
+#[derive(Debug, Default, PartialEq)]
+struct ArchivePlace {
+    /// Its repository; the run's where it names none.
+    repository: Option<Value>,
+    /// The folder in it; the run's where it names none.
+    folder: Option<String>,
+}
+
+/// Takes an `archiveLocation` apart: its key is the folder, what is left is a repository, if anything is.
+fn archive_place(location: &ArtifactLocation) -> Result<ArchivePlace, String> {
+    let mut repository = serde_json::to_value(location).map_err(|e| format!("archiveLocation: {e}"))?;
+    let mut folder = None;
+    for (kind, place) in repository.as_object_mut().into_iter().flatten() {
+        let Some(place) = place.as_object_mut() else { continue };
+        let key = place.shift_remove(if kind == "azure" { "blob" } else { "key" });
+        folder = key.and_then(|key| key.as_str().filter(|key| !key.is_empty()).map(str::to_owned));
+        if let Some(url) = place.shift_remove("url").filter(|_| kind == "artifactory") {
+            place.insert("repoURL".to_owned(), url);
+        }
+        if place.is_empty() {
+            return Ok(ArchivePlace { repository: None, folder });
+        }
+    }
+    Ok(ArchivePlace { repository: Some(repository), folder })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{ArchivePlace, archive_place};
+
+    #[test]
+    fn an_archive_location_names_a_folder_and_perhaps_a_repository() {
+        for (location, repository, folder) in [
+            (json!({"s3": {"key": "logs/a"}}), None, Some("logs/a")),
+            (
+                json!({"s3": {"bucket": "b", "key": "logs"}, "archiveLogs": true}),
+                Some(json!({"archiveLogs": true, "s3": {"bucket": "b"}})),
+                Some("logs"),
+            ),
+            (json!({"gcs": {"bucket": "b"}}), Some(json!({"gcs": {"bucket": "b"}})), None),
+            (
+                json!({"azure": {"endpoint": "e", "container": "c", "blob": "f"}}),
+                Some(json!({"azure": {"endpoint": "e", "container": "c"}})),
+                Some("f"),
+            ),
+            (
+                json!({"artifactory": {"url": "http://a/r"}}),
+                Some(json!({"artifactory": {"repoURL": "http://a/r"}})),
+                None,
+            ),
+        ] {
+            let parsed = serde_json::from_value(location.clone()).unwrap();
+            let expected = ArchivePlace { repository, folder: folder.map(str::to_owned) };
+            assert_eq!(archive_place(&parsed).unwrap(), expected, "{location}");
+        }
     }
 }
