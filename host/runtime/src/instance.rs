@@ -12,6 +12,7 @@
 //! for is outstanding then, and is performed as after a restart.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::{Codec, Engine, Json, Timestamp, Tx};
@@ -69,6 +70,14 @@ pub(crate) struct Common {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: SharedClock,
     pub(crate) generation: u64,
+    /// The server stops: what cannot be committed any more is decided anew by the next one.
+    pub(crate) stopped: AtomicBool,
+}
+
+impl Common {
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
 }
 
 /// Runs an instance until it has nothing to do, or its sender is gone.
@@ -197,6 +206,7 @@ where
                     self.host.quarantined(&self.instance.id, &format!("{what}: {reason}"));
                     return false;
                 }
+                Err(_) if self.common.is_stopped() => return false,
                 Err(problem) => {
                     tracing::warn!(instance = %self.instance, %problem, "cannot read the journal; trying again");
                     tokio::time::sleep(pause).await;
@@ -284,6 +294,7 @@ where
                         .quarantined(&self.instance.id, &format!("{what}: {actual} exceeds {limit_name} ({limit})"));
                     return false;
                 }
+                Err(_) if self.common.is_stopped() => return false,
                 Err(problem) => {
                     tracing::warn!(instance = %self.instance, %problem, "cannot commit; the state is read again");
                     tokio::time::sleep(pause).await;

@@ -31,6 +31,7 @@ mod requests;
 mod retention;
 mod workflows;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -59,6 +60,7 @@ pub use requests::{HttpAnswer, HttpCall, NoAnswer, Requests};
 /// A running loop.
 pub struct Runtime {
     workflows: Arc<Workflows>,
+    common: Arc<Common>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -78,9 +80,10 @@ impl Runtime {
             settings,
             generation,
         } = config;
-        let common = Arc::new(Common { journal: journal.clone(), clock: clock.clone(), generation });
+        let stopped = AtomicBool::new(false);
+        let common = Arc::new(Common { journal: journal.clone(), clock: clock.clone(), generation, stopped });
         let limits = Limits::new(Arc::new(Registry::<Limiter>::new(common.clone())), objects.clone(), &settings);
-        let registry = Arc::new(Registry::<WorkflowEngine>::new(common));
+        let registry = Arc::new(Registry::<WorkflowEngine>::new(common.clone()));
         let workflows = Arc::new_cyclic(|me| Workflows {
             objects,
             journal,
@@ -104,7 +107,7 @@ impl Runtime {
             me: me.clone(),
         });
         registry.set_host(workflows.clone());
-        let runtime = Arc::new(Self { workflows: workflows.clone(), tasks: Mutex::default() });
+        let runtime = Arc::new(Self { workflows: workflows.clone(), common, tasks: Mutex::default() });
 
         // Watch before recovering, so that nothing that happens between the two is missed.
         let revision = workflows.objects.revision().await?;
@@ -194,6 +197,7 @@ impl Runtime {
 
     /// Stops following and performing. Steps that run go on; what was committed is found again at the next start.
     pub fn stop(&self) {
+        self.common.stopped.store(true, Ordering::Relaxed);
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
