@@ -29,7 +29,7 @@ pub struct RunView {
     pub ended: bool,
     nodes: Vec<Node>,
     by_id: HashMap<String, usize>,
-    /// Messages of running nodes that were told: what many have in common is told once.
+    /// Messages of nodes that run or wait that were told: what many have in common is told once.
     said: HashSet<String>,
 }
 
@@ -53,7 +53,7 @@ impl RunView {
         &self.nodes
     }
 
-    /// Takes news in; answers the nodes whose phase changed.
+    /// Takes news in; answers the nodes whose phase changed, or what they wait for.
     pub fn merge(&mut self, news: WatchNodesResponse) -> Vec<Change> {
         if let Some(summary) = news.workflow {
             self.summary = summary;
@@ -64,7 +64,8 @@ impl RunView {
             match self.by_id.get(&node.id).and_then(|at| self.nodes.get_mut(*at)) {
                 Some(known) => {
                     let before = known.phase();
-                    if before != node.phase() {
+                    let waits_anew = node.phase() == NodePhase::Pending && known.message != node.message;
+                    if before != node.phase() || waits_anew {
                         changes.push(Change { node: node.clone(), before: Some(before) });
                     }
                     *known = node;
@@ -177,8 +178,10 @@ fn left_out(runs: &[RunView], terminal: &Terminal) -> Text {
 pub fn change_line(run: &mut RunView, change: &Change, many: bool, terminal: &Terminal) -> Option<Text> {
     let node = &change.node;
     let framing = matches!(node.r#type.as_str(), "StepGroup" | "TaskGroup" | "Steps" | "DAG" | "Retry");
-    let tells = phase::node_ended(node.phase()) || node.phase() == NodePhase::Running;
-    if !tells || (framing && !bad(node)) || node.r#type == "StepGroup" {
+    // What one that has not begun waits for is told once, however many wait for it.
+    let waits = node.phase() == NodePhase::Pending && !node.message.is_empty() && run.said.insert(node.message.clone());
+    let tells = phase::node_ended(node.phase()) || node.phase() == NodePhase::Running || waits;
+    if !tells || (framing && !bad(node) && !waits) || node.r#type == "StepGroup" {
         return None;
     }
     let mut text = Text::empty();
@@ -202,6 +205,13 @@ pub fn change_line(run: &mut RunView, change: &Change, many: bool, terminal: &Te
         text.push(Paint::Plain, format!("  {}", node.message));
     }
     Some(text)
+}
+
+/// What a run as a whole waits for, once: it has no nodes yet that would tell.
+pub fn waiting_line(run: &mut RunView, now_ms: i64) -> Option<Text> {
+    let row = &run.summary;
+    let waits = row.phase() == WorkflowPhase::Pending && !row.message.is_empty();
+    (waits && run.said.insert(row.message.clone())).then(|| run.headline(now_ms))
 }
 
 /// Whether all runs succeeded.
@@ -294,5 +304,31 @@ mod tests {
         let line = change_line(&mut run, &changes[0], true, &Terminal::plain()).unwrap();
         assert_eq!(line.letters(), "wide: ✖ t0  Failed in 250ms  exit code 1");
         assert!(run.ended);
+    }
+
+    #[test]
+    fn what_is_waited_for_is_told_once() {
+        let mut run = RunView::new("w");
+        let waiting = |id: &str, kind: &str, message: &str| {
+            let mut node = node(id, "w", kind, NodePhase::Pending);
+            node.message = message.into();
+            node
+        };
+        let mut tell = |nodes: Vec<Node>| -> Vec<String> {
+            let changes = run.merge(WatchNodesResponse { nodes, ..WatchNodesResponse::default() });
+            let lines = changes.iter().filter_map(|c| change_line(&mut run, c, false, &Terminal::plain()));
+            lines.map(|line| line.letters()).collect()
+        };
+        assert_eq!(tell(vec![waiting("w.a", "Pod", ""), waiting("w.b", "DAG", "")]), Vec::<String>::new());
+        let told = tell(vec![waiting("w.a", "Pod", "no lock"), waiting("w.b", "DAG", "no lock")]);
+        assert_eq!(told, ["◷ a  Pending  no lock"]);
+        assert_eq!(tell(vec![waiting("w.b", "DAG", "no claim")]), ["◷ b  Pending  no claim"]);
+        run.summary = WorkflowSummary {
+            phase: WorkflowPhase::Pending.into(),
+            message: "no lock for the run".into(),
+            ..WorkflowSummary::default()
+        };
+        assert_eq!(waiting_line(&mut run, 0).unwrap().letters(), "w  Pending  no lock for the run");
+        assert!(waiting_line(&mut run, 0).is_none());
     }
 }

@@ -127,6 +127,9 @@ pub async fn follow(
                             put(out, stream, &line)?;
                         }
                     }
+                    if let Some(line) = board::waiting_line(view, now_ms()) {
+                        put(out, stream, &line)?;
+                    }
                 }
             }
             Some(Ok(News::Over)) => left = left.saturating_sub(1),
