@@ -247,7 +247,7 @@ fn start_group(state: &mut RunState, ix: NodeIx) {
         steps: vec![None; count].into(),
         undecided: u32::try_from(count).unwrap_or(u32::MAX),
         running: 0,
-        failed_hook: None,
+        errored_hook: None,
     })));
     if count == 0 {
         state.todo.push_back(Todo::Complete(ix));
@@ -301,7 +301,7 @@ fn start_dag(state: &mut RunState, ix: NodeIx, evaluated: &[(u32, Text)]) {
         doomed: false,
         slots: Slots { limit, ..Slots::default() },
         daemons: Vec::new(),
-        failed_hook: None,
+        errored_hook: None,
     })));
     if open == 0 {
         state.todo.push_back(Todo::Complete(ix));

@@ -76,7 +76,6 @@ fn reopen_run(state: &mut RunState, at: Timestamp) {
     run.suspended = false;
     let exit = run.exit.take();
     run.hooks.closed = false;
-    run.hooks.failed = None;
     let hooks: Vec<NodeIx> = run.hooks.list.iter_mut().filter_map(|(_, node)| node.take()).collect();
     if let Some(seconds) = run.submission.spec.active_deadline_seconds {
         let deadline = at.plus_millis(seconds.saturating_mul(1000));
@@ -186,7 +185,7 @@ fn reopen_dag(state: &mut RunState, ix: NodeIx, picked: &BTreeSet<NodeIx>, touch
     }
     let Some(Body::Dag(dag)) = state.body_mut(ix) else { return };
     dag.doomed = false;
-    dag.failed_hook = None;
+    dag.errored_hook = None;
     dag.daemons.clear();
     for (task, slot) in dag.tasks.iter_mut().enumerate() {
         if anew.get(task).copied().unwrap_or(false) {
@@ -251,7 +250,7 @@ fn reopen_steps(state: &mut RunState, ix: NodeIx, picked: &BTreeSet<NodeIx>, tou
 
 fn reopen_group(state: &mut RunState, ix: NodeIx, picked: &BTreeSet<NodeIx>, touched: &BTreeSet<NodeIx>) {
     let Some(Body::Group(group)) = state.body_mut(ix) else { return };
-    group.failed_hook = None;
+    group.errored_hook = None;
     let steps: Vec<Option<NodeIx>> = group.steps.to_vec();
     let (mut running, mut undecided) = (0, 0);
     let mut ready = Vec::new();

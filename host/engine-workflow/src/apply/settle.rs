@@ -67,27 +67,25 @@ fn settle(state: &mut RunState, ix: NodeIx) {
     }
     node.flags.settled = true;
     let (role, parent, bad, running) = (node.role, node.parent, node.is_bad(), !node.is_over());
+    let error = node.phase == NodePhase::Error;
     match (role, parent) {
         (Role::Root, _) => state.todo.push_back(Todo::MainOver),
         (Role::Exit, _) => state.queue(Todo::Finish),
         (Role::RunHook(_), _) => {
             if let Some(run) = &mut state.run {
                 run.hooks.running = run.hooks.running.saturating_sub(1);
-                if bad {
-                    run.hooks.failed = Some(ix);
-                }
                 if run.stage == Stage::Exit {
                     state.queue(Todo::Finish);
                 }
             }
         }
-        (Role::Hook(owner, _), _) => hook_over(state, owner, ix, bad),
+        (Role::Hook(owner, _), _) => hook_over(state, owner, ix, error),
         (Role::Task(task), Some(dag)) => task_over(state, dag, task, ix),
         (Role::Step(_), Some(group)) => {
-            let failed_hook = failed_hook(state, ix);
+            let errored_hook = errored_hook(state, ix);
             if let Some(Body::Group(run)) = state.body_mut(group) {
                 run.running = run.running.saturating_sub(1);
-                run.failed_hook = run.failed_hook.or(failed_hook);
+                run.errored_hook = run.errored_hook.or(errored_hook);
                 if run.undecided == 0 && run.running == 0 {
                     state.queue(Todo::Complete(group));
                 }
@@ -112,21 +110,28 @@ fn settle(state: &mut RunState, ix: NodeIx) {
     }
 }
 
-fn hook_over(state: &mut RunState, owner: NodeIx, hook: NodeIx, bad: bool) {
+/// A hook that failed has done its part all the same; one that could not do it (an error) ends the template of its owner.
+fn hook_over(state: &mut RunState, owner: NodeIx, hook: NodeIx, error: bool) {
     let Some(node) = state.nodes.get_mut(owner.index()) else { return };
     let over = node.is_over();
     let Some(hooks) = node.hooks.as_deref_mut() else { return };
     hooks.running = hooks.running.saturating_sub(1);
-    if bad {
-        hooks.failed = Some(hook);
+    if error {
+        hooks.errored = Some(hook);
     }
-    if hooks.closed && hooks.running == 0 && over {
+    if hooks.running > 0 || !over {
+        return;
+    }
+    if hooks.closed {
         settle(state, owner);
+    } else {
+        // The exit hook waited for this one.
+        state.queue(Todo::Hooks(Some(owner)));
     }
 }
 
-fn failed_hook(state: &RunState, ix: NodeIx) -> Option<NodeIx> {
-    state.node(ix)?.hooks.as_ref()?.failed
+fn errored_hook(state: &RunState, ix: NodeIx) -> Option<NodeIx> {
+    state.node(ix)?.hooks.as_ref()?.errored
 }
 
 /// Whether the part of the run in which a node stands starts nothing new.
@@ -151,12 +156,12 @@ fn item_over(state: &mut RunState, parent: NodeIx, bad: bool) {
 fn task_over(state: &mut RunState, dag_ix: NodeIx, task: u32, ix: NodeIx) {
     let Some(node) = state.node(ix) else { return };
     let own = own_branch(state, ix, node);
-    let failed_hook = failed_hook(state, ix);
+    let errored_hook = errored_hook(state, ix);
     let mut ready = Vec::new();
     let Some(Body::Dag(dag)) = state.body_mut(dag_ix) else { return };
     dag.running = dag.running.saturating_sub(1);
     dag.open = dag.open.saturating_sub(1);
-    dag.failed_hook = dag.failed_hook.or(failed_hook);
+    dag.errored_hook = dag.errored_hook.or(errored_hook);
     let branch = own.unwrap_or_else(|| worst_dependency(dag, task));
     if let Some(slot) = dag.tasks.get_mut(task as usize) {
         slot.state = TaskState::Settled;
@@ -164,6 +169,7 @@ fn task_over(state: &mut RunState, dag_ix: NodeIx, task: u32, ix: NodeIx) {
     }
     let plan = dag.plan.clone();
     dag.doomed |= branch > Branch::Good && plan.fail_fast() && plan.is_target(task);
+    dag.doomed |= dag.errored_hook.is_some();
     for next in plan.dependents(task) {
         if let Some(slot) = dag.tasks.get_mut(next as usize) {
             slot.waiting = slot.waiting.saturating_sub(1);

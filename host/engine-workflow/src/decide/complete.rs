@@ -44,13 +44,13 @@ impl Decider<'_, '_> {
                 }
             }
         }
-        let hook = dag.failed_hook;
+        let hook = dag.errored_hook;
         let ended = self.ended_by(ix);
         let (phase, message) = match (worst, hook, ended) {
             (_, _, Some(why)) if dag_unfinished(state, ix) => (NodePhase::Failed, why),
             (Branch::Failed, ..) => (NodePhase::Failed, self.child_failed(first_bad)),
             (Branch::Error, ..) => (NodePhase::Error, self.child_failed(first_bad)),
-            (_, Some(hook), _) => (NodePhase::Failed, self.hook_failed(hook)),
+            (_, Some(hook), _) => (NodePhase::Error, self.hook_errored(hook)),
             _ => (NodePhase::Succeeded, String::new()),
         };
         self.stop_daemons(&daemons);
@@ -68,7 +68,11 @@ impl Decider<'_, '_> {
         }
         let all = steps.groups.len() >= holder::group_count(state, ix);
         let (phase, message) = match last {
-            Some(group) if group.is_bad() => (group.phase, group.message.as_deref().unwrap_or_default().to_owned()),
+            Some(group) if group.is_bad() => {
+                // Steps fail when one of them could not be run, too; only an error of their own, or of a hook, is one.
+                let phase = if self.hook_alone(group) { NodePhase::Error } else { NodePhase::Failed };
+                (phase, group.message.as_deref().unwrap_or_default().to_owned())
+            }
             _ if !all => (NodePhase::Failed, self.ended_by(ix).unwrap_or_default()),
             _ => (NodePhase::Succeeded, String::new()),
         };
@@ -83,12 +87,12 @@ impl Decider<'_, '_> {
             self.tx.emit(Change::Dropped);
             return;
         }
-        let hook = group.failed_hook;
+        let hook = group.errored_hook;
         let missing = group.steps.iter().any(Option::is_none);
         let bad = group.steps.iter().flatten().find(|child| self.counts_as_bad(**child)).copied();
         let (phase, message) = match (bad, hook) {
             (Some(child), _) => (self.bad_phase(child), self.child_failed(Some(child))),
-            (None, Some(hook)) => (NodePhase::Failed, self.hook_failed(hook)),
+            (None, Some(hook)) => (NodePhase::Error, self.hook_errored(hook)),
             (None, None) if missing => (NodePhase::Failed, self.ended_by(ix).unwrap_or_default()),
             (None, None) => (NodePhase::Succeeded, String::new()),
         };
@@ -165,8 +169,19 @@ impl Decider<'_, '_> {
         if message.is_empty() { format!("child '{name}' failed") } else { format!("child '{name}' failed: {message}") }
     }
 
-    fn hook_failed(&self, hook: NodeIx) -> String {
-        format!("hook '{}' failed", self.state().display_name(hook))
+    fn hook_errored(&self, hook: NodeIx) -> String {
+        let message = self.state().node(hook).and_then(|n| n.message.as_deref()).unwrap_or_default();
+        format!("hook '{}' ended in an error: {message}", self.state().display_name(hook))
+    }
+
+    /// Whether a group ended badly for a hook of its steps, and not for a step.
+    fn hook_alone(&self, group: &Node) -> bool {
+        match group.body.as_deref() {
+            Some(Body::Group(run)) => {
+                run.errored_hook.is_some() && !run.steps.iter().flatten().any(|step| self.counts_as_bad(*step))
+            }
+            _ => false,
+        }
     }
 }
 

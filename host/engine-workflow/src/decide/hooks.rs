@@ -1,12 +1,10 @@
 //! Lifecycle hooks: templates that run when an expression becomes true, or at a node's end.
 
-use model::workflow::NodePhase;
-
 use super::call::Caller;
 use super::{Decider, Stop, environment};
 use crate::change::Change;
 use crate::holder::{self, Holder};
-use crate::state::{NodeIx, Role, Stage};
+use crate::state::{Node, NodeIx, Role, Stage};
 use crate::vars::{Site, Vars};
 
 impl Decider<'_, '_> {
@@ -15,13 +13,16 @@ impl Decider<'_, '_> {
         let Some(node) = self.state().node(owner) else { return };
         let over = node.is_over();
         let parent = node.parent;
-        let waiting: Vec<(u32, String)> = node
+        let mut waiting: Vec<(u32, String)> = node
             .hooks
             .iter()
             .flat_map(|h| h.list.iter().enumerate())
             .filter(|(_, (_, run))| run.is_none())
             .map(|(i, (name, _))| (u32::try_from(i).unwrap_or(u32::MAX), name.to_string()))
             .collect();
+        // The exit hook is the last one, and begins when the others are over.
+        waiting.sort_by_key(|(_, name)| name == "exit");
+        let mut later = false;
         let boundary = self.state().boundary(owner);
         let item = self.state().item(owner).map(str::to_owned);
         let skipped = self.ended_by(owner).is_some() && self.state().is_terminated();
@@ -48,6 +49,11 @@ impl Decider<'_, '_> {
             if !due {
                 continue;
             }
+            let running = |n: &Node| n.hooks.as_ref().is_some_and(|h| h.running > 0);
+            if name == "exit" && self.state().node(owner).is_some_and(running) {
+                later = true;
+                continue;
+            }
             let role = Role::Hook(owner, hook);
             match self.call(parent, role, Caller::Hook(owner, hook), site) {
                 Ok(()) => {}
@@ -55,7 +61,7 @@ impl Decider<'_, '_> {
                 Err(Stop::Problem(problem)) => self.failed_call(parent, role, &problem),
             }
         }
-        if over {
+        if over && !later {
             self.tx.emit(Change::HooksClosed { node: Some(owner) });
         } else {
             self.tx.emit(Change::Dropped);
@@ -121,11 +127,5 @@ impl Decider<'_, '_> {
     /// Whether all hooks of the run are over.
     pub(super) fn run_hooks_over(&self) -> bool {
         self.state().run().is_none_or(|run| run.hooks.running == 0)
-    }
-
-    /// A hook of the run that failed.
-    pub(super) fn failed_run_hook(&self) -> Option<(NodePhase, String)> {
-        let ix = self.state().run()?.hooks.failed?;
-        Some((self.state().node(ix)?.phase, format!("hook '{}' failed", self.state().display_name(ix))))
     }
 }

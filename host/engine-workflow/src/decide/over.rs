@@ -62,9 +62,6 @@ impl Decider<'_, '_> {
             if let Some(exit) = exit.filter(|n| n.is_bad()) {
                 phase = exit.phase;
                 message = format!("exit handler failed: {}", exit.message.as_deref().unwrap_or_default());
-            } else if let Some((hook_phase, hook_message)) = self.failed_run_hook() {
-                phase = hook_phase;
-                message = hook_message;
             }
         }
         let at = self.now;

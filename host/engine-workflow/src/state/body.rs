@@ -62,8 +62,8 @@ pub struct DagRun {
     pub slots: Slots,
     /// Daemons to stop at its end.
     pub daemons: Vec<NodeIx>,
-    /// A hook of a task failed.
-    pub failed_hook: Option<NodeIx>,
+    /// A hook of a task ended in an error.
+    pub errored_hook: Option<NodeIx>,
 }
 
 /// A task of a DAG that runs.
@@ -129,8 +129,8 @@ pub struct GroupRun {
     pub undecided: u32,
     /// Steps whose node is not settled.
     pub running: u32,
-    /// A hook of a step failed.
-    pub failed_hook: Option<NodeIx>,
+    /// A hook of a step ended in an error.
+    pub errored_hook: Option<NodeIx>,
 }
 
 /// A loop that runs.
@@ -196,8 +196,8 @@ pub struct HookRun {
     pub list: Vec<(Text, Option<NodeIx>)>,
     /// Those that run.
     pub running: u32,
-    /// A hook that failed.
-    pub failed: Option<NodeIx>,
+    /// A hook that ended in an error.
+    pub errored: Option<NodeIx>,
     /// No more will be run.
     pub closed: bool,
 }
