@@ -27,7 +27,7 @@ pub struct Sample {
 pub enum SampleValue {
     /// Sets, adds to or subtracts from a gauge.
     Gauge(GaugeOperation, f64),
-    /// A gauge that shows the seconds since a moment for as long as the node, or the run, lasts.
+    /// A gauge that shows the seconds since a moment, until a sample of the same name and labels tells how long it lasted.
     Lasting {
         /// Milliseconds since the epoch.
         since_ms: i64,
@@ -74,10 +74,10 @@ fn samples(
     let Some(vars) = Vars::new(state, site, now) else { return Ok(Vec::new()) };
     let mut out = Vec::new();
     for metric in &metrics.prometheus {
-        if is_realtime(metric) == over {
+        if !over && !is_realtime(metric) {
             continue;
         }
-        match sample(&vars, metric, now, of) {
+        match sample(&vars, metric, now, over, of) {
             Ok(found) => out.extend(found),
             Err(problem) => return Err(format!("metrics.prometheus: {:?}: {problem}", metric.name)),
         }
@@ -89,7 +89,13 @@ fn is_realtime(metric: &Prometheus) -> bool {
     metric.gauge.as_ref().is_some_and(|g| g.realtime == Some(true))
 }
 
-fn sample(vars: &Vars<'_>, metric: &Prometheus, now: Timestamp, of: Option<NodeIx>) -> Result<Option<Sample>, String> {
+fn sample(
+    vars: &Vars<'_>,
+    metric: &Prometheus,
+    now: Timestamp,
+    over: bool,
+    of: Option<NodeIx>,
+) -> Result<Option<Sample>, String> {
     if let Some(when) = metric.when.as_deref().filter(|w| !w.is_empty()) {
         let holds = Condition::parse(when).and_then(|c| c.eval_in(&mut environment(vars, now)));
         if !holds.map_err(|e| format!("when: {e}"))? {
@@ -106,7 +112,7 @@ fn sample(vars: &Vars<'_>, metric: &Prometheus, now: Timestamp, of: Option<NodeI
         value.trim().parse().map_err(|_| format!("value: {value:?} is not a number"))
     };
     let value = if let Some(gauge) = &metric.gauge {
-        if gauge.realtime == Some(true) {
+        if gauge.realtime == Some(true) && !over {
             let began = match of.and_then(|ix| vars.state.node(ix)) {
                 Some(node) => node.started.unwrap_or(node.created),
                 None => vars.run.started.unwrap_or(vars.run.created),
@@ -126,5 +132,5 @@ fn sample(vars: &Vars<'_>, metric: &Prometheus, now: Timestamp, of: Option<NodeI
     for label in &metric.labels {
         labels.push((Text::from(label.key.as_str()), Text::from(text(&label.value)?)));
     }
-    Ok(Some(Sample { name: metric.name.as_str().into(), help: metric.help.as_str().into(), labels, value }))
+    Ok(Some(Sample { name: text(&metric.name)?.into(), help: text(&metric.help)?.into(), labels, value }))
 }

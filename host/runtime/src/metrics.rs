@@ -177,7 +177,10 @@ impl RuntimeMetrics {
                     SampleValue::Lasting { since_ms, .. } => {
                         m.lasting.insert((id.clone(), name, labels), (*since_ms, sample.help.to_string()));
                     }
-                    value => observe_custom(m, name, &sample.help, labels, value),
+                    value => {
+                        m.lasting.remove(&(id.clone(), name.clone(), labels.clone()));
+                        observe_custom(m, name, &sample.help, labels, value);
+                    }
                 }
             }
         });
@@ -209,21 +212,45 @@ impl RuntimeMetrics {
                 let _ = writeln!(out, "# TYPE {name} histogram");
                 series.iter().for_each(|(labels, histogram)| histogram_lines(&mut out, name, labels, histogram));
             }
-            for (name, custom) in &m.custom {
-                let _ = writeln!(out, "# HELP {name} {}", custom.help.replace('\\', "\\\\").replace('\n', "\\n"));
-                let _ = writeln!(out, "# TYPE {name} {}", custom.kind);
-                for (labels, series) in &custom.series {
-                    match series {
-                        Series::Number(value) => line(&mut out, name, labels, None, *value),
-                        Series::Histogram(histogram) => histogram_lines(&mut out, name, labels, histogram),
-                    }
-                }
-            }
-            for ((_, name, labels), (since, _)) in &m.lasting {
-                line(&mut out, name, labels, None, (now.as_millis() - since).max(0) as f64 / 1000.0);
-            }
+            custom_lines(&mut out, m, now);
         });
         out
+    }
+}
+
+/// Metrics that manifests define. Of two runs that measure under one name and one set of labels, the one that began last is shown while it lasts.
+fn custom_lines(out: &mut String, m: &Inner, now: Timestamp) {
+    let mut lasting: BTreeMap<&str, (&str, BTreeMap<&Labels, i64>)> = BTreeMap::new();
+    for ((_, name, labels), (since, help)) in &m.lasting {
+        let (_, series) = lasting.entry(name).or_insert((help, BTreeMap::new()));
+        let newest = series.entry(labels).or_insert(*since);
+        *newest = (*newest).max(*since);
+    }
+    for (name, custom) in &m.custom {
+        let running = lasting.remove(name.as_str()).map(|(_, series)| series).unwrap_or_default();
+        head(out, name, &custom.help, custom.kind);
+        for (labels, series) in custom.series.iter().filter(|(labels, _)| !running.contains_key(labels)) {
+            match series {
+                Series::Number(value) => line(out, name, labels, None, *value),
+                Series::Histogram(histogram) => histogram_lines(out, name, labels, histogram),
+            }
+        }
+        lasting_lines(out, name, &running, now);
+    }
+    for (name, (help, running)) in lasting {
+        head(out, name, help, "gauge");
+        lasting_lines(out, name, &running, now);
+    }
+}
+
+fn head(out: &mut String, name: &str, help: &str, kind: &str) {
+    let _ = writeln!(out, "# HELP {name} {}", help.replace('\\', "\\\\").replace('\n', "\\n"));
+    let _ = writeln!(out, "# TYPE {name} {kind}");
+}
+
+fn lasting_lines(out: &mut String, name: &str, running: &BTreeMap<&Labels, i64>, now: Timestamp) {
+    for (labels, since) in running {
+        line(out, name, labels, None, (now.as_millis() - since).max(0) as f64 / 1000.0);
     }
 }
 
@@ -307,4 +334,30 @@ fn histogram_lines(out: &mut String, name: &str, labels: &Labels, histogram: &Hi
     line(out, &bucket, labels, Some(("le", "+Inf")), histogram.count as f64);
     line(out, &format!("{name}_sum"), labels, None, histogram.sum);
     line(out, &format!("{name}_count"), labels, None, histogram.count as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(value: SampleValue) -> Sample {
+        Sample { name: "took".into(), help: "Seconds".into(), labels: vec![("of".into(), "a".into())], value }
+    }
+
+    #[test]
+    fn a_gauge_in_real_time_grows_until_its_last_value() {
+        let metrics = RuntimeMetrics::default();
+        let id: Arc<str> = "run".into();
+        let at = |ms| metrics.render(Timestamp::from_millis(ms));
+        metrics.custom(
+            &id,
+            &[sample(SampleValue::Lasting { since_ms: 1_000, of: None })],
+            Timestamp::from_millis(1_000),
+        );
+        let shown = |text: &str| text.lines().filter(|l| l.contains("took")).map(str::to_owned).collect::<Vec<_>>();
+        let heads = ["# HELP argo_workflows_took Seconds", "# TYPE argo_workflows_took gauge"];
+        assert_eq!(shown(&at(3_500)), [heads[0], heads[1], "argo_workflows_took{of=\"a\"} 2.5"]);
+        metrics.custom(&id, &[sample(SampleValue::Gauge(GaugeOperation::Set, 4.0))], Timestamp::from_millis(5_000));
+        assert_eq!(shown(&at(60_000)), [heads[0], heads[1], "argo_workflows_took{of=\"a\"} 4"]);
+    }
 }

@@ -189,6 +189,8 @@ impl Decider<'_, '_> {
     fn start(&mut self, node: NodeIx, deadline: Option<Timestamp>, evaluated: Vec<(u32, Text)>) -> Result<(), Stop> {
         let at = self.now;
         self.tx.emit(Change::Started { node, at, deadline, evaluated });
+        let samples = crate::metrics::of_node(self.state(), node, self.now);
+        self.keep(samples);
         Ok(())
     }
 

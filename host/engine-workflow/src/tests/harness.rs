@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::project;
 use crate::{
-    Effect, Found, Input, LeafEnd, LeafEvent, Limits, Lookup, Order, Outputs, Param, PinnedTemplates, RunState,
-    Shutdown, SpecChange, Submission, TemplateSource, Text, WorkflowEngine,
+    Effect, Found, Input, LeafEnd, LeafEvent, Limits, Lookup, Order, Outputs, Param, PinnedTemplates, RunState, Sample,
+    SampleValue, Shutdown, SpecChange, Submission, TemplateSource, Text, WorkflowEngine,
 };
 
 /// Virtual time at which a fixture begins.
@@ -89,6 +89,8 @@ struct Expect {
     lasts: Option<i64>,
     /// Messages of nodes that must contain a text.
     messages: BTreeMap<String, String>,
+    /// Metrics that were emitted, in order, as `name{label=value} what`.
+    metrics: Option<Vec<String>>,
 }
 
 pub(super) struct Fixture {
@@ -168,6 +170,7 @@ pub(super) struct Run<'f> {
     orders: VecDeque<At>,
     phases: Vec<NodePhase>,
     problems: Vec<String>,
+    metrics: Vec<String>,
 }
 
 impl<'f> Run<'f> {
@@ -191,6 +194,7 @@ impl<'f> Run<'f> {
             orders: orders.into(),
             phases: Vec::new(),
             problems: Vec::new(),
+            metrics: Vec::new(),
         }
     }
 
@@ -239,6 +243,7 @@ impl<'f> Run<'f> {
         let again = input.clone();
         let (effects, report, _) = self.recorder.step(input, self.now, &mut self.ids);
         self.check_transitions(matches!(again, Input::Order(Order::Retry { .. })));
+        self.metrics.extend(report.metrics.iter().map(measured));
         self.problems.extend(report.refusals.into_iter().filter(|r| r.starts_with("internal")));
         if self.recorder.journal.len().is_multiple_of(7) {
             self.recorder.check_replay();
@@ -247,7 +252,8 @@ impl<'f> Run<'f> {
         if !matches!(again, Input::Wake | Input::Order(_)) {
             let before = self.recorder.journal.len();
             let pending = !self.state().todo.is_empty();
-            let (more, _, _) = self.recorder.step(again.clone(), self.now, &mut self.ids);
+            let (more, report, _) = self.recorder.step(again.clone(), self.now, &mut self.ids);
+            self.metrics.extend(report.metrics.iter().map(measured));
             if !pending && self.recorder.journal.len() > before {
                 self.problems.push(format!("handling {again:?} again changed something"));
             }
@@ -512,6 +518,11 @@ impl<'f> Run<'f> {
         {
             out.push(format!("message is {:?}, expected to contain {message:?}", status.message));
         }
+        if let Some(metrics) = &expect.metrics
+            && *metrics != self.metrics
+        {
+            out.push(format!("measured {:#?}\nexpected {metrics:#?}", self.metrics));
+        }
         if let Some(started) = &expect.started
             && *started != self.started
         {
@@ -543,6 +554,18 @@ impl<'f> Run<'f> {
         }
         out
     }
+}
+
+/// A sample on one line.
+fn measured(sample: &Sample) -> String {
+    let labels: Vec<String> = sample.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let what = match &sample.value {
+        SampleValue::Gauge(operation, value) => format!("{operation:?} {value}"),
+        SampleValue::Lasting { .. } => "lasts".to_owned(),
+        SampleValue::Counter(value) => format!("+{value}"),
+        SampleValue::Histogram(_, value) => format!("saw {value}"),
+    };
+    format!("{}{{{}}} {what}", sample.name, labels.join(","))
 }
 
 impl Provable for WorkflowEngine {

@@ -182,7 +182,8 @@ fn metric(report: &mut Report<'_>, scope: &Scope<'_, '_>, metric: &Prometheus) {
             && !name.is_empty()
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
     };
-    if !is_name(&metric.name) {
+    // A name with tags is known when the metric is emitted.
+    if !is_name(&metric.name) && !metric.name.contains("{{") {
         report
             .error_in("name", "WF200", format!("{:?} is not the name of a metric", metric.name))
             .hinted("letters, digits and _, beginning with a letter");
@@ -232,6 +233,8 @@ fn metric(report: &mut Report<'_>, scope: &Scope<'_, '_>, metric: &Prometheus) {
     if let Some(when) = &metric.when {
         report.within("when", |r| scope.condition(r, when));
     }
+    report.within("name", |r| scope.text(r, &metric.name));
+    report.within("help", |r| scope.text(r, &metric.help));
     report.within("labels", |r| scope.check(r, &metric.labels));
     scope.check(report, &Values { gauge: &metric.gauge, histogram: &metric.histogram, counter: &metric.counter });
 }
