@@ -34,10 +34,12 @@ impl Decider<'_, '_> {
         }
         let Some(from) = &declared.value_from else { return Ok(None) };
         if let Some(expression) = &from.expression {
-            return Ok(self
+            return self
                 .expression(expression, site)?
                 .map(Text::from)
-                .or(from.default.as_ref().map(|d| d.0.clone())));
+                .or(from.default.as_ref().map(|d| d.0.clone()))
+                .map(Some)
+                .ok_or_else(|| nothing(expression));
         }
         if from.supplied.is_some() {
             let supplied = self
@@ -92,7 +94,12 @@ impl Decider<'_, '_> {
         let from = declared.value_from.as_deref();
         let default = from.and_then(|v| v.default.as_ref()).or(declared.default.as_ref()).map(|d| d.0.clone());
         if let Some(expression) = from.and_then(|v| v.expression.as_ref()) {
-            return Ok(self.expression(expression, site)?.map(Text::from).or(default));
+            return self
+                .expression(expression, site)?
+                .map(Text::from)
+                .or(default)
+                .map(Some)
+                .ok_or_else(|| nothing(expression));
         }
         let text = from.and_then(|v| v.parameter.as_deref()).or(declared.value.as_deref());
         let Some(text) = text else { return Ok(default) };
@@ -100,9 +107,12 @@ impl Decider<'_, '_> {
             let vars = Vars::new(self.state(), site, self.now);
             match vars.and_then(|v| v.find(tag)) {
                 Some(Found::Text(value)) => return Ok(Some(value.into())),
-                // Nobody made it: the default, or a parameter without a value, which its reader must provide for.
                 Some(Found::Never) | None if default.is_some() => return Ok(default),
-                Some(Found::Never) => return Ok(None),
+                Some(Found::Never) => {
+                    return Err(format!(
+                        "{{{{{tag}}}}} is the output of a step that did not run; give valueFrom.default, or an expression with ??"
+                    ));
+                }
                 _ => {}
             }
         }
@@ -134,4 +144,8 @@ impl Decider<'_, '_> {
         }
         Some(Box::new(globals))
     }
+}
+
+fn nothing(expression: &str) -> String {
+    format!("valueFrom.expression: {expression:?} is nil; give valueFrom.default, or a value behind ??")
 }
