@@ -21,6 +21,7 @@ impl Decider<'_, '_> {
             return;
         }
         let parameters = static_parameters(&submission);
+        let parameters = filled_parameters(&submission, parameters, self.now, self.ids);
         let labels = labels(&submission, &parameters, self.now);
         let (labels, problem) = match labels {
             Ok(labels) => (labels, None),
@@ -191,7 +192,7 @@ pub(super) fn text_of(found: &Result<Found, Text>, what: &Lookup) -> Result<Opti
     }
 }
 
-/// Parameters whose value is written down, with tags of `workflow.*` in them filled in.
+/// Parameters whose value is written down.
 fn static_parameters(submission: &Submission) -> Vec<Param> {
     let given = &submission.spec.arguments.parameters;
     given
@@ -206,6 +207,36 @@ fn static_parameters(submission: &Submission) -> Vec<Param> {
         .collect()
 }
 
+/// Parameters with the tags of `workflow.*` in them filled in (`{{workflow.scheduledTime}}`). Each sees the others as they are written; what is no
+/// tag of ours stays, since values come from people and other programs.
+fn filled_parameters(
+    submission: &Arc<Submission>,
+    mut parameters: Vec<Param>,
+    now: model::Timestamp,
+    ids: &mut dyn engine::IdSource,
+) -> Vec<Param> {
+    let tagged = |p: &Param| p.value.as_ref().is_some_and(|v| v.contains("{{"));
+    if !parameters.iter().any(tagged) {
+        return parameters;
+    }
+    let state = run_to_be(submission, &parameters, now);
+    for parameter in parameters.iter_mut().filter(|p| tagged(p)) {
+        let Some(text) = &parameter.value else { continue };
+        if let Ok(filled) = super::render_leniently(&state, Site::default(), now, ids, text) {
+            parameter.value = Some(filled.into());
+        }
+    }
+    parameters
+}
+
+/// The run as it is going to be, for tags and expressions of its own words to look at.
+fn run_to_be(submission: &Arc<Submission>, parameters: &[Param], at: model::Timestamp) -> RunState {
+    let mut state = RunState::default();
+    let (submission, parameters) = (submission.clone(), parameters.to_vec());
+    crate::apply::apply(&mut state, &Change::Created { submission, parameters, labels: Vec::new(), at });
+    state
+}
+
 /// Labels of `workflowMetadata`.
 fn labels(
     submission: &Arc<Submission>,
@@ -218,17 +249,7 @@ fn labels(
     if metadata.labels_from.is_empty() {
         return Ok(out);
     }
-    // The run as it is going to be, for the expressions to look at.
-    let mut state = RunState::default();
-    crate::apply::apply(
-        &mut state,
-        &Change::Created {
-            submission: submission.clone(),
-            parameters: parameters.to_vec(),
-            labels: Vec::new(),
-            at: now,
-        },
-    );
+    let state = run_to_be(submission, parameters, now);
     let vars = Vars::new(&state, Site::default(), now).ok_or("the run has not begun")?;
     for (key, from) in &metadata.labels_from {
         let value = expr::Expression::parse(&from.expression)

@@ -187,6 +187,28 @@ pub(crate) fn render(
     ids: &mut dyn IdSource,
     text: &str,
 ) -> Result<String, String> {
+    render_as(state, site, now, ids, text, Mode::StrictUnder(ROOTS))
+}
+
+/// Renders a text at a place. Tags that cannot be resolved stay.
+pub(crate) fn render_leniently(
+    state: &RunState,
+    site: Site<'_>,
+    now: Timestamp,
+    ids: &mut dyn IdSource,
+    text: &str,
+) -> Result<String, String> {
+    render_as(state, site, now, ids, text, Mode::Lenient)
+}
+
+fn render_as(
+    state: &RunState,
+    site: Site<'_>,
+    now: Timestamp,
+    ids: &mut dyn IdSource,
+    text: &str,
+    mode: Mode<'_>,
+) -> Result<String, String> {
     if !text.contains("{{") {
         return Ok(text.to_owned());
     }
@@ -194,7 +216,7 @@ pub(crate) fn render(
     let vars = Vars::new(state, site, now).ok_or("the run has not begun")?;
     let mut random = |bytes: &mut [u8]| ids.fill(bytes);
     let mut env = environment(&vars, now).with_random(&mut random);
-    template.render_in(&mut env, Mode::StrictUnder(ROOTS)).map(|r| r.text.into_owned()).map_err(|e| e.to_string())
+    template.render_in(&mut env, mode).map(|r| r.text.into_owned()).map_err(|e| e.to_string())
 }
 
 /// What an evaluation in a run may use.

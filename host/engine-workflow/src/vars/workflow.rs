@@ -1,5 +1,6 @@
 //! `workflow.*`.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
@@ -37,10 +38,12 @@ impl<'a> Vars<'a> {
                 Some(Found::text(parameter_list(run.parameters.iter().map(|(n, v)| (n, Some(v))))))
             }
             ("parameters", Some(name)) => run.parameters.get(name).map(|v| Found::text(&**v)),
-            ("labels", None | Some("json")) => serde_json::to_string(&meta.labels).ok().map(Found::text),
-            ("labels", Some(name)) => meta.labels.get(name).map(|v| Found::text(v.as_str())),
-            ("annotations", None | Some("json")) => serde_json::to_string(&meta.annotations).ok().map(Found::text),
-            ("annotations", Some(name)) => meta.annotations.get(name).map(|v| Found::text(v.as_str())),
+            ("labels", None | Some("json")) => json_of(self.labels()),
+            ("labels", Some(name)) => self.labels().find(|(key, _)| *key == name).map(|(_, value)| Found::text(value)),
+            ("annotations", None | Some("json")) => json_of(self.annotations()),
+            ("annotations", Some(name)) => {
+                self.annotations().find(|(key, _)| *key == name).map(|(_, value)| Found::text(value))
+            }
             ("outputs", Some(of)) => {
                 if let Some(name) = of.strip_prefix("parameters.") {
                     return run.globals.parameter(name).flatten().map(|v| Found::text(&**v));
@@ -49,6 +52,23 @@ impl<'a> Vars<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The run's labels: those of `workflowMetadata` go before its own of the same name.
+    fn labels(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let run = self.run;
+        let own = run.submission.metadata.labels.iter();
+        let own = own.filter(|(key, _)| !run.labels.iter().any(|(known, _)| **known == **key));
+        run.labels.iter().map(|(k, v)| (&**k, &**v)).chain(own.map(|(k, v)| (k.as_str(), v.as_str())))
+    }
+
+    /// The run's annotations, likewise.
+    fn annotations(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let submission = &self.run.submission;
+        let given = submission.spec.workflow_metadata.as_ref().map(|m| &m.annotations);
+        let own = submission.metadata.annotations.iter();
+        let own = own.filter(move |(key, _)| given.is_none_or(|given| !given.contains_key(*key)));
+        given.into_iter().flatten().chain(own).map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
     /// `creationTimestamp` in RFC 3339, as Unix seconds (`s`), as RFC 3339 (`RFC3339`), or in a `strftime` form letter by letter.
@@ -110,10 +130,10 @@ impl<'a> Vars<'a> {
         for name in self.run.parameters.keys() {
             offer(format!("workflow.parameters.{name}"))?;
         }
-        for name in self.run.submission.metadata.labels.keys() {
+        for (name, _) in self.labels() {
             offer(format!("workflow.labels.{name}"))?;
         }
-        for name in self.run.submission.metadata.annotations.keys() {
+        for (name, _) in self.annotations() {
             offer(format!("workflow.annotations.{name}"))?;
         }
         for parameter in &self.run.globals.parameters {
@@ -124,4 +144,10 @@ impl<'a> Vars<'a> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Names and values as a JSON object, in order of name.
+fn json_of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Found<'a>> {
+    let sorted: BTreeMap<&str, &str> = pairs.collect();
+    serde_json::to_string(&sorted).ok().map(Found::text)
 }

@@ -57,7 +57,7 @@ impl Drop for Writing<'_> {
     }
 }
 
-/// Labels and annotations that a status brings along.
+/// Labels, or annotations, that a status brings along.
 type Marks = Vec<(String, Option<String>)>;
 
 impl Projector {
@@ -72,6 +72,7 @@ impl Projector {
             let mut labels = labels(state, &status);
             let expires = retention::expires(state);
             labels.push((retention::EXPIRES.to_owned(), expires.map(|at| at.to_string())));
+            let annotations = annotations(state);
             let phase = run.phase;
             let collects = run.submission.spec.artifact_gc.is_some()
                 || state
@@ -83,7 +84,7 @@ impl Projector {
             let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
             tokio::spawn(async move {
                 this.projector.progress_written(&id).await;
-                this.write_for_good(&id, &key, &status, labels).await;
+                this.write_for_good(&id, &key, &status, (labels, annotations)).await;
                 this.projector.tell_end(&id, status);
                 if let Some(at) = expires {
                     this.expiring.note(at, &key.namespace, &key.name, &id);
@@ -168,7 +169,7 @@ impl Projector {
         let Some(this) = workflows.arc() else { return };
         tokio::spawn(async move {
             let labels = phase_labels(&status);
-            this.write_for_good(&id, &key, &status, labels).await;
+            this.write_for_good(&id, &key, &status, (labels, Marks::new())).await;
             this.watchers.tell_refused(&id, &status);
             this.projector.tell_end(&id, status);
         });
@@ -212,28 +213,34 @@ impl Workflows {
             let mut labels = labels(state, &status);
             labels.push((retention::EXPIRES.to_owned(), None));
             let over = run.finished.is_some();
-            (!over).then(|| (key(ARGO, "Workflow", &meta.namespace, &meta.name), status, labels))
+            (!over).then(|| (key(ARGO, "Workflow", &meta.namespace, &meta.name), status, (labels, annotations(state))))
         });
-        if let Ok(Some((key, status, labels))) = seen.await
-            && let Err(problem) = self.write(id, &key, &status, labels).await
+        if let Ok(Some((key, status, marks))) = seen.await
+            && let Err(problem) = self.write(id, &key, &status, marks).await
             && !matches!(problem, StoreError::NotFound { .. })
         {
             tracing::warn!(%problem, "a status could not be written; the next change tries again");
         }
     }
 
-    async fn write(&self, id: &Arc<str>, key: &Key, status: &WorkflowStatus, labels: Marks) -> store::Result<()> {
+    async fn write(
+        &self,
+        id: &Arc<str>,
+        key: &Key,
+        status: &WorkflowStatus,
+        (labels, annotations): (Marks, Marks),
+    ) -> store::Result<()> {
         let Ok(status) = serde_json::value::to_raw_value(status) else { return Ok(()) };
         let precondition =
             store::objects::Precondition { uid: Some(id.to_string()), ..store::objects::Precondition::default() };
-        let update = StatusUpdate { status, labels, annotations: Vec::new(), precondition };
+        let update = StatusUpdate { status, labels, annotations, precondition };
         self.objects.update_status(key, update).await.map(|_| ())
     }
 
     /// Writes an end, for as long as it takes; a deleted object needs none.
-    async fn write_for_good(&self, id: &Arc<str>, key: &Key, status: &WorkflowStatus, labels: Marks) {
+    async fn write_for_good(&self, id: &Arc<str>, key: &Key, status: &WorkflowStatus, marks: (Marks, Marks)) {
         loop {
-            match self.write(id, key, status, labels.clone()).await {
+            match self.write(id, key, status, marks.clone()).await {
                 Ok(()) | Err(StoreError::NotFound { .. } | StoreError::Conflict { .. }) => return,
                 Err(problem) => {
                     tracing::warn!(%problem, "the end of a run could not be written; trying again");
@@ -278,6 +285,12 @@ fn labels(state: &RunState, status: &WorkflowStatus) -> Marks {
         out.extend(run.labels.iter().map(|(k, v)| (k.to_string(), Some(v.to_string()))));
     }
     out
+}
+
+/// The annotations that `workflowMetadata` gives the run.
+fn annotations(state: &RunState) -> Marks {
+    let given = state.run().and_then(|run| run.submission.spec.workflow_metadata.as_ref());
+    given.into_iter().flat_map(|m| &m.annotations).map(|(k, v)| (k.clone(), Some(v.clone()))).collect()
 }
 
 fn phase_labels(status: &WorkflowStatus) -> Marks {
