@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::Timestamp;
+use model::core::Volume;
 use model::workflow::{Artifact, Template};
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +130,8 @@ pub enum LockKind {
 /// A leaf to be started.
 #[derive(Debug, Clone)]
 pub struct LeafStart {
+    /// The run's volumes, with their tags filled in.
+    pub volumes: Vec<Volume>,
     /// The node.
     pub node: NodeIx,
     /// The node's id as people know it.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::core::Volume;
 use model::workflow::Template;
 
 use crate::change::Change;
@@ -121,6 +122,7 @@ fn start(state: &RunState, ix: NodeIx) -> Option<Effect> {
         deadline: node.leaf().and_then(|l| l.deadline),
         archive_logs: archive_logs.unwrap_or(false),
         claims: run.claim_names.clone(),
+        volumes: volumes(&vars),
         template,
     })))
 }
@@ -140,6 +142,30 @@ fn fill(vars: &Vars<'_>, ix: NodeIx) -> Option<Arc<Template>> {
         })
     });
     Some(filled.unwrap_or_else(|_| compiled.template.clone()))
+}
+
+/// The run's volumes as this leaf sees them: a name in them may come from its inputs.
+fn volumes(vars: &Vars<'_>) -> Vec<Volume> {
+    let fill = |volume: &Volume| -> Option<Volume> {
+        let mut tree = serde_json::to_value(volume).ok()?;
+        fill_strings(vars, &mut tree).then(|| serde_json::from_value(tree).ok())?
+    };
+    vars.run.submission.spec.volumes.iter().map(|v| fill(v).unwrap_or_else(|| v.clone())).collect()
+}
+
+/// Fills in the tags of all strings of a tree; says whether there were some.
+fn fill_strings(vars: &Vars<'_>, tree: &mut serde_json::Value) -> bool {
+    match tree {
+        serde_json::Value::String(text) if text.contains("{{") => {
+            *text = render(vars, text);
+            true
+        }
+        serde_json::Value::Array(items) => items.iter_mut().fold(false, |any, item| fill_strings(vars, item) | any),
+        serde_json::Value::Object(fields) => {
+            fields.iter_mut().fold(false, |any, (_, item)| fill_strings(vars, item) | any)
+        }
+        _ => false,
+    }
 }
 
 fn render(vars: &Vars<'_>, text: &str) -> String {

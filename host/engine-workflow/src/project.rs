@@ -122,7 +122,17 @@ pub fn node_status(state: &RunState, ix: NodeIx) -> Option<NodeStatus> {
 
 fn name_template(state: &RunState, ix: NodeIx, status: &mut NodeStatus) {
     let (Some(run), Some(node)) = (state.run(), state.node(ix)) else { return };
-    let Some(at) = node.template else { return };
+    let Some(at) = node.template else {
+        // A loop, or what was not run: the template that would have been.
+        let named = holder::holder(state, ix).filter(|_| node.kind != Kind::Group);
+        let named = named.and_then(holder::Holder::invocation).map(|(_, invocation)| invocation);
+        if let Some(reference) = named.as_ref().and_then(|n| n.reference) {
+            status.template_ref = Some(Box::new(reference.clone()));
+        } else if let Some(name) = named.and_then(|n| n.name) {
+            status.template_name = name.into();
+        }
+        return;
+    };
     if let Some(compiled) = run.program.get(at) {
         status.template_name = compiled.template.name.as_str().into();
     }

@@ -36,7 +36,7 @@ impl From<Holder<'_>> for Caller {
 }
 
 impl Decider<'_, '_> {
-    fn holder<'s>(&'s self, caller: &'s Caller) -> Option<Holder<'s>> {
+    pub(super) fn holder<'s>(&'s self, caller: &'s Caller) -> Option<Holder<'s>> {
         let state = self.state();
         match caller {
             Caller::Task(dag, task) => holder::task_holder(state, *dag, *task),
@@ -67,7 +67,8 @@ impl Decider<'_, '_> {
 
     fn called(&mut self, parent: Option<NodeIx>, role: Role, caller: Caller, boundary: NodeIx) {
         let inputs = self.state().node(boundary).and_then(|n| n.inputs.clone());
-        let site = Site { boundary: Some(boundary), inputs: inputs.as_deref(), ..Site::default() };
+        let called = parent.map(|parent| (parent, role));
+        let site = Site { boundary: Some(boundary), inputs: inputs.as_deref(), called, ..Site::default() };
         match self.repeat_or_call(parent, role, caller, site) {
             Ok(()) | Err(Stop::Parked) => {}
             Err(Stop::Problem(problem)) => self.failed_call(parent, role, &problem),

@@ -1,11 +1,14 @@
 //! Inputs of a template: what the caller gives, what the template defaults to.
 
+use std::borrow::Cow;
+
 use model::AnyString;
 use model::workflow::{Artifact, Parameter};
 
 use super::call::Caller;
 use super::{Decider, Stop, environment};
 use crate::effect::{Lookup, Usage};
+use crate::holder::Holder;
 use crate::values::{Inputs, Param, Text};
 use crate::vars::{Found as FoundVar, Site, Vars};
 
@@ -30,11 +33,12 @@ impl Decider<'_, '_> {
             return Ok(Inputs::default());
         }
         let given = if self.gives_nothing(caller) { Default::default() } else { self.arguments_of(caller) };
-        // The entrypoint is called with the run's own arguments.
-        let of_run = matches!(caller, Caller::Named(_) | Caller::Exit | Caller::RunHook(_));
+        // The entrypoint is called with the run's own arguments, and so is what `onExit` names.
+        let of_run = matches!(caller, Caller::Named(_) | Caller::Exit | Caller::RunHook(_))
+            || matches!(self.holder(caller), Some(Holder::Named(..)));
         let mut out = Inputs::default();
         for wanted in &declared.inputs.parameters {
-            let value = self.parameter(wanted, given.parameter(&wanted.name), of_run, site)?;
+            let value = self.parameter(wanted, given.parameter(&wanted.name), of_run, &out, site)?;
             self.check_size(&wanted.name, &value)?;
             if let Some(allowed) = &wanted.r#enum
                 && !allowed.iter().any(|a| a.as_str() == &*value)
@@ -68,6 +72,7 @@ impl Decider<'_, '_> {
         wanted: &Parameter,
         given: Option<&Parameter>,
         of_run: bool,
+        before: &Inputs,
         site: Site<'_>,
     ) -> Result<Text, Stop> {
         let mut never = None;
@@ -84,8 +89,9 @@ impl Decider<'_, '_> {
         {
             return Ok(value.clone());
         }
-        // The template's own words; they see the run, not the caller.
-        match self.given(wanted, Site { boundary: None, ..site })? {
+        // The template's own words; they see the run and the inputs before, not the caller's steps.
+        let seen = with_outer(before, site.inputs);
+        match self.given(wanted, Site { boundary: None, inputs: Some(&seen), ..site })? {
             Given::Value(value) => return Ok(value),
             Given::Never(name) => never = never.or(Some(name)),
             Given::Nothing => {}
@@ -227,6 +233,9 @@ impl Decider<'_, '_> {
             (Some(path), _) | (None, Some(path)) => Some(self.render(site, &path)?.into()),
             (None, None) => None,
         };
+        if let Some(path) = wanted.path.as_deref().filter(|path| path.contains("{{")) {
+            artifact.path = Some(self.render(own, path)?.into());
+        }
         artifact.from = None;
         artifact.from_expression = None;
         artifact.optional = optional;
@@ -308,6 +317,19 @@ impl Decider<'_, '_> {
     /// Tags inside the name of a tag.
     fn render_inner(&mut self, tag: &str, site: Site<'_>) -> Result<String, Stop> {
         Ok(self.render(site, tag)?)
+    }
+}
+
+/// A template's inputs as far as they are known, before those of the template around it, which an inline template sees too.
+fn with_outer<'i>(own: &'i Inputs, outer: Option<&'i Inputs>) -> Cow<'i, Inputs> {
+    match outer {
+        None => Cow::Borrowed(own),
+        Some(outer) if own.is_empty() => Cow::Borrowed(outer),
+        Some(outer) => {
+            let mut seen = own.clone();
+            seen.parameters.extend(outer.parameters.iter().filter(|p| own.parameter(&p.name).is_none()).cloned());
+            Cow::Owned(seen)
+        }
     }
 }
 

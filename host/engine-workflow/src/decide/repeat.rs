@@ -149,7 +149,8 @@ impl Decider<'_, '_> {
                 return;
             }
             let json = run.items.get(item as usize).cloned().unwrap_or_default();
-            let site = Site { boundary, inputs: inputs.as_deref(), item: Some(&json), ..Site::default() };
+            let called = Some((node, Role::Item(item)));
+            let site = Site { boundary, inputs: inputs.as_deref(), item: Some(&json), called, ..Site::default() };
             match self.call(Some(node), Role::Item(item), Caller::Of(node), site) {
                 Ok(()) => {}
                 Err(Stop::Parked) => return,

@@ -13,6 +13,7 @@ use expr::{Scope, Value};
 use model::Timestamp;
 use model::workflow::{Artifact, NodePhase};
 
+use crate::holder::Holder;
 use crate::state::{Body, Node, NodeIx, Role, Run, RunState};
 use crate::values::{Inputs, Text};
 
@@ -35,6 +36,8 @@ pub struct Site<'a> {
     pub own_end: bool,
     /// The node whose own outputs paths are visible.
     pub template: Option<u32>,
+    /// The step or task whose words these are, while it has no node: its parent and its place there.
+    pub called: Option<(NodeIx, Role)>,
 }
 
 /// A view of the state.
@@ -73,7 +76,11 @@ impl<'a> Vars<'a> {
         Some(Sibling { ix, node: ix.and_then(|ix| self.state.node(ix)) })
     }
 
+    /// `steps.x…` or `tasks.x…`; `name` alone is the step or task in which the place lies.
     fn sibling_var(&self, rest: &str) -> Option<Found<'a>> {
+        if rest == "name" {
+            return self.caller_name().map(Found::text);
+        }
         let (name, field) = rest.split_once('.')?;
         let sibling = self.sibling(name)?;
         let (ix, node) = (sibling.ix?, sibling.node?);
@@ -167,6 +174,30 @@ impl<'a> Vars<'a> {
         }
     }
 
+    fn caller_name(&self) -> Option<String> {
+        let mut at = self.site.called.or_else(|| {
+            let node = self.state.node(self.site.node.or(self.site.boundary)?)?;
+            Some((node.parent?, node.role))
+        });
+        while let Some((parent, role)) = at {
+            let up = match role {
+                Role::Task(task) => match crate::holder::task_holder(self.state, parent, task)? {
+                    Holder::Task(_, _, task) => return Some(task.name.to_string()),
+                    _ => return None,
+                },
+                Role::Step(step) => match crate::holder::step_holder(self.state, parent, step)? {
+                    Holder::Step(_, _, _, step) => return Some(step.name.to_string()),
+                    _ => return None,
+                },
+                Role::Item(_) | Role::Attempt(_) | Role::Container(_) => parent,
+                Role::Hook(owner, _) => owner,
+                _ => return None,
+            };
+            at = self.state.node(up).and_then(|node| Some((node.parent?, node.role)));
+        }
+        None
+    }
+
     fn inputs_var(&self, rest: &str) -> Option<Found<'a>> {
         let inputs = self.site.inputs?;
         match rest {
@@ -178,9 +209,10 @@ impl<'a> Vars<'a> {
                 }
                 let name = rest.strip_prefix("artifacts.")?;
                 match name.strip_suffix(".path") {
-                    Some(name) => self
-                        .declared_path(name, true)
-                        .or_else(|| inputs.artifact(name).and_then(|a| a.path.as_deref()).map(Found::text)),
+                    Some(name) => {
+                        let evaluated = inputs.artifact(name).and_then(|a| a.path.as_deref()).map(Found::text);
+                        evaluated.or_else(|| self.declared_path(name, true))
+                    }
                     None => inputs.artifact(name).map(Found::Artifact),
                 }
             }
@@ -191,7 +223,16 @@ impl<'a> Vars<'a> {
     fn declared_path(&self, name: &str, input: bool) -> Option<Found<'a>> {
         let template = &self.run.program.get(self.site.template?)?.template;
         let artifact = if input { template.inputs.artifact(name) } else { template.outputs.artifact(name) };
-        artifact?.path.as_deref().map(Found::text)
+        self.path(artifact?.path.as_deref()?)
+    }
+
+    /// A path as the template writes it, which may have tags of its own (but not of paths).
+    fn path(&self, written: &'a str) -> Option<Found<'a>> {
+        let tagged = written.contains("{{") && !written.contains(".path");
+        let rendered = tagged.then(|| {
+            expr::Template::parse(written).ok()?.render(self, expr::Mode::Lenient).ok().map(|r| r.text.into_owned())
+        });
+        Some(rendered.flatten().map_or_else(|| Found::text(written), Found::text))
     }
 
     fn own_outputs_var(&self, rest: &str) -> Option<Found<'a>> {
@@ -201,7 +242,7 @@ impl<'a> Vars<'a> {
             }
             let name = name.strip_prefix("parameters.")?;
             let template = &self.run.program.get(self.site.template?)?.template;
-            return template.outputs.parameter(name)?.value_from.as_ref()?.path.as_deref().map(Found::text);
+            return self.path(template.outputs.parameter(name)?.value_from.as_ref()?.path.as_deref()?);
         }
         let ix = self.site.node.filter(|_| self.site.own_end)?;
         self.outputs_var(ix, self.state.node(ix)?, rest)
@@ -219,9 +260,11 @@ impl<'a> Vars<'a> {
         };
         let last = retry.attempts.iter().rev().filter_map(|ix| self.state.node(*ix)).find(|n| n.is_over());
         match field {
-            "exitCode" => Some(Found::text(
-                last.and_then(|n| n.outputs.as_ref()?.exit_code).map_or_else(|| "0".to_owned(), |c| c.to_string()),
-            )),
+            // An attempt that left no exit code has -1; where there was no attempt yet it is 0.
+            "exitCode" => Some(Found::text(match last {
+                Some(last) => last.outputs.as_ref().and_then(|o| o.exit_code).unwrap_or(-1).to_string(),
+                None => "0".to_owned(),
+            })),
             "status" => Some(Found::text(last.map_or("", |n| n.phase.as_str()))),
             "duration" => Some(Found::text(last.map_or_else(|| "0".to_owned(), |n| seconds(n, self.now)))),
             "message" => Some(Found::text(last.and_then(|n| n.message.as_deref()).unwrap_or_default())),
@@ -256,10 +299,13 @@ impl<'a> Vars<'a> {
         if name == "retries" {
             return self.retries().map(Found::text);
         }
+        if name == "node.name" {
+            // Words of a step or task are part of the template in which they stand.
+            return Some(Found::text(self.state.name(self.site.node.or(self.site.boundary)?)));
+        }
         let ix = self.site.node?;
         let node = self.state.node(ix)?;
         match name {
-            "node.name" => Some(Found::text(self.state.name(ix))),
             "pod.name" => Some(Found::text(self.state.pod_name(ix))),
             "status" if self.site.own_end => Some(Found::text(node.phase.as_str())),
             "duration" if self.site.own_end => Some(Found::text(seconds(node, self.now))),
@@ -344,6 +390,13 @@ impl Scope for Vars<'_> {
     }
 
     fn value(&self, name: &str) -> Option<Value> {
+        // In a simple tag these are JSON text; in an expression they are the map of their members, if they have some.
+        let text_of_group = matches!(name, "item" | "inputs.parameters")
+            || matches!(name, "workflow.parameters" | "workflow.labels" | "workflow.annotations")
+            || name.ends_with(".outputs.parameters");
+        if text_of_group && self.is_group(name) {
+            return None;
+        }
         match self.find(name)? {
             Found::Text(text) => Some(Value::from(&*text)),
             Found::Artifact(artifact) => serde_json::to_value(artifact).ok().map(|json| Value::from(&json)),

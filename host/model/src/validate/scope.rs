@@ -264,6 +264,10 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 
     fn call(&self, root: &str, rest: &str, tag: &Tag) -> Result<(), Problem> {
+        if rest == "name" {
+            // The step or task in which the place lies.
+            return Ok(());
+        }
         let (name, field) = rest.split_once('.').unwrap_or((rest, ""));
         let target = match (&self.calls, root) {
             (Calls::Steps { index, before }, "steps") => match index.get(name) {

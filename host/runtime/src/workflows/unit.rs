@@ -22,7 +22,7 @@ impl Workflows {
         let run = state.run().ok_or("the run has not begun")?;
         let spec = &run.submission.spec;
         let settings = run.submission.repository.as_ref().map(|r| r.settings.clone()).unwrap_or_default();
-        let mut volumes = spec.volumes.clone();
+        let mut volumes = start.volumes.clone();
         for (template, claim) in &start.claims {
             volumes.push(Volume {
                 name: template.to_string(),
