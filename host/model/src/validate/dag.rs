@@ -13,6 +13,8 @@ use crate::workflow::{DagTask, DagTemplate};
 pub(super) struct Graph<'a> {
     tasks: &'a [DagTask],
     by_name: HashMap<&'a str, u32>,
+    /// Whether a task says `depends`, which makes it the language of the whole graph.
+    by_depends: bool,
     /// For each task the tasks before it.
     before: Vec<Vec<u32>>,
     /// For each task its place in an order in which everything comes after what it depends on.
@@ -39,6 +41,7 @@ impl<'a> Graph<'a> {
         let mut graph = Self {
             tasks: &dag.tasks,
             by_name,
+            by_depends: dag.tasks.iter().any(|t| t.depends.is_some()),
             before: Vec::with_capacity(dag.tasks.len()),
             place: Vec::new(),
             targets: Vec::with_capacity(dag.tasks.len()),
@@ -71,14 +74,14 @@ impl<'a> Graph<'a> {
     /// The tasks before a task; the walk is at the task.
     fn edges(&self, report: &mut Report<'_>, task: &DagTask) -> Vec<u32> {
         let mut before = Vec::with_capacity(task.dependencies.len());
-        if task.depends.is_some() && !task.dependencies.is_empty() {
+        if self.by_depends && !task.dependencies.is_empty() {
             report
-                .error("WF022", "depends and dependencies cannot stand together")
+                .error("WF022", "depends and dependencies cannot stand together in one dag")
                 .hinted("write all of it in depends");
         }
-        if task.depends.is_some() && task.continue_on.is_some() {
+        if self.by_depends && task.continue_on.is_some() {
             report
-                .error_in("continueOn", "WF028", "continueOn cannot stand with depends")
+                .error_in("continueOn", "WF028", "continueOn cannot stand with depends in one dag")
                 .hinted("say in depends of the tasks that follow which results they accept, such as a.Failed");
         }
         for (i, name) in task.dependencies.iter().enumerate() {
