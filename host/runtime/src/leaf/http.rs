@@ -106,13 +106,26 @@ fn answered_headers(headers: &HeaderMap) -> Vec<(String, Vec<String>)> {
     out
 }
 
+/// The headers of the request that a condition may see: those from secrets are left out.
+fn asked_headers(template: &HttpTemplate) -> Vec<(String, Vec<String>)> {
+    let mut out: Vec<(String, Vec<String>)> = Vec::new();
+    for header in template.headers.iter().filter(|h| h.value_from.is_none()) {
+        let (name, value) = (canonical(&header.name), header.value.as_deref().unwrap_or_default().to_owned());
+        match out.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => out.push((name, vec![value])),
+        }
+    }
+    out
+}
+
 /// A header's name as Go writes it, which is how conditions name it.
 fn canonical(name: &str) -> String {
     let capital = |part: &str| {
         let mut chars = part.chars();
         chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
     };
-    name.split('-').map(capital).collect::<Vec<_>>().join("-")
+    name.to_ascii_lowercase().split('-').map(capital).collect::<Vec<_>>().join("-")
 }
 
 fn holds(
@@ -123,12 +136,15 @@ fn holds(
     body: &str,
 ) -> Result<bool, Failure> {
     let bad = |e: &dyn std::fmt::Display| Failure::error(format!("http.successCondition: {e}"));
-    let headers: serde_json::Map<_, _> =
-        headers.iter().map(|(k, v)| (k.clone(), serde_json::Value::from(v.clone()))).collect();
+    let map = |headers: &[(String, Vec<String>)]| {
+        let fields = headers.iter().map(|(k, v)| (k.clone(), serde_json::Value::from(v.clone())));
+        Value::from(&serde_json::Value::Object(fields.collect()))
+    };
     let mut scope = MapScope::new();
     scope.insert("response.statusCode", Value::from(i64::from(status)));
     scope.insert("response.body", Value::from(body));
-    scope.insert("response.headers", Value::from(&serde_json::Value::Object(headers)));
+    scope.insert("response.headers", map(headers));
+    scope.insert("request.headers", map(&asked_headers(template)));
     scope.insert("request.method", Value::from(template.method.as_deref().unwrap_or("GET")));
     scope.insert("request.url", Value::from(template.url.as_str()));
     scope.insert("request.body", Value::from(template.body.as_deref().unwrap_or_default()));
