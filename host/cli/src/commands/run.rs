@@ -278,6 +278,8 @@ impl Run {
                 ctx.out.line(run.name.as_str())?;
                 continue;
             }
+            // The watch ends with the run; its object says so, labels and all, a moment later.
+            let _ = connection.client.wait(&run.namespace, &run.name).await;
             let detail = if format.for_machines() { StatusDetail::Full } else { StatusDetail::Summary };
             let request =
                 GetWorkflowRequest { namespace: run.namespace.clone(), name: run.name.clone(), status: detail.into() };
