@@ -64,7 +64,7 @@ async fn missing_and_hostile_outputs() {
     let mut kit = Kit::new().await;
     let out = vec![artifact("report", "/tmp/report", "k/report", false)];
     let result = kit.run(step("u/1", "true", vec![], out.clone())).await;
-    assert_eq!(result.phase, EndPhase::Failed);
+    assert_eq!(result.phase, EndPhase::Error);
     assert!(result.message.contains("output artifact report: /tmp/report"), "{}", result.message);
     // A link to a file of the machine is a link to the container's own file.
     let secret = kit.dir.path().join("secret");
@@ -99,7 +99,7 @@ async fn missing_and_hostile_outputs() {
         ("head -c 20m /dev/zero > /tmp/p; true", "parameter_bytes_max"),
     ] {
         let result = kit.run(parameter(line)).await;
-        assert_eq!(result.phase, EndPhase::Failed, "{line}");
+        assert_eq!(result.phase, EndPhase::Error, "{line}");
         assert!(
             result.message.contains("output parameter p") && result.message.contains(expect),
             "{line}: {}",

@@ -141,7 +141,7 @@ async fn init_containers_sidecars_and_shared_volumes() {
     let failing = json!({"name": "t", "initContainers": [{"name": "a", "image": "i", "command": ["sh", "-c", "exit 4"]}],
         "container": {"image": "i", "command": ["sh", "-c", "echo never"]}});
     let result = kit.run(unit("u/2", failing)).await;
-    assert_eq!(result.phase, EndPhase::Failed);
+    assert_eq!(result.phase, EndPhase::Error);
     assert!(result.message.contains("init container a: Error (exit code 4)"), "{}", result.message);
     assert_eq!(result.result, None);
 }

@@ -17,7 +17,7 @@ pub(super) fn outcome(unit: &mut Unit<'_>) -> Outcome {
     let (peak, containers_peak) = (unit.group.memory_peak(), unit.containers.iter().map(|c| c.peak_bytes).max());
     let containers: Vec<ContainerResult> =
         unit.containers.iter().map(|c| container_result(c, group_out_of_memory)).collect();
-    let (mut phase, mut class, mut message) = verdict(unit, group_out_of_memory);
+    let (mut phase, class, mut message) = verdict(unit, group_out_of_memory);
     let stdout = unit.containers.iter_mut().find(|c| c.is_main() && c.spec.name == "main");
     let stdout = match stdout {
         Some(main) => Some(main),
@@ -43,7 +43,8 @@ pub(super) fn outcome(unit: &mut Unit<'_>) -> Outcome {
         artifacts_found = found;
         let lines: Vec<String> = missing.into_iter().chain(absent).collect();
         if phase == EndPhase::Succeeded && class == EndClass::None && !lines.is_empty() {
-            (phase, class, message) = (EndPhase::Failed, EndClass::None, lines.join("\n"));
+            // The step did not fail: what surrounds it did, which the policy OnError covers.
+            (phase, message) = (EndPhase::Error, lines.join("\n"));
         }
     }
     let finished_ms =
@@ -152,5 +153,6 @@ fn verdict(unit: &mut Unit<'_>, group_out_of_memory: bool) -> (EndPhase, EndClas
         let kind = if failed.spec.role == Role::Init { "init container" } else { "container" };
         message = format!("{kind} {}: {message}", failed.spec.name);
     }
-    (EndPhase::Failed, class, message)
+    // OnFailure is for main containers alone.
+    (if failed.spec.role == Role::Init { EndPhase::Error } else { EndPhase::Failed }, class, message)
 }
