@@ -58,11 +58,11 @@ impl Decider<'_, '_> {
             Some((phase, message)) => (*phase, message.to_string()),
             None => (NodePhase::Error, String::new()),
         };
-        if phase == NodePhase::Succeeded {
-            if let Some(exit) = exit.filter(|n| n.is_bad()) {
-                phase = exit.phase;
-                message = format!("exit handler failed: {}", exit.message.as_deref().unwrap_or_default());
-            }
+        if phase == NodePhase::Succeeded
+            && let Some(exit) = exit.filter(|n| n.is_bad())
+        {
+            phase = exit.phase;
+            message = format!("exit handler failed: {}", exit.message.as_deref().unwrap_or_default());
         }
         let at = self.now;
         self.tx.emit(Change::RunFinished { phase, message: message.into(), at });

@@ -134,9 +134,13 @@ impl<'s, 'a> Scope<'s, 'a> {
         self.found(report, found, "WF042");
     }
 
-    /// Checks an expression without braces.
+    /// Checks an expression without braces around it.
     pub(super) fn expression(&self, report: &mut Report<'_>, text: &str) {
         let found = report.context.syntax.expression(text);
+        if found.is_err() && text.contains("{{") {
+            // It becomes one when its tags are filled in.
+            return self.text(report, text);
+        }
         self.found(report, found, "WF041");
     }
 
