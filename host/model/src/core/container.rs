@@ -37,18 +37,18 @@ macro_rules! container_record {
             pub volume_mounts: Vec<crate::core::VolumeMount>,
             /// Raw block devices.
             pub volume_devices: Vec<crate::core::VolumeDevice> = refused "raw block devices are not offered; mount a volume as a folder with volumeMounts",
-            /// Restarts the container when it fails.
-            pub liveness_probe: Option<Box<crate::core::Probe>> = kept "acts on the Kubernetes runner",
+            /// Ends the container when it fails.
+            pub liveness_probe: Option<Box<crate::core::Probe>>,
             /// Says when a daemon or sidecar is ready.
             pub readiness_probe: Option<Box<crate::core::Probe>>,
             /// Holds the other probes back until it succeeds.
-            pub startup_probe: Option<Box<crate::core::Probe>> = kept "acts on the Kubernetes runner",
+            pub startup_probe: Option<Box<crate::core::Probe>>,
             /// Actions after the start and before the stop.
-            pub lifecycle: Option<Box<crate::core::Lifecycle>> = kept "acts on the Kubernetes runner",
+            pub lifecycle: Option<Box<crate::core::Lifecycle>>,
             /// The file from which the last message is read.
-            pub termination_message_path: String = kept "acts on the Kubernetes runner",
+            pub termination_message_path: String,
             /// `File` or `FallbackToLogsOnError`.
-            pub termination_message_policy: String = kept "acts on the Kubernetes runner",
+            pub termination_message_policy: String,
             /// When the image is fetched.
             pub image_pull_policy: Option<crate::core::PullPolicy>,
             /// The user, the capabilities, the file system's protection.

@@ -64,7 +64,7 @@ record! {
         pub artifact_repository_ref: Option<ArtifactRepositoryRef>,
 
         /// Labels and annotations of all pods.
-        pub pod_metadata: Option<Box<Metadata>> = kept "acts on the Kubernetes runner",
+        pub pod_metadata: Option<Box<Metadata>>,
         /// Labels and annotations of the run.
         pub workflow_metadata: Option<Box<WorkflowMetadata>>,
 
@@ -88,8 +88,8 @@ record! {
         pub affinity: Option<Raw<Affinity>> = kept "acts on the Kubernetes runner",
         /// Taints that pods bear.
         pub tolerations: Vec<Raw<Toleration>> = kept "acts on the Kubernetes runner",
-        /// Uses the machine's network.
-        pub host_network: Option<bool> = kept "acts on the Kubernetes runner",
+        /// Uses the machine's network; `false` gives each step one of its own.
+        pub host_network: Option<bool>,
         /// How names are resolved.
         pub dns_policy: Option<String> = kept "acts on the Kubernetes runner",
         /// How names are resolved.
@@ -101,7 +101,7 @@ record! {
         /// The pods' priority, in the form before 4.0.
         pub pod_priority: Option<i32> = kept "acts on the Kubernetes runner",
         /// Names for addresses.
-        pub host_aliases: Vec<HostAlias> = kept "acts on the Kubernetes runner",
+        pub host_aliases: Vec<HostAlias>,
         /// A patch of all pods.
         pub pod_spec_patch: Option<String> = kept "acts on the Kubernetes runner",
         /// How many pods must stay when machines are emptied.

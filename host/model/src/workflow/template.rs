@@ -21,7 +21,7 @@ record! {
         /// What it gives.
         pub outputs: Outputs,
         /// Labels and annotations of its pods.
-        pub metadata: Option<Box<Metadata>> = kept "acts on the Kubernetes runner",
+        pub metadata: Option<Box<Metadata>>,
         /// Annotations of its nodes.
         pub annotations: StringMap,
 
@@ -97,7 +97,7 @@ record! {
         /// The executor's service account.
         pub executor: Option<Box<ExecutorConfig>> = kept "acts on the Kubernetes runner",
         /// Names for addresses.
-        pub host_aliases: Vec<HostAlias> = kept "acts on the Kubernetes runner",
+        pub host_aliases: Vec<HostAlias>,
         /// A patch of the pod.
         pub pod_spec_patch: Option<String> = kept "acts on the Kubernetes runner",
         /// Limits and requests of the whole pod.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_workflow::{LeafStart, RunState};
 use model::core::{PersistentVolumeClaimVolume, Volume};
-use model::workflow::{Artifact, ArtifactLocation};
+use model::workflow::{Artifact, ArtifactLocation, Template, WorkflowSpec};
 use runner::{Unit, UnitKey};
 use serde_json::Value;
 
@@ -83,13 +83,13 @@ impl Workflows {
             annotations: own(|m| &m.annotations)
                 .chain([("workflows.argoproj.io/node-name".to_owned(), start.name.to_string())])
                 .collect(),
-            template: start.template.clone(),
+            template: of_pod(&start.template, spec),
             volumes,
             input_artifacts,
             output_artifacts,
             log_archive,
             deadline_ms: start.deadline.map(model::Timestamp::as_millis),
-            own_network: start.template.daemon == Some(true),
+            own_network: own_network(&start.template, spec),
             image_pull_secrets: spec.image_pull_secrets.iter().map(|s| s.name.clone()).collect(),
         })
     }
@@ -122,11 +122,65 @@ fn archive_place(location: &ArtifactLocation) -> Result<ArchivePlace, String> {
     Ok(ArchivePlace { repository: Some(repository), folder })
 }
 
+/// The template with what the run says about all of its pods: a template's own security context stands in place of the run's, its
+/// host aliases beside them.
+fn of_pod(template: &Arc<Template>, spec: &WorkflowSpec) -> Arc<Template> {
+    let context = spec.security_context.as_ref().filter(|_| template.security_context.is_none());
+    if context.is_none() && spec.host_aliases.is_empty() {
+        return template.clone();
+    }
+    let mut own = (**template).clone();
+    if let Some(context) = context {
+        own.security_context = Some(context.clone());
+    }
+    own.host_aliases.splice(0..0, spec.host_aliases.iter().cloned());
+    Arc::new(own)
+}
+
+/// Daemons are spoken to by address, so they have one of their own unless the run insists on the machine's network; a run that says
+/// `hostNetwork: false` asks for it for all of its steps.
+fn own_network(template: &Template, spec: &WorkflowSpec) -> bool {
+    spec.host_network.map_or(template.daemon == Some(true), |host| !host)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{ArchivePlace, archive_place};
+    use super::*;
+
+    fn check(spec: Value, template: Value) -> (Value, bool) {
+        let spec: WorkflowSpec = serde_json::from_value(spec).unwrap();
+        let template = Arc::new(serde_json::from_value::<Template>(template).unwrap());
+        let made = serde_json::to_value(&*of_pod(&template, &spec)).unwrap();
+        (made, own_network(&template, &spec))
+    }
+
+    #[test]
+    fn what_the_run_says_of_all_pods() {
+        let spec =
+            json!({"securityContext": {"runAsUser": 7}, "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}]});
+        let (made, own) = check(spec.clone(), json!({"name": "t", "container": {"image": "i"}}));
+        assert_eq!((&made["securityContext"], own), (&json!({"runAsUser": 7}), false));
+        assert_eq!(made["hostAliases"], json!([{"ip": "10.0.0.1", "hostnames": ["a"]}]));
+        let own = json!({"name": "t", "securityContext": {"fsGroup": 5}, "hostAliases": [{"ip": "10.0.0.2", "hostnames": ["b"]}]});
+        let (made, _) = check(spec, own);
+        assert_eq!(made["securityContext"], json!({"fsGroup": 5}), "not mixed");
+        assert_eq!(made["hostAliases"][1]["hostnames"], json!(["b"]));
+    }
+
+    #[test]
+    fn who_has_a_network() {
+        let (plain, daemon) = (json!({"name": "t"}), json!({"name": "t", "daemon": true}));
+        for (spec, of_plain, of_daemon) in [
+            (json!({}), false, true),
+            (json!({"hostNetwork": true}), false, false),
+            (json!({"hostNetwork": false}), true, true),
+        ] {
+            assert_eq!(check(spec.clone(), plain.clone()).1, of_plain, "{spec}");
+            assert_eq!(check(spec.clone(), daemon.clone()).1, of_daemon, "{spec}");
+        }
+    }
 
     #[test]
     fn an_archive_location_names_a_folder_and_perhaps_a_repository() {
