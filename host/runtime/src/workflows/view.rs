@@ -175,7 +175,7 @@ impl Workflows {
         let id = id_of(&object);
         let wanted = node_id.to_owned();
         let node = self.look(&id, move |state, _| log_node(state, &wanted)).await?;
-        let Some(node) = node else {
+        let Some((node, container)) = node else {
             return Err(ControlError::Refused {
                 namespace: namespace.to_owned(),
                 name: name.to_owned(),
@@ -183,6 +183,7 @@ impl Workflows {
             });
         };
         let key = unit_key(&id, node);
+        let query = LogQuery { container: query.container.or(container), ..query };
         if query.container.as_deref() != Some(ALL_CONTAINERS) {
             let lines = self.runner.logs(&key, query).await?;
             return Ok(lines.map(|line| line.map_err(ControlError::from)).boxed());
@@ -204,15 +205,18 @@ impl Workflows {
 /// A log query's container that means all of them.
 const ALL_CONTAINERS: &str = "*";
 
-/// The leaf whose log is meant: the node itself, the last attempt of a retried one, the pod of a container.
-fn log_node(state: &RunState, id: &str) -> Option<NodeIx> {
+/// The leaf whose log is meant: the node itself, the last attempt of a retried one, the pod of a container and that container.
+fn log_node(state: &RunState, id: &str) -> Option<(NodeIx, Option<String>)> {
     use engine_workflow::{Kind, Role};
     let ix = project::shown(state).find(|ix| state.id(*ix) == id)?;
     let node = state.node(ix)?;
     match (node.kind, node.role, node.parent) {
-        (_, Role::Container(_), Some(parent)) => Some(parent),
-        (Kind::Retry, ..) => project::shown(state).filter(|c| state.node(*c).and_then(|n| n.parent) == Some(ix)).last(),
-        _ => Some(ix),
+        (_, Role::Container(_), Some(parent)) => Some((parent, Some(state.display_name(ix)))),
+        (Kind::Retry, ..) => {
+            let tries = project::shown(state).filter(|c| state.node(*c).and_then(|n| n.parent) == Some(ix));
+            tries.last().map(|last| (last, None))
+        }
+        _ => Some((ix, None)),
     }
 }
 
