@@ -30,6 +30,29 @@ fn run_shows_the_run_and_ends_with_its_result() {
 }
 
 #[test]
+fn an_imported_image_is_there_for_every_run() {
+    let (home, mut import) = alone();
+    let archive = home.path().join("image.tar");
+    if !tests::images::write(&archive, &["docker.io/library/kept:1"]) {
+        testkit::tools::skip("an_imported_image_is_there_for_every_run", "busybox is missing");
+        return;
+    }
+    let said = say(import.args(["image", "import"]).arg(&archive));
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let manifest = home.path().join("step.json");
+    let step = serde_json::json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"generateName": "kept-"},
+        "spec": {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "kept:1", "command": ["echo", "from the image"]}}]}});
+    std::fs::write(&manifest, step.to_string()).unwrap();
+    for _ in 0..2 {
+        let mut run = colchis();
+        run.env("HOME", home.path()).env("COLCHIS_DATA_DIR", home.path().join("data"));
+        let said = say(run.args(["run", "--images", "imported"]).arg(&manifest));
+        let all = format!("{}{}", said.out, said.err);
+        assert!(said.code == 0 && all.contains("image kept:1 (sha256:") && all.contains("from the image"), "{all}");
+    }
+}
+
+#[test]
 fn a_mistake_is_told_with_file_line_field_and_hint() {
     let (_home, mut command) = alone();
     let said = say(command.args(["lint", "examples/hello/refused.yaml"]));

@@ -29,5 +29,5 @@ mod settings;
 
 pub use agent::agent_main;
 pub use images::{Credentials, ImageConfig, ImageError, ImageRecord, ImageStore};
-pub use local::LocalRunner;
+pub use local::{LocalRunner, remove_all};
 pub use settings::{AgentProgram, ImagesMode, Isolation, Settings};

@@ -90,6 +90,8 @@ pub struct Settings {
     pub network_base: [u8; 4],
     /// Its prefix length, from 16 to 28.
     pub network_prefix: u8,
+    /// The data folder whose images are used; the runner's own when absent.
+    pub image_store: Option<PathBuf>,
     /// Registries spoken to without TLS, as `host:port`; those on this machine always are.
     pub insecure_registries: Vec<String>,
 }
@@ -115,6 +117,7 @@ impl Default for Settings {
             bridge: "colchis0".to_owned(),
             network_base: [10, 246, 0, 0],
             network_prefix: 16,
+            image_store: None,
             insecure_registries: Vec::new(),
         }
     }

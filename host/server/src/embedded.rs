@@ -6,12 +6,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use cli::host::Target;
+use runner_local::{ImageStore, ImagesMode};
 
-use crate::config::Config;
+use crate::config::{Config, RunnerKind};
 use crate::wiring::{Ground, Server};
 
 /// How long stopping waits for calls: they are this program's own.
 const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// Tries to remove a temporary folder, and the pause between two.
+const REMOVE_TRIES: u32 = 50;
+const REMOVE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where it keeps its data.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +70,11 @@ impl Embedded {
         {
             config.artifacts.directory = folder.path().join(inner);
         }
+        let images = on_machine && config.runner != RunnerKind::Virtual && config.local.images != ImagesMode::Host;
+        if images && matches!(folder, Folder::Temporary(_)) && ImageStore::open(&config.data_dir, &[]).is_ok() {
+            // Images outlast a run: those of `colchis image` are there, and one that is pulled is pulled once.
+            config.local.image_store = Some(config.data_dir.clone());
+        }
         config.data_dir = folder.path().to_owned();
         config.listen = ([127, 0, 0, 1], 0).into();
         config.tls = None;
@@ -99,19 +109,30 @@ impl Embedded {
     pub async fn shut_down(self) -> anyhow::Result<()> {
         self.server.stop().await?;
         if let Folder::Temporary(folder) = self.folder {
-            let path = folder.path().display().to_string();
-            tokio::task::spawn_blocking(move || folder.close())
-                .await?
-                .with_context(|| format!("{path} cannot be removed"))?;
+            let path = folder.keep();
+            remove(&path).await.with_context(|| format!("{} cannot be removed", path.display()))?;
         }
         Ok(())
     }
 }
 
+/// Removes the folder. What ended last may still be tidying up in it.
+async fn remove(path: &Path) -> std::io::Result<()> {
+    let mut tries = 0;
+    loop {
+        let at = path.to_owned();
+        let removed = tokio::task::spawn_blocking(move || runner_local::remove_all(&at)).await?;
+        tries += 1;
+        if removed.is_ok() || tries >= REMOVE_TRIES {
+            return removed;
+        }
+        tokio::time::sleep(REMOVE_PAUSE).await;
+    }
+}
+
 /// What a person should know before steps run.
 async fn announce(config: &Config, server: &Server) -> Vec<String> {
-    use runner_local::ImagesMode;
-    if config.runner == crate::config::RunnerKind::Virtual {
+    if config.runner == RunnerKind::Virtual {
         return vec!["steps: virtual; none is run, each succeeds at once".to_owned()];
     }
     let images = match config.local.images {

@@ -38,6 +38,13 @@ struct Descriptor {
     platform: Option<Platform>,
 }
 
+impl Descriptor {
+    /// Whether this machine can run it, as far as it says.
+    fn fits(&self) -> bool {
+        self.platform.as_ref().is_none_or(|p| p.os == "linux" && p.architecture == machine_architecture())
+    }
+}
+
 #[derive(Deserialize)]
 struct Platform {
     #[serde(default)]
@@ -174,10 +181,22 @@ impl Files<'_> {
         Ok(digest.replacen(':', "/", 1))
     }
 
+    /// A name that is given is for one image.
+    fn one_name(&self, images: usize) -> Result<(), ImageError> {
+        match self.name {
+            Some(name) if images > 1 => Err(ImageError::new(format!(
+                "the archive has {images} images, and {name} can name one only: import it without a name"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// `docker save`.
     fn saved(&self) -> Result<Vec<ImageRecord>, ImageError> {
         let mut records = Vec::new();
-        for image in self.parse::<Vec<Saved>>("manifest.json")? {
+        let images = self.parse::<Vec<Saved>>("manifest.json")?;
+        self.one_name(images.len())?;
+        for image in images {
             let text = self.document(&image.config)?;
             let digest = format!("sha256:{}", hex(&text));
             let tags = image.repo_tags.unwrap_or_default();
@@ -189,7 +208,10 @@ impl Files<'_> {
     /// An OCI layout.
     fn layout(&self) -> Result<Vec<ImageRecord>, ImageError> {
         let mut records = Vec::new();
-        for descriptor in self.parse::<Document>("index.json")?.manifests {
+        let mut manifests = self.parse::<Document>("index.json")?.manifests;
+        manifests.retain(Descriptor::fits);
+        self.one_name(manifests.len())?;
+        for descriptor in manifests {
             let name = ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
                 .iter()
                 .find_map(|key| descriptor.annotations.get(*key).cloned());
@@ -218,9 +240,7 @@ impl Files<'_> {
             return self.image(&config, top, &layers.collect::<Result<Vec<_>, ImageError>>()?, tags);
         }
         for each in &document.manifests {
-            let fits =
-                each.platform.as_ref().is_none_or(|p| p.os == "linux" && p.architecture == machine_architecture());
-            if fits {
+            if each.fits() {
                 return self.manifest(&each.digest, top, tags, depth + 1);
             }
         }

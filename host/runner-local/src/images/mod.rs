@@ -4,6 +4,7 @@
 //!   <data>/images/refs/<sha of the name>.json      name → manifest digest, layers, configuration
 //!                /layers/<diff id>/                an unpacked layer, shared by all images that have it
 //!                /tmp/                             downloads and layers being unpacked
+//!                /LOCK                             held, shared, by whoever may run steps on the layers
 //! ```
 //!
 //! A layer appears under its name only after its whole content has been checked against its digest. The compressed blobs are
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use model::core::PullPolicy;
 use oci_client::Reference;
 use runner::Unit;
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
@@ -32,6 +34,7 @@ pub use registry::Credentials;
 
 /// Layers of one image.
 pub(crate) const LAYERS_MAX: usize = 256;
+const LOCK: &str = "LOCK";
 /// A registry that did not answer is not asked again for so long.
 const UNREACHABLE_FOR: Duration = Duration::from_secs(30);
 
@@ -107,6 +110,7 @@ impl ImageError {
 #[derive(Debug)]
 pub struct ImageStore {
     dir: PathBuf,
+    lock: fs::File,
     insecure: Vec<String>,
     ready: Mutex<HashMap<String, Arc<RootImage>>>,
     pulling: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -123,9 +127,14 @@ impl ImageStore {
         for folder in ["refs", "layers", "tmp"] {
             fs::create_dir_all(dir.join(folder))?;
         }
+        // The agent works elsewhere: only whole paths mean the same to it.
+        let dir = fs::canonicalize(dir)?;
         base(&dir.join("base"))?;
+        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(dir.join(LOCK))?;
+        flock(&lock, FlockOperation::LockShared)?;
         Ok(Self {
             dir,
+            lock,
             insecure: insecure.to_vec(),
             ready: Mutex::default(),
             pulling: Mutex::default(),
@@ -212,8 +221,20 @@ impl ImageStore {
     /// Removes layers that no image has, except those of manifests in `in_use`; answers the bytes freed.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or another process has it open: its steps may stand on any layer.
     pub fn prune(&self, in_use: &[PathBuf]) -> Result<u64, ImageError> {
+        if flock(&self.lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(ImageError::new(format!(
+                "another process uses the images of {}: its steps may stand on layers that would be removed; wait for its end",
+                self.dir.display()
+            )));
+        }
+        let pruned = self.prune_alone(in_use);
+        flock(&self.lock, FlockOperation::LockShared).map_err(|e| ImageError::io("share the store again", e.into()))?;
+        pruned
+    }
+
+    fn prune_alone(&self, in_use: &[PathBuf]) -> Result<u64, ImageError> {
         let kept: Vec<String> = self.list()?.into_iter().flat_map(|r| r.layers).collect();
         let layers = self.dir.join("layers");
         let entries = fs::read_dir(&layers).map_err(|e| ImageError::io(layers.display().to_string(), e))?;
@@ -251,10 +272,8 @@ impl ImageStore {
             if let Some(found) = self.ready(&whole) {
                 return Ok(found);
             }
-            if let Some(record) = self.inspect(name)?
-                && record.layers.iter().all(|l| self.layer_path(l).is_dir())
-            {
-                return Ok(self.make_ready(&record));
+            if let Some(found) = self.stored(name)? {
+                return Ok(found);
             }
         }
         if !may_pull {
@@ -263,24 +282,42 @@ impl ImageStore {
             } else {
                 "imagePullPolicy: Never"
             };
-            return Err(ImageError::new(format!(
-                "it is not in the image store, and {why} forbids to pull it: colchis image import FILE, or colchis image pull {name}"
-            )));
+            return Err(ImageError {
+                // In that mode another root takes its place.
+                unreachable: planner.settings.images == ImagesMode::Auto,
+                ..ImageError::new(format!(
+                    "it is not in the image store, and {why} forbids to pull it: colchis image import FILE, or colchis image pull {name}"
+                ))
+            });
         }
         let registry = parse(name)?.resolve_registry().to_owned();
-        self.recently_unreachable(&registry)?;
-        (planner.waiting)(format!("pulling image {whole}"));
-        let credentials = registry::credentials(planner, unit).await?;
-        match self.pull(name, &credentials).await {
+        let pulled = match self.recently_unreachable(&registry) {
+            Err(e) => Err(e),
+            Ok(()) => {
+                (planner.waiting)(format!("pulling image {whole}"));
+                let credentials = registry::credentials(planner, unit).await?;
+                self.pull(name, &credentials).await
+            }
+        };
+        match pulled {
             Ok(record) => Ok(self.make_ready(&record)),
+            Err(e) if !e.unreachable => Err(e),
             Err(e) => {
-                if e.unreachable {
-                    let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
-                    unreachable.insert(registry, (Instant::now(), e.reason.clone()));
-                }
-                Err(e)
+                let mut unreachable = self.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+                unreachable.entry(registry).or_insert_with(|| (Instant::now(), e.reason.clone()));
+                drop(unreachable);
+                // `imagePullPolicy: Always` without a registry: the image that is here is nearer than any other root.
+                let here = if planner.settings.images == ImagesMode::Auto { self.stored(name)? } else { None };
+                here.ok_or(e)
             }
         }
+    }
+
+    /// An image of the store, whole.
+    fn stored(&self, name: &str) -> Result<Option<Arc<RootImage>>, ImageError> {
+        let record = self.inspect(name)?;
+        let whole = record.filter(|r| r.layers.iter().all(|l| self.layer_path(l).is_dir()));
+        Ok(whole.map(|record| self.make_ready(&record)))
     }
 
     fn recently_unreachable(&self, registry: &str) -> Result<(), ImageError> {

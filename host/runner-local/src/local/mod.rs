@@ -66,8 +66,9 @@ impl LocalRunner {
             return Err(trouble(format!("{}: the data folder's path must be UTF-8", environment.data_dir.display())));
         }
         let settings = Arc::new(settings);
-        let images = ImageStore::open(&environment.data_dir, &settings.insecure_registries)
-            .map_err(|e| trouble(format!("image store: {e}")))?;
+        let store = settings.image_store.as_deref().unwrap_or(&environment.data_dir);
+        let images = ImageStore::open(store, &settings.insecure_registries)
+            .map_err(|e| trouble(format!("image store of {}: {e}", store.display())))?;
         let slots =
             Slots::open(units_dir(&environment.data_dir)).map_err(|e| trouble(format!("scratch folders: {e}")))?;
         let link = AgentLink::new(&environment.data_dir, settings.clone());
@@ -349,22 +350,39 @@ fn forget(data_dir: &Path, workflow_uid: &str) {
     }
 }
 
-/// Removes a file or folder, also one whose folders a step made unreadable for us.
+/// Removes a file or folder, and says so where that cannot be done.
 pub(crate) fn remove(path: &Path) {
+    if let Err(e) = remove_all(path) {
+        tracing::warn!(path = %path.display(), error = %e, "could not remove what a step left");
+    }
+}
+
+/// Removes a file or folder, also one in which a step, or the kernel for it, made folders unreadable for us. One that is not there
+/// is no error.
+///
+/// # Errors
+/// The first thing that cannot be removed; all else is gone.
+pub fn remove_all(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let Ok(metadata) = std::fs::symlink_metadata(path) else { return };
+    let gone = |result: std::io::Result<()>| match result {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    let metadata = match std::fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(e) => return gone(Err(e)),
+    };
     if !metadata.is_dir() {
-        let _ = std::fs::remove_file(path);
-        return;
+        return gone(std::fs::remove_file(path));
     }
     if std::fs::remove_dir_all(path).is_ok() {
-        return;
+        return Ok(());
     }
     let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
-    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-        remove(&entry.path());
-    }
-    if let Err(e) = std::fs::remove_dir(path) {
-        tracing::warn!(path = %path.display(), error = %e, "could not remove what a step left");
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let trouble = entries.filter_map(|entry| remove_all(&entry.path()).err()).reduce(|first, _| first);
+    match (gone(std::fs::remove_dir(path)), trouble) {
+        (Err(_), Some(cause)) => Err(cause),
+        (result, _) => result,
     }
 }

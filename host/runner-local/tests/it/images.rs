@@ -11,8 +11,6 @@ use sha2::Digest;
 
 use crate::kit::{Kit, dir, namespaces, settings, unit};
 
-const BUSYBOX: &str = "/bin/busybox";
-
 fn digest(bytes: &[u8]) -> String {
     let hex: String = sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
     format!("sha256:{hex}")
@@ -47,7 +45,7 @@ struct Image {
 
 /// Busybox below, a layer that changes and hides above.
 fn image(settings: Value) -> Image {
-    let busybox = std::fs::read(BUSYBOX).unwrap();
+    let busybox = std::fs::read(testkit::tools::find("busybox").unwrap()).unwrap();
     let mut below: Vec<(&str, &[u8], u32)> = vec![
         ("bin/", b"", 0o755),
         ("bin/busybox", &busybox, 0o755),
@@ -130,8 +128,7 @@ fn container(key: &str, container: Value) -> Unit {
 macro_rules! busybox {
     () => {
         namespaces!();
-        if !Path::new(BUSYBOX).exists() {
-            println!("skipped: {BUSYBOX} is not installed (busybox-static)");
+        if testkit::tools::need("busybox", concat!(module_path!(), ":", line!())).is_none() {
             return;
         }
     };
@@ -219,6 +216,22 @@ async fn oci_layouts_and_damaged_archives() {
     assert!(images.list().unwrap().is_empty(), "a damaged image leaves nothing behind");
     let good = images.import(&write("good", &|_, _| ()), Some("named/by:me")).await.unwrap();
     assert_eq!(good[0].reference, "docker.io/named/by:me");
+    // A second image beside it: of this machine's kind, and of another.
+    let two = |platform: Value| {
+        write("two", &move |name, bytes| {
+            if name == "index.json" {
+                let mut index: Value = serde_json::from_slice(bytes).unwrap();
+                let mut second = index["manifests"][0].clone();
+                second["platform"] = platform.clone();
+                index["manifests"].as_array_mut().unwrap().push(second);
+                *bytes = serde_json::to_vec(&index).unwrap();
+            }
+        })
+    };
+    let error = images.import(&two(Value::Null), Some("one:1")).await.unwrap_err().to_string();
+    assert!(error.contains("2 images") && error.contains("one:1"), "{error}");
+    let other = two(json!({"os": "linux", "architecture": "s390x"}));
+    assert_eq!(images.import(&other, Some("one:1")).await.unwrap().len(), 1);
     std::fs::write(kit.dir.path().join("junk"), b"junk").unwrap();
     assert!(images.import(&kit.dir.path().join("junk"), None).await.is_err());
 }
@@ -237,9 +250,7 @@ impl Drop for Registry {
 }
 
 async fn registry(folder: &Path, password: Option<(&str, &str)>) -> Option<Registry> {
-    let program = ["docker-registry", "/usr/bin/docker-registry"]
-        .into_iter()
-        .find(|p| Command::new(p).arg("--version").output().is_ok())?;
+    let program = testkit::tools::need("docker-registry", "images")?;
     let address = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         free.local_addr().unwrap().to_string()
@@ -296,10 +307,7 @@ async fn pulled_by_digest_from_a_registry() {
     busybox!();
     let mut kit = kit(ImagesMode::Pull).await;
     let folder = kit.dir.path().to_owned();
-    let Some(registry) = registry(&folder, None).await else {
-        println!("skipped: docker-registry is not installed");
-        return;
-    };
+    let Some(registry) = registry(&folder, None).await else { return };
     let top = push(&folder, "team/app", "v1", &image(json!({"Cmd": ["/bin/echo", "first"]})));
     let name = format!("{}/team/app:v1", registry.address);
     // Ten steps of an image that is not there pull it once.
@@ -329,40 +337,19 @@ async fn credentials_come_from_pull_secrets() {
     busybox!();
     let mut kit = kit(ImagesMode::Pull).await;
     let folder = kit.dir.path().to_owned();
-    // The hash is of the password `pw`, made by htpasswd -B.
-    let hash = "me:$2y$05$4kvfMdpjHPnjHbEGfLBZ6u3BzU9fTpKbGZVVXS8pJYaMoUkYCzn7K";
-    let hash = bcrypt_of("pw").unwrap_or_else(|| hash.to_owned());
-    let Some(registry) = registry(&folder, Some(("me", &hash))).await else {
-        println!("skipped: docker-registry is not installed");
-        return;
-    };
+    // A line of htpasswd for the password `pw`.
+    let hash = "me:$2b$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q";
+    let Some(registry) = registry(&folder, Some(("me", hash))).await else { return };
     push(&folder, "team/app", "v1", &image(json!({"Cmd": ["/bin/echo", "private"]})));
     let name = format!("{}/team/app:v1", registry.address);
     let refused = kit.run(container("u/1", json!({"image": name}))).await;
     assert!(refused.message.contains("imagePullSecrets"), "{}", refused.message);
-    if bcrypt_of("pw").is_none() {
-        println!("skipped in part: neither htpasswd nor python3's crypt is there to make a password file");
-        return;
-    }
     let config = json!({"auths": {registry.address.as_str(): {"username": "me", "password": "pw"}}});
     kit.objects.put(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pull", "namespace": "default"},
         "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": config.to_string()}}));
     let mut with_secret = container("u/2", json!({"image": name}));
     with_secret.image_pull_secrets = vec!["pull".to_owned()];
     assert_eq!(kit.run(with_secret).await.result.as_deref(), Some("private"));
-}
-
-/// A line of a password file, by whichever tool is there.
-fn bcrypt_of(password: &str) -> Option<String> {
-    let by = |program: &str, args: &[&str]| {
-        let output = Command::new(program).args(args).output().ok().filter(|o| o.status.success())?;
-        Some(String::from_utf8(output.stdout).ok()?.trim().to_owned()).filter(|s| s.starts_with("me:$2"))
-    };
-    by("htpasswd", &["-nbB", "me", password]).or_else(|| {
-        let code =
-            "import crypt,sys; print('me:' + crypt.crypt(sys.argv[1], crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=32)))";
-        by("python3", &["-W", "ignore", "-c", code, password])
-    })
 }
 
 #[tokio::test]
@@ -375,10 +362,49 @@ async fn auto_says_when_no_image_can_be_had() {
     let (message, _) = kit.started(&key).await;
     assert!(message.contains("the machine's own root, because") && message.contains("cannot be reached"), "{message}");
     assert_eq!(kit.ended(&key).await.result.as_deref(), Some("host"));
+    let never = json!({"image": "absent:1", "imagePullPolicy": "Never", "command": ["echo", "host"]});
+    assert_eq!(kit.run(container("u/never", never)).await.result.as_deref(), Some("host"));
     let no_command = kit.run(container("u/2", json!({"image": format!("{free}/app:1")}))).await;
     assert!(no_command.message.contains("container.command"), "{}", no_command.message);
     let mut pull = Kit::with(Settings { images: ImagesMode::Pull, ..settings() }, dir()).await;
     let result = pull.run(container("u/1", json!({"image": format!("{free}/app:1"), "command": ["true"]}))).await;
     assert_eq!((result.phase, result.class), (EndPhase::Error, runner::EndClass::Transient));
     let _ = Arc::strong_count(&pull.dir);
+}
+
+#[tokio::test]
+async fn auto_takes_the_image_that_is_here_before_any_other_root() {
+    busybox!();
+    let mut kit = kit(ImagesMode::Auto).await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (name, tar) = (format!("{free}/app:1"), kit.dir.path().join("image.tar"));
+    saved(&image(json!({"Cmd": ["/bin/echo", "image"]})), &name, &tar);
+    kit.runner.images().import(&tar, None).await.unwrap();
+    for key in ["u/1", "u/2"] {
+        let always = container(key, json!({"image": name, "imagePullPolicy": "Always"}));
+        assert_eq!(kit.run(always).await.result.as_deref(), Some("image"));
+    }
+    let mut pull = Kit::with(Settings { images: ImagesMode::Pull, ..settings() }, kit.dir.clone()).await;
+    let strict = pull.run(container("u/3", json!({"image": name, "imagePullPolicy": "Always"}))).await;
+    assert!(strict.message.contains("cannot be reached"), "{strict:?}");
+}
+
+#[tokio::test]
+async fn an_image_whose_resolver_file_is_a_link_to_nothing() {
+    busybox!();
+    let mut kit = kit(ImagesMode::Imported).await;
+    let mut linked = image(json!({}));
+    linked
+        .layers
+        .push(layer(&[("etc/resolv.conf -> ../run/resolve/stub", b"", 0o777), ("etc/hosts -> /a/b", b"", 0o777)]));
+    let mut config: Value = serde_json::from_slice(&linked.config).unwrap();
+    let ids: Vec<String> = linked.layers.iter().map(|l| digest(l)).collect();
+    config["rootfs"]["diff_ids"] = json!(ids);
+    linked.config = serde_json::to_vec(&config).unwrap();
+    let tar = kit.dir.path().join("image.tar");
+    saved(&linked, "linked:1", &tar);
+    kit.runner.images().import(&tar, None).await.unwrap();
+    let look = "test -f /run/resolve/stub && cat /etc/hosts | head -n 1 | wc -l";
+    let result = kit.run(container("u/1", json!({"image": "linked:1", "command": ["/bin/sh", "-c", look]}))).await;
+    assert_eq!(result.result.as_deref(), Some("1"), "{result:?}");
 }

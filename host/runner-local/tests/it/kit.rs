@@ -263,7 +263,7 @@ pub fn shell(key: &str, line: &str) -> Unit {
 macro_rules! namespaces {
     () => {
         if !cfg!(target_os = "linux") || !rustix::process::geteuid().is_root() {
-            println!("skipped: needs Linux and root");
+            testkit::tools::skip(concat!(module_path!(), ":", line!()), "it needs Linux and root");
             return;
         }
     };
