@@ -37,6 +37,8 @@ pub(crate) struct LaunchSpec {
     pub network_files: Option<NetworkFiles>,
     /// Volumes held in memory (secrets, `medium: Memory`), shared by the unit's containers.
     pub memory_volumes: Vec<MemoryVolume>,
+    /// Input artifacts that lie in volumes, put there once before any container starts.
+    pub placements: Vec<Placement>,
     /// Init containers in order, then the others.
     pub containers: Vec<ContainerSpec>,
     /// Limits of the unit as a whole.
@@ -269,15 +271,26 @@ pub(crate) struct MountSpec {
 }
 
 /// What is mounted.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MountSource {
     /// A folder or file of the machine.
     Path(PathBuf),
     /// A memory volume by name.
     Memory(String),
-    /// A folder or file of the machine, copied to the target (input artifacts inside a volume).
-    Copy(PathBuf),
+}
+
+/// A file or folder that becomes part of a volume's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Placement {
+    /// On the machine; it may be gone from there afterwards.
+    pub from: PathBuf,
+    /// The volume.
+    pub volume: MountSource,
+    /// Below the volume, as its mount has it.
+    pub sub_path: Option<String>,
+    /// Absolute path below that; `/` lays a folder's content over it.
+    pub target: String,
 }
 
 /// Who a container runs as.

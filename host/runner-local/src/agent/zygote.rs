@@ -282,7 +282,7 @@ fn choose(dir: &Path, wanted: Option<Isolation>) -> (Isolation, Vec<String>) {
             Ok(()) => {
                 if *isolation == Isolation::User {
                     notes.push(
-                        "steps run in a user namespace: one user inside, the machine's network for every step, \
+                        "steps run in user namespaces: each as one user, the machine's network for every step, \
                          and limits only where control groups are delegated (run the server as root for more)"
                             .to_owned(),
                     );

@@ -13,7 +13,7 @@ use runner::{EndClass, Environment, Unit};
 
 use super::references::NamespaceSecrets;
 use super::{Cannot, Planner};
-use crate::agent::protocol::{MountSource, MountSpec};
+use crate::agent::protocol::{MountSource, MountSpec, Placement};
 
 /// Artifacts moved at a time for one unit.
 const PARALLEL: usize = 4;
@@ -89,26 +89,51 @@ async fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Mounts for one container: onto its root, or copied into the volume that lies there.
-pub(super) fn mounts(inputs: &[Input], volumes: &[MountSpec], plain: bool) -> Result<Vec<MountSpec>, Cannot> {
+/// Mounts onto one container's root; what belongs into a volume that lies there is added to `placements`, once for all containers
+/// that see it.
+pub(super) fn mounts(
+    inputs: &[Input],
+    volumes: &[MountSpec],
+    placements: &mut Vec<Placement>,
+    plain: bool,
+) -> Result<Vec<MountSpec>, Cannot> {
     if plain && let Some(input) = inputs.first() {
         return Err(Cannot::start(format!(
             "inputs.artifacts: {}: plain processes share this machine's files, so nothing is placed at {}; namespaces are needed",
             input.name, input.target
         )));
     }
-    let in_volume = |target: &str| volumes.iter().any(|v| Path::new(target).starts_with(&v.target));
-    let mounts = inputs.iter().map(|input| MountSpec {
-        source: if in_volume(&input.target) {
-            MountSource::Copy(input.at.clone())
-        } else {
-            MountSource::Path(input.at.clone())
-        },
-        target: input.target.clone(),
-        sub_path: None,
-        read_only: false,
-    });
-    Ok(mounts.collect())
+    let mut mounts = Vec::new();
+    for input in inputs {
+        // The deepest is the one that is seen there.
+        let around = volumes.iter().filter(|v| Path::new(&input.target).starts_with(&v.target));
+        let Some(volume) = around.max_by_key(|v| Path::new(&v.target).components().count()) else {
+            mounts.push(MountSpec {
+                source: MountSource::Path(input.at.clone()),
+                target: input.target.clone(),
+                sub_path: None,
+                read_only: false,
+            });
+            continue;
+        };
+        if volume.read_only {
+            return Err(Cannot::start(format!(
+                "inputs.artifacts: {}: {} lies in a volume that is mounted read-only at {}",
+                input.name, input.target, volume.target
+            )));
+        }
+        let below = Path::new(&input.target).strip_prefix(&volume.target).unwrap_or(Path::new(""));
+        let placement = Placement {
+            from: input.at.clone(),
+            volume: volume.source.clone(),
+            sub_path: volume.sub_path.clone(),
+            target: Path::new("/").join(below).to_string_lossy().into_owned(),
+        };
+        if !placements.contains(&placement) {
+            placements.push(placement);
+        }
+    }
+    Ok(mounts)
 }
 
 /// Saves one output, trying again when the repository has passing trouble.

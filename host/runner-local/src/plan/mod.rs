@@ -85,9 +85,17 @@ pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<LaunchSpe
     }
     let volumes = volumes::prepare(planner, unit, &wanted).await?;
     let inputs = artifacts::load_inputs(planner, unit).await?;
-    let mut specs = Vec::new();
+    let (mut specs, mut placements) = (Vec::new(), Vec::new());
     for (each, root) in wanted.iter().zip(&roots) {
-        specs.push(container(planner, unit, each, root, &wanted, &volumes, &inputs).await?);
+        let mut spec = container(planner, unit, each, root, &wanted, &volumes).await?;
+        if each.role == Role::Main || each.mirror {
+            let plain = planner.isolation == Isolation::Plain;
+            let mounts = artifacts::mounts(&inputs, &spec.mounts, &mut placements, plain)?;
+            spec.mounts.extend(mounts);
+        }
+        // Parents before what lies in them.
+        spec.mounts.sort_by_key(|m| Path::new(&m.target).components().count());
+        specs.push(spec);
     }
     let own_network = unit.own_network && planner.isolation == Isolation::Root;
     let mut message = describe(&wanted, &roots);
@@ -115,6 +123,7 @@ pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<LaunchSpe
         },
         network_files: network::files(unit, roots.iter().any(|r| r.image.is_some())),
         memory_volumes: volumes.memory,
+        placements,
         containers: specs,
         limits: Limits { pids: Some(settings.pids_max), ..Limits::default() },
         deadline_ms: unit.deadline_ms,
@@ -274,7 +283,6 @@ async fn container(
     root: &Root,
     all: &[Wanted<'_>],
     volumes: &volumes::Volumes,
-    inputs: &[artifacts::Input],
 ) -> Result<ContainerSpec, Cannot> {
     let spec = wanted.container;
     let config = root.image.as_ref().map(|i| i.config.clone()).unwrap_or_default();
@@ -299,13 +307,8 @@ async fn container(
         }
         None => None,
     };
-    let argv = argv(wanted, &config, &env, script, root.image.is_none())?;
-    let mut mounts = volumes.mounts(wanted, all, &env, unit)?;
-    if wanted.role == Role::Main || wanted.mirror {
-        mounts.extend(artifacts::mounts(inputs, &mounts, plain)?);
-    }
-    // Parents before what lies in them.
-    mounts.sort_by_key(|m| Path::new(&m.target).components().count());
+    let argv = argv(wanted, &config, &env, script, root)?;
+    let mounts = volumes.mounts(wanted, all, &env, unit)?;
     let (retries, retry_pause_ms) = set_retries(unit, wanted)?;
     let working_dir = match (spec.working_dir.as_str(), config.working_dir.as_str()) {
         ("", "") if plain => planner.unit_dir.join("work").to_string_lossy().into_owned(),
@@ -370,7 +373,7 @@ fn argv(
     config: &crate::images::ImageConfig,
     env: &[(String, String)],
     script: Option<(&str, String)>,
-    host: bool,
+    root: &Root,
 ) -> Result<Vec<String>, Cannot> {
     let spec = wanted.container;
     let given = |list: &Option<Vec<String>>| list.clone().filter(|l| !l.is_empty());
@@ -398,15 +401,16 @@ fn argv(
         (None, Some(args)) => config.entrypoint.iter().cloned().chain(expanded(args)).collect(),
         (None, None) => config.entrypoint.iter().chain(&config.cmd).cloned().collect(),
     };
+    let host = root.image.is_none();
     let unnamed = host && spec.command.as_ref().is_none_or(Vec::is_empty);
     if !argv.is_empty() && !unnamed {
         return Ok(argv);
     }
     Err(Cannot::start(if host {
         format!(
-            "{}.command: missing: on the machine's own root the default command of image {} is not known; give the \
-             command, or run with images (--images=pull)",
-            wanted.field, spec.image
+            "{}.command: missing: it runs on {}, where the default command of image {} is not known; give the command, \
+             or run with images (--images=pull)",
+            wanted.field, root.describe, spec.image
         )
     } else {
         format!("{}.command: missing, and image {} has no default", wanted.field, spec.image)

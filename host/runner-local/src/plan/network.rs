@@ -1,6 +1,7 @@
 //! Names and addresses: `/etc/hosts`, `/etc/resolv.conf`, the machine's own address.
 
 use std::net::{IpAddr, UdpSocket};
+use std::path::Path;
 
 use runner::Unit;
 
@@ -11,7 +12,7 @@ const LOCAL: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loop
 /// What the containers see instead of the machine's files; `None` when those are right as they are.
 pub(super) fn files(unit: &Unit, images: bool) -> Option<NetworkFiles> {
     let aliases = &unit.template.host_aliases;
-    if !images && aliases.is_empty() && !unit.own_network {
+    if !images && aliases.is_empty() && !unit.own_network && !kept_elsewhere(Path::new("/etc/resolv.conf")) {
         return None;
     }
     let machine = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
@@ -24,6 +25,12 @@ pub(super) fn files(unit: &Unit, images: bool) -> Option<NetworkFiles> {
     }
     let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     Some(NetworkFiles { hosts, resolv_own: own(&resolv), resolv })
+}
+
+/// Whether a file is a link into a file system that the machine's own root does not show, as a resolver's file in `/run` is.
+fn kept_elsewhere(path: &Path) -> bool {
+    const NOT_SHOWN: [&str; 4] = ["/run", "/tmp", "/dev", "/proc"];
+    std::fs::canonicalize(path).is_ok_and(|at| NOT_SHOWN.iter().any(|folder| at.starts_with(folder)))
 }
 
 /// A resolver on the machine's loopback is not reached from another network: what stands behind it is asked directly.
@@ -48,4 +55,22 @@ pub(super) fn machine_address() -> String {
         socket.local_addr()
     });
     address.map_or_else(|_| "127.0.0.1".to_owned(), |a| a.ip().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_into_what_is_not_shown() {
+        let dir = tempfile::tempdir_in("/tmp").unwrap();
+        let (file, link) =
+            (dir.path().join("stub"), Path::new("/var/tmp").join(format!("link-{}", std::process::id())));
+        std::fs::write(&file, "nameserver 127.0.0.53").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let elsewhere = kept_elsewhere(&link);
+        std::fs::remove_file(&link).unwrap();
+        assert!(elsewhere);
+        assert!(!kept_elsewhere(Path::new("/etc/passwd")) && !kept_elsewhere(&link));
+    }
 }

@@ -131,6 +131,8 @@ async fn make(
     }
     let folder = planner.unit_dir.join("volumes").join(name);
     let group = unit.template.security_context.as_ref().and_then(|s| s.fs_group).and_then(|g| u32::try_from(g).ok());
+    // Without root all files are one user's, who is every user and group inside.
+    let group = group.filter(|_| planner.isolation == Isolation::Root);
     if let Some(empty) = &volume.empty_dir {
         if empty.medium.is_empty() || planner.isolation == Isolation::Plain {
             shared_folder(&folder, group).map_err(|e| Cannot::start(format!("{path}.emptyDir: {e}")))?;
@@ -183,7 +185,7 @@ async fn make(
         memory.push(MemoryVolume { name: name.clone(), size_bytes: None, mode: 0o755, files: files.collect() });
         return Ok((MountSource::Memory(name.clone()), true));
     }
-    write_entries(&folder, &entries).map_err(|e| Cannot::start(format!("{path}: {e}")))?;
+    write_entries(&folder, &entries, group).map_err(|e| Cannot::start(format!("{path}: {e}")))?;
     Ok((MountSource::Path(folder), true))
 }
 
@@ -358,6 +360,9 @@ fn downward_entries(unit: &Unit, items: &[DownwardApiFile], mode: u32, path: &st
     for (at, item) in items.iter().enumerate() {
         let path = format!("{path}.items[{at}]");
         let text = match (&item.field_ref, &item.resource_field_ref) {
+            (Some(selector), _) if selector.field_path.starts_with("status.") => {
+                Err(format!("{} is known only once it runs: take it as a variable", selector.field_path))
+            }
             (Some(selector), _) => env::field(unit, selector),
             (None, Some(selector)) => env::resource(unit, &model::core::Container::default(), selector),
             (None, None) => Err("names neither fieldRef nor resourceFieldRef".to_owned()),
@@ -381,7 +386,8 @@ fn inside(path: &str, field: &str) -> Result<String, Cannot> {
     }
 }
 
-fn write_entries(folder: &Path, entries: &[Entry]) -> std::io::Result<()> {
+/// With a group (`fsGroup`), which may read them whatever their mode says.
+fn write_entries(folder: &Path, entries: &[Entry], group: Option<u32>) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for entry in entries {
         let path = folder.join(&entry.path);
@@ -389,7 +395,11 @@ fn write_entries(folder: &Path, entries: &[Entry]) -> std::io::Result<()> {
             std::fs::create_dir_all(parent)?;
         }
         std::fs::write(&path, &entry.bytes)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(entry.mode))?;
+        if group.is_some() {
+            std::os::unix::fs::chown(&path, None, group)?;
+        }
+        let mode = entry.mode | if group.is_some() { 0o040 } else { 0 };
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Inputs placed before, outputs taken after.
 
 use model::workflow::Artifact;
-use runner::{EndClass, EndPhase, Unit};
+use runner::{EndClass, EndPhase, LogQuery, Unit};
 use serde_json::json;
 
 use crate::kit::{Kit, namespaces, unit};
@@ -117,4 +117,39 @@ async fn logs_are_archived() {
     assert_eq!(result.artifacts[0].name.as_ref(), "main-logs");
     let kept = std::fs::read_to_string(kit.dir.path().join("repository/k/logs/main.log")).unwrap();
     assert_eq!(kept, "one\ntwo\n");
+}
+
+#[tokio::test]
+async fn an_input_in_a_volume_is_placed_once_for_all_containers() {
+    namespaces!();
+    let mut kit = Kit::new().await;
+    let outputs = vec![artifact("file", "/tmp/out", "k/file", false), artifact("folder", "/tmp/d", "k/folder", false)];
+    let made = kit.run(step("u/1", "echo first > /tmp/out; mkdir /tmp/d; echo in > /tmp/d/f", vec![], outputs)).await;
+    assert_eq!(made.phase, EndPhase::Succeeded, "{made:?}");
+    let node = |name: &str, line: &str, after: &[&str], mounts: serde_json::Value| {
+        json!({"name": name, "image": "i",
+        "command": ["sh", "-c", line], "dependencies": after, "volumeMounts": mounts})
+    };
+    let mount = json!([{"name": "v", "mountPath": "/v"}]);
+    let mut set = unit(
+        "u/2",
+        json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}], "containerSet": {"containers": [
+        node("change", "echo second >> /v/new/file; echo more > /v/more", &[], mount.clone()),
+        node("apart", "cat /v/new/file", &[], json!([])),
+        node("main", "cat /v/new/file /v/f /v/more", &["change", "apart"], mount)]}}),
+    );
+    set.input_artifacts =
+        vec![artifact("file", "/v/new/file", "k/file", false), artifact("folder", "/v", "k/folder", false)];
+    let key = kit.start(set).await;
+    let result = kit.ended(&key).await;
+    assert_eq!(result.result.as_deref(), Some("first\nsecond\nin\nmore"), "{result:?}");
+    let apart = LogQuery { container: Some("apart".to_owned()), ..LogQuery::default() };
+    assert_eq!(kit.log(&key, apart).await, ["first"], "one without the volume has the input itself");
+
+    let read_only = json!({"name": "t", "volumes": [{"name": "v", "emptyDir": {}}], "container": {"image": "i",
+        "command": ["true"], "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": true}]}});
+    let mut refused = unit("u/3", read_only);
+    refused.input_artifacts = vec![artifact("file", "/v/file", "k/file", false)];
+    let result = kit.run(refused).await;
+    assert!(result.message.contains("file: /v/file lies in a volume that is mounted read-only at /v"), "{result:?}");
 }

@@ -83,6 +83,15 @@ async fn users_groups_and_a_read_only_root() {
     let read_only = json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", "touch /x || echo refused; touch /dev/shm/x && echo shm"],
         "securityContext": {"readOnlyRootFilesystem": true}}});
     assert_eq!(kit.run(unit("u/2", read_only)).await.result.unwrap(), "refused\nshm");
+    kit.objects.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm", "namespace": "default"}, "data": {"k": "v"}}));
+    let group = json!({"name": "t", "securityContext": {"runAsUser": 1234, "fsGroup": 77},
+        "volumes": [{"name": "v", "configMap": {"name": "cm", "defaultMode": 0o400}}],
+        "container": {"image": "i", "command": ["sh", "-c", "cat /v/k; stat -c ' %a %g' /v/k"], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}});
+    assert_eq!(kit.run(unit("u/group", group)).await.result.unwrap(), "v 440 77");
+    let word = json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", "echo 1/2 > $ARGO_PROGRESS_FILE && echo why > /dev/termination-log; exit 3"],
+        "securityContext": {"readOnlyRootFilesystem": true, "runAsUser": 1234}}});
+    let result = kit.run(unit("u/word", word)).await;
+    assert_eq!(result.message, "Error (exit code 3): why", "what a step tells the runner by stays writable");
     let root = json!({"name": "t", "container": {"image": "i", "command": ["true"], "securityContext": {"runAsNonRoot": true}}});
     assert!(kit.run(unit("u/3", root)).await.message.contains("runAsNonRoot"));
     let dir = json!({"name": "t", "container": {"image": "i", "command": ["pwd"], "workingDir": "/some/new/place"}});
@@ -95,7 +104,7 @@ async fn limits_of_processes_and_memory() {
     let mut kit = Kit::with(runner_local::Settings { pids_max: 64, ..settings() }, dir()).await;
     let notes = kit.runner.warm_up().await.unwrap();
     if notes.iter().any(|n| n.contains("limits of")) {
-        println!("skipped: {notes:?}");
+        testkit::tools::skip("limits_of_processes_and_memory", &notes.join("; "));
         return;
     }
     // Forks as long as it can; the machine must stay usable and the step must end when told.

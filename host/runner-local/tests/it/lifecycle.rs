@@ -178,8 +178,13 @@ async fn a_daemon_is_ready_after_its_probe_and_runs_until_stopped() {
     };
     let exec = json!({"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1});
     let key = kit.start(unit("u/1", daemon(exec))).await;
-    kit.started(&key).await;
-    kit.wait(&key, |w| matches!(w, UnitHappening::Ready { .. }).then_some(())).await;
+    let (_, ip) = kit.started(&key).await;
+    assert_eq!(ip.as_deref(), Some("127.0.0.1"), "where its consumers find it on the machine's network");
+    let ready = kit.wait(&key, |w| match w {
+        UnitHappening::Ready { ip } => Some(ip.clone()),
+        _ => None,
+    });
+    assert_eq!(ready.await.as_deref(), Some("127.0.0.1"));
     kit.runner.stop(&key, 5_000).await.unwrap();
     let result = kit.ended(&key).await;
     assert_eq!((result.phase, result.class), (EndPhase::Succeeded, EndClass::Stopped), "{result:?}");
@@ -211,6 +216,47 @@ async fn progress_is_told() {
     assert_eq!(progress.await, (3, 8));
     kit.runner.stop(&key, 0).await.unwrap();
     kit.ended(&key).await;
+    // Written just before the end, between two looks.
+    let key = kit.start(shell("u/2", "echo 8/8 > $ARGO_PROGRESS_FILE")).await;
+    let progress = kit.wait(&key, |w| match w {
+        UnitHappening::Progress { done, total } => Some((*done, *total)),
+        UnitHappening::Ended(result) => panic!("{result:?}"),
+        _ => None,
+    });
+    assert_eq!(progress.await, (8, 8));
+}
+
+#[tokio::test]
+async fn last_words_of_a_container() {
+    namespaces!();
+    let mut kit = Kit::new().await;
+    let step = |line: &str, path: &str, policy: &str| {
+        json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", line],
+            "terminationMessagePath": path, "terminationMessagePolicy": policy}})
+    };
+    for (at, (line, path, policy, message)) in [
+        ("echo said > /dev/termination-log; exit 1", "", "", "Error (exit code 1): said"),
+        ("echo said > /tmp/last; exit 1", "/tmp/last", "File", "Error (exit code 1): said"),
+        (
+            "echo log; echo said > /dev/termination-log; exit 1",
+            "",
+            "FallbackToLogsOnError",
+            "Error (exit code 1): said",
+        ),
+        ("echo log; exit 1", "", "FallbackToLogsOnError", "Error (exit code 1): log"),
+        ("echo log; exit 1", "", "File", "Error (exit code 1)"),
+        ("kill -9 $$$$", "", "", "Error (exit code 137: ended by signal 9)"),
+        ("kill -TERM $$$$", "", "", "Error (exit code 143: ended by signal 15)"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(
+            kit.run(unit(&format!("u/{at}"), step(line, path, policy))).await.message,
+            message,
+            "{line} {policy}"
+        );
+    }
 }
 
 #[tokio::test]

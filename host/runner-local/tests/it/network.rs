@@ -22,7 +22,7 @@ fn get(ip: &str) -> String {
 async fn two_daemons_on_one_port() {
     namespaces!();
     if std::process::Command::new("python3").arg("-V").output().is_err() {
-        println!("skipped: python3 is not installed");
+        testkit::tools::skip("two_daemons_on_one_port", "python3 is not installed");
         return;
     }
     let mut kit = Kit::new().await;

@@ -6,7 +6,7 @@ use runner::{EndClass, EndPhase, Runner};
 use runner_local::{Isolation, Settings};
 use serde_json::json;
 
-use crate::kit::{Kit, dir, namespaces, settings, shell, unit};
+use crate::kit::{Kit, dir, namespaces, settings, shell, unit, until};
 
 /// Runs as another user, started by the test below.
 #[tokio::test]
@@ -16,10 +16,10 @@ async fn as_nobody() {
     let mut kit = Kit::new().await;
     let notes = kit.runner.warm_up().await.unwrap();
     if notes.iter().any(|n| n.contains("plain processes")) {
-        println!("skipped: {notes:?}");
+        testkit::tools::skip("as_nobody", &notes.join("; "));
         return;
     }
-    assert!(notes.iter().any(|n| n.contains("user namespace")), "{notes:?}");
+    assert!(notes.iter().any(|n| n.contains("user namespaces")), "{notes:?}");
     let line = "id -u; echo x > /tmp/f; echo y > /etc/new; ls /tmp; ls /proc | grep -c '^[0-9]'; echo z > /dev/null; echo p > /tmp/p";
     let mut step = shell("u/1", line);
     let mut template = (*step.template).clone();
@@ -39,10 +39,21 @@ async fn as_nobody() {
         "container": {"image": "i", "command": ["cat", "/s/k"], "volumeMounts": [{"name": "s", "mountPath": "/s"}]}});
     let result = kit.run(unit("u/2", secret)).await;
     assert_eq!(result.result.as_deref(), Some("v"), "{result:?}");
+    // The numbers a step asks for are its own, and all files are its own.
+    let numbers = json!({"name": "t", "securityContext": {"runAsUser": 1234, "runAsGroup": 55, "fsGroup": 77, "supplementalGroups": [9]},
+        "volumes": [{"name": "v", "emptyDir": {}}],
+        "container": {"image": "i", "command": ["sh", "-c", "id -u; id -g; echo x > /v/f && stat -c %u:%g /v/f; grep CapEff /proc/self/status; ls /root"],
+            "volumeMounts": [{"name": "v", "mountPath": "/v"}]}});
+    let result = kit.run(unit("u/numbers", numbers)).await;
+    assert_eq!(result.result.as_deref(), Some("1234\n55\n1234:55\nCapEff:\t0000000000000000"), "{result:?}");
     let key = kit.start(shell("u/3", "echo up; sleep 300")).await;
     kit.line(&key, "up").await;
     kit.runner.stop(&key, 1000).await.unwrap();
     assert_eq!(kit.ended(&key).await.class, EndClass::Stopped);
+    // The kernel leaves folders that nobody may read.
+    let data = kit.dir.path().join("data");
+    assert!(std::fs::remove_dir_all(&data).is_err(), "or the next line shows nothing");
+    until("all is removed", || runner_local::remove_all(&data).is_ok() && !data.exists()).await;
     println!("as nobody: all is well");
 }
 
@@ -67,7 +78,7 @@ async fn an_ordinary_user_gets_user_namespaces() {
         .current_dir(path)
         .output();
     let Ok(output) = run else {
-        println!("skipped: setpriv is not installed");
+        testkit::tools::skip("an_ordinary_user_gets_user_namespaces", "setpriv is not installed");
         return;
     };
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -35,6 +35,10 @@ async fn environment_from_everywhere() {
             {"name": "MISSING", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "none", "optional": true}}}]}});
     let result = kit.run(unit("u/n", template)).await;
     assert_eq!(result.result.unwrap(), "1 hush-hush hello-step-123 demo 64 x-hush-hush - n main hello x-hush-hush");
+    let address = json!({"fieldRef": {"fieldPath": "status.podIP"}});
+    let template = json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", "echo $IP $1 $2", "sh"], "args": ["$(IP)", "$$(IP)"],
+        "env": [{"name": "IP", "valueFrom": address}]}});
+    assert_eq!(kit.run(unit("u/ip", template)).await.result.unwrap(), "127.0.0.1 127.0.0.1 $(IP)");
     for (source, expect) in [
         (json!({"secretKeyRef": {"name": "none", "key": "k"}}), "Secret none is not in namespace default"),
         (json!({"secretKeyRef": {"name": "s", "key": "k"}}), "Secret s has no key k"),
@@ -95,6 +99,11 @@ async fn volumes_of_every_kind() {
         result.result.unwrap(),
         "text\n600\ntmpfs\nfull\nA\nfile.conf\nlabels\npw\nhush-hushapp=\"demo\"\na\ntext"
     );
+    let address = json!([{"path": "ip", "fieldRef": {"fieldPath": "status.podIP"}}]);
+    let template = json!({"name": "t", "volumes": [{"name": "d", "downwardAPI": {"items": address}}],
+        "container": {"image": "i", "command": ["true"], "volumeMounts": [{"name": "d", "mountPath": "/d"}]}});
+    let result = kit.run(unit("u/2", template)).await;
+    assert!(result.message.contains("volumes[0].downwardAPI.items[0]: status.podIP"), "{}", result.message);
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ use crate::agent::sys;
 
 /// Path components a target may have.
 const COMPONENTS_MAX: usize = 256;
+/// Links followed that lead to nothing yet.
+const LINKS_MAX: usize = 16;
 
 pub(crate) const READ_ONLY: u64 = 0x1;
 pub(crate) const NO_SUID: u64 = 0x2;
@@ -58,8 +60,38 @@ impl Shape {
     }
 }
 
-/// Opens the place to mount on, and makes it when it is not there.
+/// Opens the place to mount on, and makes it when it is not there: where a link points to, if a link is all there is.
 pub(crate) fn mount_point(root: impl AsFd, target: &str, shape: Shape) -> Result<OwnedFd, Fault> {
+    let mut at = target.to_owned();
+    for _ in 0..LINKS_MAX {
+        match dangling(root.as_fd(), &at) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    make_mount_point(root, &at, shape)
+}
+
+/// What a link that leads to nothing points to, as an absolute path in the container.
+fn dangling(root: impl AsFd, path: &str) -> Option<String> {
+    let missing = resolve(root.as_fd(), path, OFlags::PATH).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+    let (parent, name) = split(path).ok().filter(|_| missing)?;
+    let folder = resolve(root, parent, OFlags::PATH | OFlags::DIRECTORY).ok()?;
+    let target = rustix::fs::readlinkat(&folder, name, Vec::new()).ok()?;
+    let mut at = std::path::PathBuf::new();
+    for component in parent.join(target.to_str().ok()?).components() {
+        match component {
+            Component::Normal(name) => at.push(name),
+            Component::ParentDir => {
+                at.pop();
+            }
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    Some(Path::new("/").join(at).to_string_lossy().into_owned())
+}
+
+fn make_mount_point(root: impl AsFd, target: &str, shape: Shape) -> Result<OwnedFd, Fault> {
     match resolve(root.as_fd(), target, OFlags::PATH) {
         Ok(fd) => return Ok(fd),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}

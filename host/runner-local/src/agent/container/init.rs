@@ -79,7 +79,8 @@ fn serve(pod: &Pod<'_>, spec: &ContainerSpec, at: usize, attempt: u32, handles: 
     sys::close_all_but(&[handles.control.as_raw_fd(), handles.stdout.as_raw_fd(), handles.stderr.as_raw_fd()]);
     root::enter(pod, spec, &format!("{at}.{attempt}"))?;
     let identity = lookup(&spec.user)?;
-    let program = Program::new(&spec.argv, &pod.with_address(&spec.env), &identity.home).map_err(Fault::new)?;
+    let (argv, env) = (pod.with_address(&spec.argv), pod.with_address(&spec.env));
+    let program = Program::new(&argv, &env, &identity.home).map_err(Fault::new)?;
     let signals = sys::signal_fd().at(|| "open a signal descriptor".to_owned())?;
     let null = null_device().at(|| "open /dev/null".to_owned())?;
     tell_ready(&handles.control)?;
@@ -117,6 +118,7 @@ impl Inside<'_> {
             program,
             &self.identity,
             &self.spec.security,
+            self.pod.in_user_namespace(),
             (self.pod.bounding, self.pod.filters),
             working_dir,
             streams,
@@ -209,7 +211,9 @@ fn tell_ready(control: &OwnedFd) -> Result<(), Fault> {
 }
 
 fn next_command(control: &OwnedFd) -> Option<Command> {
-    let mut buffer = vec![0u8; MESSAGE_BYTES_MAX];
+    // As large as the message: memory that is only cleared costs a step more than the look ahead.
+    let (_, length) = recv(control, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::TRUNC).ok()?;
+    let mut buffer = vec![0u8; length.min(MESSAGE_BYTES_MAX)];
     let (length, _) = recv(control, buffer.as_mut_slice(), RecvFlags::empty()).ok()?;
     serde_json::from_slice(buffer.get(..length)?).ok()
 }

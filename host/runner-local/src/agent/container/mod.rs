@@ -10,6 +10,7 @@
 
 mod attach;
 mod init;
+mod place;
 mod process;
 mod root;
 mod seccomp;
@@ -17,6 +18,7 @@ mod user;
 
 pub(crate) use attach::resolve;
 pub(crate) use init::{Command, Handles, Message, run};
+pub(crate) use place::place;
 pub(crate) use process::{Program, become_plain, null_device};
 pub(crate) use root::{DeviceTemplate, machine_mounts, memory_volume, shared_memory, try_overlay};
 pub(crate) use seccomp::{Filters, limit_bounding_set};
@@ -49,16 +51,23 @@ pub(crate) struct Pod<'a> {
     pub shm: Option<PathBuf>,
 }
 
+/// Where a unit on the machine's network is reached: by others on the machine.
+pub(crate) const LOOPBACK: &str = "127.0.0.1";
+
+/// Texts with this address in place of what stands for it.
+pub(crate) fn with_address(texts: &[String], address: &str) -> Vec<String> {
+    texts.iter().map(|text| text.replace(crate::plan::env::ADDRESS_TOKEN, address)).collect()
+}
+
 impl Pod<'_> {
     /// Where the memory volume of this name is mounted, in the supervisor's mount namespace.
     pub(crate) fn memory_dir(&self, name: &str) -> PathBuf {
         self.spec.unit_dir.join("memory").join(name)
     }
 
-    /// Variables with the unit's address in place of what stands for it.
-    fn with_address(&self, env: &[String]) -> Vec<String> {
-        let address = self.address.as_deref().unwrap_or("127.0.0.1");
-        env.iter().map(|v| v.replace(crate::plan::env::ADDRESS_TOKEN, address)).collect()
+    /// Arguments or variables with the unit's address in place of what stands for it.
+    fn with_address(&self, texts: &[String]) -> Vec<String> {
+        with_address(texts, self.address.as_deref().unwrap_or(LOOPBACK))
     }
 
     pub(crate) fn in_user_namespace(&self) -> bool {

@@ -53,7 +53,7 @@ impl Program {
 
     /// Executes; returns only with the reason why not.
     pub(crate) fn exec(&self) -> String {
-        let mut reason = io::Error::from(io::ErrorKind::NotFound);
+        let mut reason = io::Error::from_raw_os_error(libc::ENOENT);
         for candidate in &self.candidates {
             let e = sys::exec(candidate, &self.argv, &self.env);
             match e.raw_os_error() {
@@ -75,7 +75,8 @@ impl Program {
             Some(libc::ENOEXEC) => format!("exec {name}: not a program for this machine, and without a `#!` line"),
             // The file may be there, but not the interpreter it names.
             _ if self.is_there() => format!("exec {name}: {reason} (its interpreter or library loader may be missing)"),
-            _ => format!("exec {name}: {reason}: no such program in the container's PATH"),
+            Some(libc::ENOENT) => format!("exec {name}: no such program in the container's PATH"),
+            _ => format!("exec {name}: {reason}"),
         }
     }
 
@@ -90,12 +91,19 @@ pub(crate) fn become_program(
     program: &Program,
     identity: &Identity,
     security: &SecuritySpec,
+    in_user_namespace: bool,
     (bounding, filters): (u64, &Filters),
     working_dir: &Path,
     streams: [BorrowedFd<'_>; 3],
 ) -> Result<Infallible, String> {
     let step = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
     begin(streams)?;
+    let mut bounding = bounding;
+    if in_user_namespace && (identity.uid, identity.gid) != (0, 0) {
+        own_user(identity).map_err(step("make a user namespace for the step's user"))?;
+        // A new user namespace begins with all there are.
+        bounding = u64::MAX;
+    }
     if !security.privileged {
         super::seccomp::limit_bounding_set(bounding, security.capabilities).map_err(step("drop capabilities"))?;
         if security.seccomp && !security.no_new_privileges {
@@ -107,8 +115,10 @@ pub(crate) fn become_program(
         // So that a program of another user may open /dev/stdout.
         let _ = rustix::fs::fchown(fd, Some(rustix::fs::Uid::from_raw(identity.uid)), None);
     }
-    sys::become_user(identity.uid, identity.gid, &identity.groups)
-        .map_err(|e| format!("become user {}:{}: {e}{}", identity.uid, identity.gid, unmapped(&e)))?;
+    // In a user namespace there is one group, and all files are its own.
+    let groups: &[u32] = if in_user_namespace { &[] } else { &identity.groups };
+    sys::become_user(identity.uid, identity.gid, groups)
+        .map_err(|e| format!("become user {}:{}: {e}", identity.uid, identity.gid))?;
     if !security.privileged {
         super::seccomp::limit_capabilities(security.capabilities, identity.uid).map_err(step("drop capabilities"))?;
     }
@@ -122,13 +132,13 @@ pub(crate) fn become_program(
     Err(program.exec())
 }
 
+/// A user namespace in which the one user there is has the number the step asks for.
 #[cfg(target_os = "linux")]
-fn unmapped(e: &io::Error) -> &'static str {
-    if e.raw_os_error() == Some(libc::EINVAL) {
-        " (an unprivileged user has one user inside; run the server as root for others)"
-    } else {
-        ""
-    }
+fn own_user(identity: &Identity) -> io::Result<()> {
+    sys::unshare(libc::CLONE_NEWUSER)?;
+    std::fs::write("/proc/self/setgroups", "deny")?;
+    std::fs::write("/proc/self/uid_map", format!("{} 0 1", identity.uid))?;
+    std::fs::write("/proc/self/gid_map", format!("{} 0 1", identity.gid))
 }
 
 fn begin(streams: [BorrowedFd<'_>; 3]) -> Result<(), String> {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, XattrFlags, mkdirat, openat};
+use rustix::fs::{CWD, Mode, OFlags, XattrFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 
@@ -68,6 +68,9 @@ pub(crate) fn enter(pod: &Pod<'_>, spec: &ContainerSpec, folder: &str) -> Result
         attach::make_folders(&root, Path::new(&spec.working_dir))?;
     }
     if spec.root.read_only {
+        // What a step tells the runner by (its progress, its last message) stays writable.
+        let argo = mount_point(&root, "/argo", Shape::Folder)?;
+        bind(&argo, &argo, NO_DEV, false).at(|| "keep /argo writable".to_owned())?;
         // The mount at the root itself, not those in it.
         sys::mount_attributes(root.as_fd(), READ_ONLY, false).at(|| "make the root read-only".to_owned())?;
     }
@@ -336,15 +339,7 @@ fn mask(pod: &Pod<'_>, root: &OwnedFd) -> Result<(), Fault> {
 }
 
 fn volume(pod: &Pod<'_>, spec: &ContainerSpec, root: &OwnedFd, mount: &MountSpec) -> Result<(), Fault> {
-    let path = match &mount.source {
-        MountSource::Path(path) => path.clone(),
-        MountSource::Memory(name) => pod.memory_dir(name),
-        MountSource::Copy(from) => return copy(root, from, &mount.target),
-    };
-    let mut source = open_path(&path).at(|| format!("open the volume for {}", mount.target))?;
-    if let Some(sub_path) = &mount.sub_path {
-        source = sub_path_of(&source, sub_path).map_err(|e| Fault::new(format!("mount {}: {e}", mount.target)))?;
-    }
+    let source = source(pod, &mount.source, mount.sub_path.as_deref(), &mount.target)?;
     let shape = Shape::of(&source).at(|| format!("look at the volume for {}", mount.target))?;
     let target = mount_point(root, &mount.target, shape)?;
     let mut attributes = if spec.security.privileged { 0 } else { NO_DEV };
@@ -352,6 +347,24 @@ fn volume(pod: &Pod<'_>, spec: &ContainerSpec, root: &OwnedFd, mount: &MountSpec
         attributes |= READ_ONLY;
     }
     bind(source, target, attributes, true).at(|| format!("mount {}", mount.target))
+}
+
+/// A volume, or the part of it that a mount at `target` shows.
+pub(crate) fn source(
+    pod: &Pod<'_>,
+    source: &MountSource,
+    sub_path: Option<&str>,
+    target: &str,
+) -> Result<OwnedFd, Fault> {
+    let path = match source {
+        MountSource::Path(path) => path.clone(),
+        MountSource::Memory(name) => pod.memory_dir(name),
+    };
+    let volume = open_path(&path).at(|| format!("open the volume for {target}"))?;
+    match sub_path {
+        Some(part) => sub_path_of(&volume, part).map_err(|e| Fault::new(format!("mount {target}: {e}"))),
+        None => Ok(volume),
+    }
 }
 
 /// A path inside a volume: no link may lead out of it. A missing folder is made, as the kubelet does.
@@ -370,43 +383,6 @@ fn resolve_beneath(volume: &OwnedFd, path: &str) -> rustix::io::Result<OwnedFd> 
     use rustix::fs::ResolveFlags;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     rustix::fs::openat2(volume, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
-}
-
-/// Copies a file or folder into the container, onto whatever volume is there. Links are copied as links.
-fn copy(root: &OwnedFd, from: &Path, target: &str) -> Result<(), Fault> {
-    let (parent, name) = attach::split(target)?;
-    let parent = attach::make_folders(root, parent)?;
-    copy_entry(from, &parent, Path::new(name)).at(|| format!("place the artifact at {target}"))
-}
-
-fn copy_entry(from: &Path, to: &OwnedFd, name: &Path) -> io::Result<()> {
-    let metadata = fs::symlink_metadata(from)?;
-    let mode = Mode::from_raw_mode(metadata.permissions().mode() & 0o7777);
-    if metadata.is_dir() {
-        match mkdirat(to, name, Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(e) => return Err(e.into()),
-        }
-        let folder =
-            openat(to, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-        for entry in fs::read_dir(from)? {
-            let entry = entry?;
-            copy_entry(&entry.path(), &folder, Path::new(&entry.file_name()))?;
-        }
-        return Ok(rustix::fs::fchmod(&folder, mode)?);
-    }
-    if let Err(e) = rustix::fs::unlinkat(to, name, rustix::fs::AtFlags::empty())
-        && e != Errno::NOENT
-    {
-        return Err(e.into());
-    }
-    if metadata.is_symlink() {
-        return Ok(rustix::fs::symlinkat(fs::read_link(from)?, to, name)?);
-    }
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = fs::File::from(openat(to, name, flags, Mode::from_raw_mode(0o600))?);
-    io::copy(&mut fs::File::open(from)?, &mut file)?;
-    Ok(rustix::fs::fchmod(&file, mode)?)
 }
 
 /// Devices every container sees, made once by the agent in its own mount namespace.
@@ -440,6 +416,8 @@ impl DeviceTemplate {
             ("stderr", "/proc/self/fd/2"),
             ("ptmx", "pts/ptmx"),
             ("core", "/proc/kcore"),
+            // Where Kubernetes reads a container's last message from.
+            ("termination-log", "/argo/termination-log"),
         ] {
             std::os::unix::fs::symlink(target, dev.join(name)).at(|| format!("link /dev/{name}"))?;
         }

@@ -17,7 +17,7 @@ impl Unit<'_> {
             return;
         }
         let starting = container.probes.iter().any(|p| p.purpose == Purpose::Startup && !p.passed);
-        let address = self.network.address.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
+        let address = self.network.address.clone().unwrap_or_else(|| inside::LOOPBACK.to_owned());
         let mut verdicts = Vec::new();
         for probe in &mut container.probes {
             if starting && matches!(probe.purpose, Purpose::Readiness | Purpose::Liveness) {
@@ -91,7 +91,8 @@ impl Unit<'_> {
 /// A plain process: the command runs beside it.
 fn plain_check(argv: &[String], spec: &crate::agent::protocol::ContainerSpec) -> Option<rustix::process::Pid> {
     let home = std::env::var("HOME").unwrap_or_else(|_| "/".to_owned());
-    let program = inside::Program::new(argv, &spec.env, &home).ok()?;
+    let env = inside::with_address(&spec.env, inside::LOOPBACK);
+    let program = inside::Program::new(argv, &env, &home).ok()?;
     let null = inside::null_device().ok()?;
     let working_dir = std::path::PathBuf::from(&spec.working_dir);
     match sys::fork().ok()? {

@@ -6,17 +6,21 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::clock;
 use super::log::{LogWriter, Stream, Tail};
 use super::probe::ProbeState;
+use crate::agent::container::{LOOPBACK, with_address};
 use crate::agent::fault::{At, Fault};
 use crate::agent::protocol::{Bounds, ContainerSpec, Isolation, LaunchSpec, Role};
 use crate::agent::sys::{self, Reaped};
 
 /// Bytes taken from a pipe before the others get their turn.
 const READ_BYTES: usize = 64 << 10;
+/// Of one message of init, which holds a reason at most.
+const MESSAGE_BYTES_MAX: usize = 256 << 10;
 /// How long a plain process's leftovers may hold its output open.
 const PLAIN_DRAIN: Duration = Duration::from_millis(300);
 
@@ -161,23 +165,23 @@ impl<'a> Container<'a> {
 
     /// Reads what its program wrote.
     pub(super) fn read(&mut self, stream: Stream) {
-        let mut buffer = vec![0u8; READ_BYTES];
+        // Not cleared first: most reads find little or the end.
+        let mut buffer: Vec<u8> = Vec::with_capacity(READ_BYTES);
         let file = match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         };
         let Some(open) = file else { return };
-        match open.read(&mut buffer) {
+        match rustix::io::read(&*open, rustix::buffer::spare_capacity(&mut buffer)) {
             Ok(0) => *file = None,
-            Ok(n) => {
-                let bytes = buffer.get(..n).unwrap_or_default();
-                self.log.feed(stream, bytes);
-                self.log_tail.feed(bytes);
+            Ok(_) => {
+                self.log.feed(stream, &buffer);
+                self.log_tail.feed(&buffer);
                 if stream == Stream::Stdout {
-                    self.tail.feed(bytes);
+                    self.tail.feed(&buffer);
                 }
             }
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+            Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => *file = None,
         }
     }
@@ -230,8 +234,10 @@ pub(super) fn pipe() -> Result<(File, OwnedFd), Fault> {
 /// Receives one message of init with the descriptors that came along.
 #[cfg(target_os = "linux")]
 pub(super) fn receive(control: &OwnedFd) -> Option<(Vec<u8>, Vec<OwnedFd>)> {
-    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-    let mut buffer = vec![0u8; 16 << 10];
+    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recv, recvmsg};
+    let ahead = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
+    let (_, length) = recv(control, &mut [0u8; 1], ahead).ok()?;
+    let mut buffer = vec![0u8; length.clamp(1, MESSAGE_BYTES_MAX)];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = {
@@ -256,7 +262,8 @@ pub(super) fn start_plain(container: &mut Container<'_>) -> Result<(), Fault> {
     use std::os::fd::AsFd;
     let spec = container.spec;
     let home = std::env::var("HOME").unwrap_or_else(|_| "/".to_owned());
-    let program = crate::agent::container::Program::new(&spec.argv, &spec.env, &home).map_err(Fault::new)?;
+    let [argv, env] = [&spec.argv, &spec.env].map(|texts| with_address(texts, LOOPBACK));
+    let program = crate::agent::container::Program::new(&argv, &env, &home).map_err(Fault::new)?;
     let working_dir = std::path::PathBuf::from(&spec.working_dir);
     let null = crate::agent::container::null_device().at(|| "open /dev/null".to_owned())?;
     let ((out_read, out), (err_read, err), (mut why_read, why)) = (pipe()?, pipe()?, pipe()?);

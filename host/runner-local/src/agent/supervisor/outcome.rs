@@ -145,7 +145,7 @@ fn verdict(unit: &mut Unit<'_>, group_out_of_memory: bool) -> (EndPhase, EndClas
         return (EndPhase::Error, EndClass::CouldNotStart, "the main container did not run".to_owned());
     };
     let (class, mut message) = failure(failed, group_out_of_memory);
-    if failed.spec.termination_message_from_log {
+    if failed.spec.termination_message_from_log && termination_message(failed).is_none() {
         let tail = failed.log_tail.text();
         message = format!("{message}: {}", tail.trim());
     }

@@ -31,6 +31,9 @@ impl Unit<'_> {
         for volume in &self.spec.memory_volumes {
             inside::memory_volume(&self.pod.memory_dir(&volume.name), volume)?;
         }
+        for placement in &self.spec.placements {
+            inside::place(&self.pod, placement)?;
+        }
         if self.spec.containers.len() > 1 {
             let shm = self.spec.unit_dir.join("shm");
             inside::shared_memory(&shm)?;

@@ -288,7 +288,8 @@ impl<'a> Unit<'a> {
             message.push_str("; ");
             message.push_str(note);
         }
-        let ip = self.network.address.clone();
+        // A daemon on the machine's network is reached by the machine's other steps all the same.
+        let ip = self.network.address.clone().or_else(|| self.spec.daemon.then(|| inside::LOOPBACK.to_owned()));
         let _ = self.record.append(&Record::Started { at_ms, message: message.clone(), ip: ip.clone() });
         self.links.say(&FromSupervisor::Started { at_ms, message, ip });
     }
@@ -549,6 +550,8 @@ impl<'a> Unit<'a> {
 
     /// Writes down how it ended, says it, and stays as long as its files are wanted.
     fn finish(&mut self, signals: &OwnedFd) {
+        // What it reached since the last look.
+        self.read_progress();
         let outcome = super::outcome::outcome(self);
         let hold = self.spec.hold && !outcome.artifacts_found.is_empty();
         let ended = Record::Ended(Box::new(outcome.clone()));
