@@ -90,6 +90,8 @@ pub struct Settings {
     pub network_base: [u8; 4],
     /// Its prefix length, from 16 to 28.
     pub network_prefix: u8,
+    /// Steps end with this server, however it ends, instead of going on for the next one: for a data folder that no other will open.
+    pub tied: bool,
     /// The data folder whose images are used; the runner's own when absent.
     pub image_store: Option<PathBuf>,
     /// Registries spoken to without TLS, as `host:port`; those on this machine always are.
@@ -117,6 +119,7 @@ impl Default for Settings {
             bridge: "colchis0".to_owned(),
             network_base: [10, 246, 0, 0],
             network_prefix: 16,
+            tied: false,
             image_store: None,
             insecure_registries: Vec::new(),
         }

@@ -75,6 +75,8 @@ impl Embedded {
             // Images outlast a run: those of `colchis image` are there, and one that is pulled is pulled once.
             config.local.image_store = Some(config.data_dir.clone());
         }
+        // Nobody will open the folder again to see how a step went on.
+        config.local.tied = matches!(folder, Folder::Temporary(_)) && !options.keep;
         config.data_dir = folder.path().to_owned();
         config.listen = ([127, 0, 0, 1], 0).into();
         config.tls = None;

@@ -57,6 +57,8 @@ pub(crate) struct LaunchSpec {
     pub hold: bool,
     /// How long to stay at most.
     pub hold_ms_max: u64,
+    /// End when the server is gone.
+    pub tied: bool,
     /// Bounds.
     pub bounds: Bounds,
     /// Told with `Started`, for people.
@@ -108,8 +110,8 @@ pub(crate) enum NetworkSpec {
 /// Files of a unit's containers about names.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct NetworkFiles {
-    /// `/etc/hosts`, but for the unit's own line.
-    pub hosts: String,
+    /// `/etc/hosts`, but for the unit's own line; absent where the machine's stays, and its `/etc/hostname` too.
+    pub hosts: Option<String>,
     /// `/etc/resolv.conf` on the machine's network.
     pub resolv: String,
     /// `/etc/resolv.conf` on a network of its own, where the machine's loopback is not reached.

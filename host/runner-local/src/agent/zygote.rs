@@ -39,6 +39,8 @@ pub(crate) struct AgentConfig {
     pub hidden: Vec<PathBuf>,
     /// Supervisors forked ahead.
     pub pool: usize,
+    /// Nobody will come after this server.
+    pub tied: bool,
     /// Capabilities that any container may be given.
     pub capabilities: u64,
 }
@@ -117,12 +119,13 @@ fn run(dir: &Path) -> Result<(), Fault> {
         // Once for all containers: it needs a system call for each capability.
         limit_bounding_set(u64::MAX, config.capabilities).at(|| "limit capabilities".to_owned())?;
     }
+    let tied = config.tied;
     let notes = notes.into_iter().chain(agent.groups.notes().iter().cloned()).collect();
     let _ = fs::remove_file(AGENT_SOCKET);
     let listener = UnixListener::bind(AGENT_SOCKET).at(|| "open the agent's socket".to_owned())?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     tell(&AgentStatus { pid: std::process::id(), version, isolation, notes })?;
-    Zygote { agent, listener, lock, idle: Vec::new(), pool: config.pool.max(1), last_use: Instant::now() }.serve()
+    Zygote { agent, listener, lock, idle: Vec::new(), pool: config.pool.max(1), tied, last_use: Instant::now() }.serve()
 }
 
 /// Writes the status and lets the server go on, which waits for the end of our standard output.
@@ -146,6 +149,7 @@ struct Zygote {
     lock: File,
     idle: Vec<Pid>,
     pool: usize,
+    tied: bool,
     last_use: Instant,
 }
 
@@ -186,6 +190,9 @@ impl Zygote {
                 }
             }
             if happened.get(2) == Some(&true) {
+                if self.tied {
+                    return Ok(());
+                }
                 // The server is gone; it, or another, may come back.
                 orphan_since = Some(Instant::now());
             }

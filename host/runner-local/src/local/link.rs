@@ -114,6 +114,7 @@ impl AgentLink {
             isolation: self.settings.isolation,
             hidden: vec![self.data_dir.clone()],
             pool: self.settings.pool,
+            tied: self.settings.tied,
             capabilities: crate::plan::security::grantable(&self.settings),
         };
         tokio::fs::write(dir.join(CONFIG_FILE), serde_json::to_vec(&config)?).await?;

@@ -133,6 +133,7 @@ pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<LaunchSpe
         artifacts: output_paths(unit),
         hold: !unit.output_artifacts.is_empty(),
         hold_ms_max: settings.hold_ms_max,
+        tied: settings.tied,
         bounds: Bounds {
             log_bytes_max: settings.log_bytes_max,
             log_line_bytes_max: settings.log_line_bytes_max,

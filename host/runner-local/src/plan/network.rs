@@ -12,8 +12,12 @@ const LOCAL: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loop
 /// What the containers see instead of the machine's files; `None` when those are right as they are.
 pub(super) fn files(unit: &Unit, images: bool) -> Option<NetworkFiles> {
     let aliases = &unit.template.host_aliases;
-    if !images && aliases.is_empty() && !unit.own_network && !kept_elsewhere(Path::new("/etc/resolv.conf")) {
-        return None;
+    if !images && aliases.is_empty() && !unit.own_network {
+        // The machine's own hosts and host name are right as they are.
+        return kept_elsewhere(Path::new("/etc/resolv.conf")).then(|| {
+            let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+            NetworkFiles { hosts: None, resolv_own: own(&resolv), resolv }
+        });
     }
     let machine = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut hosts = if machine.contains("localhost") { machine } else { format!("{LOCAL}{machine}") };
@@ -24,7 +28,7 @@ pub(super) fn files(unit: &Unit, images: bool) -> Option<NetworkFiles> {
         hosts.push_str(&format!("{}\t{}\n", alias.ip, alias.hostnames.join("\t")));
     }
     let resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    Some(NetworkFiles { hosts, resolv_own: own(&resolv), resolv })
+    Some(NetworkFiles { hosts: Some(hosts), resolv_own: own(&resolv), resolv })
 }
 
 /// Whether a file is a link into a file system that the machine's own root does not show, as a resolver's file in `/run` is.

@@ -121,6 +121,30 @@ async fn a_killed_supervisor_is_a_lost_step() {
     assert_eq!(kit.ended(&key).await.class, EndClass::Lost);
 }
 
+#[test]
+fn steps_of_a_server_that_none_comes_after_end_with_it() {
+    namespaces!();
+    let folder = dir();
+    let server = tokio::runtime::Runtime::new().unwrap();
+    let (kit, key) = server.block_on(async {
+        let kit = Kit::with(runner_local::Settings { tied: true, ..settings() }, folder.clone()).await;
+        let key =
+            kit.start(shell("u/1", "trap 'echo asked; exit 3' TERM; echo up; while :; do sleep 0.02; done")).await;
+        kit.line(&key, "up").await;
+        (kit, key)
+    });
+    // Its connections close as those of a killed process do.
+    server.shutdown_background();
+    let log = folder.path().join("data/logs/u/1");
+    let next = tokio::runtime::Runtime::new().unwrap();
+    next.block_on(crate::kit::until("the step has ended", || {
+        std::fs::read_to_string(log.join("unit.jsonl")).is_ok_and(|record| record.contains("its server is gone"))
+    }));
+    let said = std::fs::read_to_string(log.join("main.0.0.log")).unwrap();
+    assert!(said.contains("asked"), "{key}: {said}");
+    drop(kit);
+}
+
 #[tokio::test]
 async fn a_killed_agent_is_replaced() {
     namespaces!();

@@ -51,15 +51,17 @@ impl Unit<'_> {
         let files = self.spec.network_files.clone().unwrap_or_default();
         let dir = self.spec.unit_dir.join("etc");
         let own = self.network.address.as_deref().unwrap_or("127.0.1.1");
-        let hosts = format!("{}{own}\t{}\n", files.hosts, self.spec.hostname);
+        let named = files.hosts.is_some() || self.network.address.is_some();
+        let hosts = format!("{}{own}\t{}\n", files.hosts.unwrap_or_default(), self.spec.hostname);
         let resolv = if self.network.address.is_some() { &files.resolv_own } else { &files.resolv };
         let hostname = format!("{}\n", self.spec.hostname);
         std::fs::create_dir_all(&dir).at(|| format!("make {}", dir.display()))?;
-        for (name, text, slot) in [
-            ("hosts", &hosts, &mut self.pod.hosts_file),
-            ("resolv.conf", resolv, &mut self.pod.resolv_file),
-            ("hostname", &hostname, &mut self.pod.hostname_file),
-        ] {
+        let files = [
+            ("hosts", &hosts, &mut self.pod.hosts_file, named),
+            ("resolv.conf", resolv, &mut self.pod.resolv_file, true),
+            ("hostname", &hostname, &mut self.pod.hostname_file, named),
+        ];
+        for (name, text, slot, _) in files.into_iter().filter(|(.., wanted)| *wanted) {
             let path = dir.join(name);
             std::fs::write(&path, text).at(|| format!("write {}", path.display()))?;
             *slot = Some(path);

@@ -459,6 +459,10 @@ impl<'a> Unit<'a> {
             self.take(&source, signals);
         }
         self.links.tidy();
+        if self.spec.tied && self.links.connections.is_empty() {
+            self.fail(EndClass::Stopped, "its server is gone, and none will come after it".to_owned());
+            self.released = true;
+        }
     }
 
     fn take(&mut self, source: &Source, signals: &OwnedFd) {
