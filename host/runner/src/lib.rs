@@ -69,7 +69,7 @@ pub struct Unit {
     pub image_pull_secrets: Vec<String>,
     /// When it is stopped with a `DeadlineExceeded` (milliseconds since the epoch).
     pub deadline_ms: Option<i64>,
-    /// Set when consumers address it by IP (`daemon`), or the template asks for its own network.
+    /// Set when consumers address it by IP (`daemon`), or the run asks for it (`hostNetwork: false`).
     pub own_network: bool,
 }
 

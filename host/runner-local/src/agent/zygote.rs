@@ -298,12 +298,27 @@ fn choose(dir: &Path, wanted: Option<Isolation>) -> (Isolation, Vec<String>) {
             }
             Err(why) => {
                 let kind = if *isolation == Isolation::Root { "namespaces" } else { "user namespaces" };
-                notes.push(format!("{kind} cannot be used here: {why}"));
+                let hint =
+                    if *isolation == Isolation::User { forbidden(&|path| fs::read_to_string(path).ok()) } else { None };
+                let hint = hint.map(|h| format!(" ({h})")).unwrap_or_default();
+                notes.push(format!("{kind} cannot be used here: {why}{hint}"));
             }
         }
     }
     notes.push("steps run as plain processes with your own rights and files".to_owned());
     (Isolation::Plain, notes)
+}
+
+/// Which of the machine's settings keeps users from making namespaces, and how that is changed.
+fn forbidden(read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    const SETTINGS: [(&str, &str, &str); 3] = [
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+        ("kernel.unprivileged_userns_clone", "0", "1"),
+        ("user.max_user_namespaces", "0", "15000"),
+    ];
+    let set = |name: &str| read(&format!("/proc/sys/{}", name.replace('.', "/"))).unwrap_or_default();
+    let (name, is, wanted) = SETTINGS.into_iter().find(|(name, forbids, _)| set(name).trim() == *forbids)?;
+    Some(format!("this machine forbids them: {name} is {is}; as root, `sysctl -w {name}={wanted}` allows them"))
 }
 
 /// Tries in a child what every container needs.
@@ -359,4 +374,21 @@ fn enter(isolation: Isolation) -> Result<(), Fault> {
 #[cfg(not(target_os = "linux"))]
 fn enter(_: Isolation) -> Result<(), Fault> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::forbidden;
+
+    #[test]
+    fn what_forbids_namespaces_is_named() {
+        let with = |name: &'static str, value: &'static str| {
+            forbidden(&move |path| (path == name).then(|| value.to_owned())).unwrap_or_default()
+        };
+        let apparmor = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+        assert!(with(apparmor, "1\n").contains("sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"));
+        assert_eq!(with(apparmor, "0\n"), "");
+        assert!(with("/proc/sys/user/max_user_namespaces", "0\n").contains("user.max_user_namespaces=15000"));
+        assert_eq!(with("/proc/sys/user/max_user_namespaces", "63000\n"), "");
+    }
 }
