@@ -236,7 +236,7 @@ pub struct LogQuery {
     pub previous: bool,
 }
 
-/// One line (or a part of a line longer than `log_line_bytes_max`) of a log.
+/// One line of a log, or a part of one that is too long to be held at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
     /// The container that wrote it.

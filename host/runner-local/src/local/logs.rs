@@ -21,6 +21,8 @@ use crate::agent::supervisor::record;
 const FOLLOW_PERIOD: Duration = Duration::from_millis(50);
 /// Lines given ahead of the reader.
 const AHEAD: usize = 256;
+/// A line that was written in parts is put together again up to this length.
+const LINE_BYTES_MAX: usize = 1 << 20;
 /// Of one entry in a file: a line and what stands before it.
 const ENTRY_BYTES_MAX: u64 = 1 << 20;
 
@@ -56,7 +58,8 @@ pub(super) async fn stream(
         _ => container,
     };
     let (lines, receiver) = tokio::sync::mpsc::channel(AHEAD);
-    let reader = Reader { inner, key, places, container: container.into(), query, lines, bytes: 0 };
+    let parts = Default::default();
+    let reader = Reader { inner, key, places, container: container.into(), query, lines, bytes: 0, parts };
     tokio::spawn(reader.run());
     Ok(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver)))
 }
@@ -69,6 +72,8 @@ struct Reader {
     query: LogQuery,
     lines: Sender<Result<LogLine, RunnerError>>,
     bytes: u64,
+    /// The begin of a long line of standard output and of standard error.
+    parts: [Option<LogLine>; 2],
 }
 
 /// One entry of a file.
@@ -148,6 +153,8 @@ impl Reader {
                 }
             }
         }
+        // A line whose rest has not been written yet.
+        kept.extend(std::mem::take(&mut self.parts).into_iter().flatten());
         for line in kept {
             if !self.give(line).await {
                 break;
@@ -213,17 +220,29 @@ impl Reader {
         tokio::fs::File::open(path).await.ok()
     }
 
-    /// `<time> <stream> <F|P> <text>`.
-    fn parse(&self, entry: &[u8]) -> Option<Entry> {
+    /// `<time> <stream> <F|P> <text>`; nothing for the part of a line that goes on.
+    fn parse(&mut self, entry: &[u8]) -> Option<Entry> {
         let entry = entry.strip_suffix(b"\n").unwrap_or(entry);
         let mut fields = entry.splitn(4, |b| *b == b' ');
-        let (time, stream, _) = (fields.next()?, fields.next()?, fields.next()?);
+        let (time, stream, kind) = (fields.next()?, fields.next()?, fields.next()?);
         if stream == END_STREAM.as_bytes() {
             return Some(Entry::End);
         }
         let time: jiff::Timestamp = std::str::from_utf8(time).ok()?.parse().ok()?;
-        let text = Bytes::copy_from_slice(fields.next().unwrap_or_default());
-        Some(Entry::Line(LogLine { container: self.container.clone(), at_ms: time.as_millisecond(), text }))
+        let text = fields.next().unwrap_or_default();
+        let begun = self.parts.get_mut(usize::from(stream == b"stderr"))?;
+        let line = match begun.take() {
+            Some(line) => LogLine { text: [&line.text, text].concat().into(), ..line },
+            None => {
+                let text = Bytes::copy_from_slice(text);
+                LogLine { container: self.container.clone(), at_ms: time.as_millisecond(), text }
+            }
+        };
+        if kind == b"P" && line.text.len() < LINE_BYTES_MAX {
+            *begun = Some(line);
+            return None;
+        }
+        Some(Entry::Line(line))
     }
 }
 

@@ -88,11 +88,27 @@ async fn a_flood_of_log_fills_no_disk() {
     assert!(kept < bound + 200_000, "{kept}");
     let last = kit.log(&key, LogQuery { tail_lines: Some(2), ..LogQuery::default() }).await;
     assert_eq!(last[1], "the end");
-    // A line longer than the bound comes in parts.
+    // A line longer than the bound is written in parts and read as one.
     let long = kit.run(shell("u/2", "head -c 200000 /dev/zero | tr '\\0' x; echo; echo short")).await;
     assert_eq!(long.phase, EndPhase::Succeeded);
     let lines = kit.log(&"u/2".into(), LogQuery::default()).await;
-    assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [65536, 65536, 65536, 3392, 5]);
+    assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [200_000, 5]);
+}
+
+#[tokio::test]
+async fn a_long_line_is_one_line() {
+    let mut kit = Kit::new().await;
+    let key = kit.start(shell("u/1", "head -c 200000 /dev/zero | tr '\\0' x; echo err >&2; echo y; echo z")).await;
+    assert_eq!(kit.ended(&key).await.phase, EndPhase::Succeeded);
+    let mut lines: Vec<usize> = kit.log(&key, LogQuery::default()).await.iter().map(String::len).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [1, 3, 200_001]);
+    // Longer than any reader should have to hold.
+    let key = kit.start(shell("u/2", "head -c 3000000 /dev/zero | tr '\\0' x")).await;
+    kit.ended(&key).await;
+    let parts = kit.log(&key, LogQuery::default()).await;
+    assert!(parts.len() > 1 && parts.iter().all(|p| p.len() <= 2 << 20), "{}", parts.len());
+    assert_eq!(parts.concat().len(), 3_000_000);
 }
 
 #[tokio::test]
