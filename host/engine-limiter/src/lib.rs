@@ -3,7 +3,7 @@
 //! One instance per key: a mutex, a semaphore, the parallelism of a namespace or of the server, a rate. A request is an input, a grant an effect.
 //!
 //! ```text
-//!   Request ──► waiting (priority, age, holder) ──► holding ──► Release
+//!   Request ──► waiting (priority, whose turn, age) ──► holding ──► Release
 //!                        ▲                            │
 //!                        └──── limit: how many ◄──────┘
 //! ```
@@ -12,7 +12,8 @@
 //! - Never more holders than the limit, but for a limit that was lowered: then nobody new until enough have gone.
 //! - A free place never waits for a holder that could take it: after each input the places are filled or nobody waits.
 //! - Requesting twice and releasing twice change nothing more; a release of one who only waits takes it out of the queue.
-//! - Higher priority first, then the older run, then the holder's name, so that the order is the same at every replay.
+//! - Higher priority first; then the account that holds less, or had its last place longer ago; then the older run, then the holder's name: one
+//!   namespace with a hundred thousand runs does not keep another one out, and the order is the same at every replay.
 //!
 //! Must not know: what is limited, who the holders are.
 
@@ -25,6 +26,8 @@ use serde::{Deserialize, Serialize};
 
 /// Who asks. Unique over all runs: `<workflow uid>` or `<workflow uid>/<node>`.
 pub type Holder = Arc<str>;
+/// On whose account somebody asks, a namespace: places go round between accounts.
+pub type Account = Arc<str>;
 
 /// What can happen to a limiter.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +36,8 @@ pub enum Input {
     Request {
         /// Who.
         holder: Holder,
+        /// On whose account.
+        account: Account,
         /// Higher goes first.
         priority: i32,
         /// Older goes first.
@@ -55,6 +60,9 @@ pub enum Change {
         /// Who.
         #[serde(rename = "h")]
         holder: Holder,
+        /// On whose account.
+        #[serde(rename = "a", default, skip_serializing_if = "str::is_empty")]
+        account: Account,
         /// Higher goes first.
         #[serde(rename = "p")]
         priority: i32,
@@ -68,6 +76,9 @@ pub enum Change {
         /// Who.
         #[serde(rename = "h")]
         holder: Holder,
+        /// On whose account.
+        #[serde(rename = "a", default, skip_serializing_if = "str::is_empty")]
+        account: Account,
     },
     /// Somebody is gone.
     #[serde(rename = "r")]
@@ -83,6 +94,16 @@ pub enum Change {
         #[serde(rename = "n")]
         limit: Option<u32>,
     },
+    /// When an account had its last place, in the order of such moments; only in snapshots.
+    #[serde(rename = "t")]
+    Turn {
+        /// Whose.
+        #[serde(rename = "a")]
+        account: Account,
+        /// Lower was longer ago.
+        #[serde(rename = "n")]
+        at: u64,
+    },
 }
 
 /// What the world is told.
@@ -96,17 +117,27 @@ pub enum Effect {
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct State {
     limit: Option<u32>,
-    holding: BTreeSet<Holder>,
-    waiting: BTreeSet<Place>,
+    holding: BTreeMap<Holder, Account>,
+    accounts: BTreeMap<Account, Queue>,
     places: BTreeMap<Holder, Place>,
 }
 
-/// A place in the queue, in the order in which it is served.
+/// Those of one account. It is forgotten when nobody of it holds or waits.
+#[derive(Debug, Default, Clone, PartialEq)]
+struct Queue {
+    waiting: BTreeSet<Place>,
+    holding: usize,
+    /// When it had its last place; `None` for one that had none since it came.
+    turn: Option<u64>,
+}
+
+/// A place in the queue, in the order in which it is served within its account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     before: std::cmp::Reverse<i32>,
     created: Timestamp,
     holder: Holder,
+    account: Account,
 }
 
 impl State {
@@ -117,21 +148,46 @@ impl State {
 
     /// Who holds, in order of name.
     pub fn holding(&self) -> impl Iterator<Item = &Holder> {
-        self.holding.iter()
+        self.holding.keys()
     }
 
-    /// Who waits, the next one first.
-    pub fn waiting(&self) -> impl Iterator<Item = &Holder> {
-        self.waiting.iter().map(|place| &place.holder)
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.places.len()
     }
 
     /// Whether somebody holds a place.
     pub fn holds(&self, holder: &str) -> bool {
-        self.holding.contains(holder)
+        self.holding.contains_key(holder)
+    }
+
+    fn knows(&self, holder: &str) -> bool {
+        self.holds(holder) || self.places.contains_key(holder)
     }
 
     fn free(&self) -> bool {
         self.limit.is_some_and(|limit| self.holding.len() < limit as usize)
+    }
+
+    /// Who is served next: one look per account, however many wait.
+    fn next(&self) -> Option<&Place> {
+        let firsts = self.accounts.values().filter_map(|queue| Some((queue, queue.waiting.first()?)));
+        let next = firsts.min_by_key(|(queue, place)| (place.before, queue.holding, queue.turn, *place));
+        next.map(|(_, place)| place)
+    }
+
+    fn take_from_queue(&mut self, holder: &Holder) {
+        if let Some(place) = self.places.remove(holder)
+            && let Some(queue) = self.accounts.get_mut(&place.account)
+        {
+            queue.waiting.remove(&place);
+        }
+    }
+
+    fn forget_if_idle(&mut self, account: &Account) {
+        if self.accounts.get(account).is_some_and(|queue| queue.waiting.is_empty() && queue.holding == 0) {
+            self.accounts.remove(account);
+        }
     }
 }
 
@@ -158,14 +214,13 @@ impl Engine for Limiter {
 
     fn handle(tx: &mut Tx<'_, Self>, input: Input, _now: Timestamp, _ids: &mut dyn IdSource) -> Report {
         match input {
-            Input::Request { holder, priority, created } => {
-                let known = tx.state().holds(&holder) || tx.state().places.contains_key(&holder);
-                if !known {
-                    tx.emit(Change::Queued { holder, priority, created });
+            Input::Request { holder, account, priority, created } => {
+                if !tx.state().knows(&holder) {
+                    tx.emit(Change::Queued { holder, account, priority, created });
                 }
             }
             Input::Release(holder) => {
-                if tx.state().holds(&holder) || tx.state().places.contains_key(&holder) {
+                if tx.state().knows(&holder) {
                     tx.emit(Change::Gone { holder });
                 }
             }
@@ -177,10 +232,10 @@ impl Engine for Limiter {
             Input::Wake => {}
         }
         while tx.state().free() && !tx.is_full() {
-            let Some(holder) = tx.state().waiting().next().cloned() else { break };
-            tx.emit(Change::Granted { holder });
+            let Some(Place { holder, account, .. }) = tx.state().next().cloned() else { break };
+            tx.emit(Change::Granted { holder, account });
         }
-        Report { waiting: tx.state().waiting.len(), holding: tx.state().holding.len() }
+        Report { waiting: tx.state().waiting(), holding: tx.state().holding.len() }
     }
 
     fn wake() -> Input {
@@ -189,54 +244,73 @@ impl Engine for Limiter {
 
     fn apply(state: &mut State, change: &Change) {
         match change {
-            Change::Queued { holder, priority, created } => {
-                let place = Place { before: std::cmp::Reverse(*priority), created: *created, holder: holder.clone() };
-                state.waiting.insert(place.clone());
+            Change::Queued { holder, account, priority, created } => {
+                let before = std::cmp::Reverse(*priority);
+                let place = Place { before, created: *created, holder: holder.clone(), account: account.clone() };
+                state.accounts.entry(account.clone()).or_default().waiting.insert(place.clone());
                 state.places.insert(holder.clone(), place);
             }
-            Change::Granted { holder } => {
-                if let Some(place) = state.places.remove(holder) {
-                    state.waiting.remove(&place);
-                }
-                state.holding.insert(holder.clone());
+            Change::Granted { holder, account } => {
+                state.take_from_queue(holder);
+                let last = state.accounts.values().filter_map(|queue| queue.turn).max();
+                let queue = state.accounts.entry(account.clone()).or_default();
+                queue.turn = Some(last.map_or(0, |last| last + 1));
+                queue.holding += 1;
+                state.holding.insert(holder.clone(), account.clone());
             }
             Change::Gone { holder } => {
-                if let Some(place) = state.places.remove(holder) {
-                    state.waiting.remove(&place);
+                let waited = state.places.get(holder).map(|place| place.account.clone());
+                state.take_from_queue(holder);
+                let held = state.holding.remove(holder);
+                if let Some(queue) = held.as_ref().and_then(|account| state.accounts.get_mut(account)) {
+                    queue.holding = queue.holding.saturating_sub(1);
                 }
-                state.holding.remove(holder);
+                held.iter().chain(&waited).for_each(|account| state.forget_if_idle(account));
             }
             Change::LimitSet { limit } => state.limit = *limit,
+            Change::Turn { account, at } => {
+                if let Some(queue) = state.accounts.get_mut(account) {
+                    queue.turn = Some(*at);
+                }
+            }
         }
     }
 
     fn effects(_state: &State, change: &Change, out: &mut Vec<Effect>) {
-        if let Change::Granted { holder } = change {
+        if let Change::Granted { holder, .. } = change {
             out.push(Effect::Grant(holder.clone()));
         }
     }
 
     fn outstanding(state: &State) -> Vec<Effect> {
-        state.holding.iter().cloned().map(Effect::Grant).collect()
+        state.holding.keys().cloned().map(Effect::Grant).collect()
     }
 
     fn next_wake(state: &State) -> Option<Timestamp> {
         // A full transaction leaves places that could be filled.
-        (state.free() && !state.waiting.is_empty()).then(Timestamp::default)
+        (state.free() && state.waiting() > 0).then(Timestamp::default)
     }
 
     fn live(state: &State) -> bool {
-        !state.holding.is_empty() || !state.waiting.is_empty()
+        !state.holding.is_empty() || state.waiting() > 0
     }
 
     fn condense(state: &State) -> Option<Vec<Change>> {
         let mut out = vec![Change::LimitSet { limit: state.limit }];
-        out.extend(state.holding.iter().map(|holder| Change::Granted { holder: holder.clone() }));
-        out.extend(state.waiting.iter().map(|place| Change::Queued {
+        out.extend(
+            state
+                .holding
+                .iter()
+                .map(|(holder, account)| Change::Granted { holder: holder.clone(), account: account.clone() }),
+        );
+        out.extend(state.places.values().map(|place| Change::Queued {
             holder: place.holder.clone(),
+            account: place.account.clone(),
             priority: place.before.0,
             created: place.created,
         }));
+        let turns = state.accounts.iter().filter_map(|(account, queue)| Some((account, queue.turn?)));
+        out.extend(turns.map(|(account, at)| Change::Turn { account: account.clone(), at }));
         Some(out)
     }
 }
@@ -261,15 +335,30 @@ mod tests {
     }
 
     fn request(holder: &str, priority: i32, created: i64) -> Input {
-        Input::Request { holder: holder.into(), priority, created: Timestamp::from_millis(created) }
+        of("", holder, priority, created)
+    }
+
+    fn of(account: &str, holder: &str, priority: i32, created: i64) -> Input {
+        let (holder, account) = (holder.into(), account.into());
+        Input::Request { holder, account, priority, created: Timestamp::from_millis(created) }
+    }
+
+    /// Who got a place, in that order.
+    fn grants(inputs: impl IntoIterator<Item = Input>) -> Vec<String> {
+        let mut recorder = Recorder::<Limiter>::default();
+        let mut ids = SeededIds::new(1);
+        let mut grants = Vec::new();
+        for input in inputs {
+            let (effects, _, _) = recorder.step(input, Timestamp::default(), &mut ids);
+            grants.extend(effects.into_iter().map(|Effect::Grant(holder)| holder.to_string()));
+            recorder.check_replay();
+        }
+        grants
     }
 
     #[test]
     fn priority_then_age_decides_who_is_next() {
-        let mut recorder = Recorder::<Limiter>::default();
-        let mut ids = SeededIds::new(1);
-        let mut grants = Vec::new();
-        for input in [
+        let inputs = [
             Input::Limit(Some(1)),
             request("a", 0, 1),
             request("young", 0, 9),
@@ -278,17 +367,39 @@ mod tests {
             Input::Release("a".into()),
             Input::Release("urgent".into()),
             Input::Release("old".into()),
-        ] {
-            let (effects, _, _) = recorder.step(input, Timestamp::default(), &mut ids);
-            grants.extend(effects.into_iter().map(|Effect::Grant(holder)| holder.to_string()));
-            recorder.check_replay();
-        }
-        assert_eq!(grants, ["a", "urgent", "old", "young"]);
+        ];
+        assert_eq!(grants(inputs), ["a", "urgent", "old", "young"]);
+    }
+
+    #[test]
+    fn places_go_round_between_accounts() {
+        // A crowd that came first does not keep the others out, with one place or with several.
+        let crowd = (1..=6).map(|n| of("crowd", &format!("c{n}"), 0, n));
+        let others = [of("x", "x1", 0, 50), of("x", "x2", 0, 51), of("y", "y1", 0, 60)];
+        let ends = ["c1", "x1", "y1", "c2"].map(|holder| Input::Release(holder.into()));
+        let one = [Input::Limit(Some(1))].into_iter().chain(crowd.clone()).chain(others.clone()).chain(ends);
+        assert_eq!(grants(one), ["c1", "x1", "y1", "c2", "x2"]);
+        let ends = ["c1", "c2", "c3"].map(|holder| Input::Release(holder.into()));
+        let three = [Input::Limit(Some(3))].into_iter().chain(crowd.clone()).chain(others.clone()).chain(ends);
+        assert_eq!(grants(three), ["c1", "c2", "c3", "x1", "y1", "c4"]);
+        // What is urgent is so for everybody.
+        let urgent = [of("crowd", "now", 9, 99), Input::Release("c1".into()), Input::Release("now".into())];
+        let urgent = [Input::Limit(Some(1))].into_iter().chain(crowd).chain(others).chain(urgent);
+        assert_eq!(grants(urgent), ["c1", "now", "x1"]);
+    }
+
+    #[test]
+    fn records_of_earlier_versions_are_read() {
+        let text = r#"[{"w":{"h":"a","p":1,"c":"2024-01-01T00:00:00Z"}},{"g":{"h":"a"}},{"r":{"h":"a"}}]"#;
+        let changes: Vec<Change> = serde_json::from_str(text).unwrap();
+        let mut state = State::default();
+        changes.iter().for_each(|change| Limiter::apply(&mut state, change));
+        assert_eq!(state, State::default());
     }
 
     fn inputs() -> impl Strategy<Value = Input> {
         prop_oneof![
-            (0..6u8, -1..2i32, 0..4i64).prop_map(|(h, p, c)| request(&h.to_string(), p, c)),
+            (0..6u8, 0..3u8, -1..2i32, 0..4i64).prop_map(|(h, a, p, c)| of(&a.to_string(), &h.to_string(), p, c)),
             (0..6u8).prop_map(|h| Input::Release(h.to_string().into())),
             prop::option::of(0..4u32).prop_map(Input::Limit),
             Just(Input::Wake),
@@ -310,8 +421,8 @@ mod tests {
                 let state = &recorder.state;
                 allowed = state.limit.map_or(0, |l| l as usize).max(before.min(allowed.max(before)));
                 prop_assert!(state.holding.len() <= allowed, "more holders than the limit");
-                prop_assert!(!state.free() || state.waiting.is_empty(), "a free place while somebody waits");
-                prop_assert!(state.holding.iter().all(|h| !state.places.contains_key(h)));
+                prop_assert!(!state.free() || state.waiting() == 0, "a free place while somebody waits");
+                prop_assert!(state.holding.keys().all(|h| !state.places.contains_key(h)));
                 recorder.check_replay();
                 let mut condensed = State::default();
                 for change in Limiter::condense(state).unwrap_or_default() {
