@@ -23,7 +23,7 @@ pub mod proof;
 
 pub use codec::{Codec, CodecError, Json};
 pub use model::Timestamp;
-pub use tx::{CHANGES_MAX, Tx};
+pub use tx::{CHANGES_BYTES_MAX, CHANGES_MAX, Tx};
 
 /// Where an engine's ids and random bytes come from. What it draws goes into changes, so that replay draws nothing.
 pub trait IdSource {
@@ -101,6 +101,17 @@ pub trait Engine: Sized + 'static {
 
     /// The next moment at which the answer may change, derived from the state alone.
     fn next_wake(state: &Self::State) -> Option<Timestamp>;
+
+    /// Whether an instance that still has something to do may leave memory until the next input: nothing is due, and of what was asked nothing is answered
+    /// by what only the instance's own memory knows.
+    fn rests(state: &Self::State) -> bool {
+        Self::outstanding(state).is_empty() && Self::next_wake(state).is_none()
+    }
+
+    /// About how many bytes of users' values a change holds, where that can be many: a transaction is full by their sum as by their number.
+    fn weight(_change: &Self::Change) -> usize {
+        0
+    }
 
     /// Changes that give this state to an empty one: a snapshot, written when an instance that lives long has many records. `None` for engines whose
     /// instances end.

@@ -4,6 +4,9 @@ use crate::Engine;
 
 /// How many changes a call of [`Engine::handle`] makes before it stops at the next convenient point (`changes_max`).
 pub const CHANGES_MAX: usize = 2_000;
+/// How many bytes of users' values ([`Engine::weight`]) its changes hold before it stops (`changes_bytes_max`): a hundred steps with a megabyte of
+/// parameters each are several records, and none is larger than a store takes.
+pub const CHANGES_BYTES_MAX: usize = 4 << 20;
 
 /// The changes of one call, applied as they are made.
 pub struct Tx<'a, E: Engine> {
@@ -11,17 +14,18 @@ pub struct Tx<'a, E: Engine> {
     changes: Vec<E::Change>,
     effects: Vec<E::Effect>,
     changes_max: usize,
+    bytes: usize,
 }
 
 impl<'a, E: Engine> Tx<'a, E> {
     /// A transaction over `state`.
     pub fn new(state: &'a mut E::State) -> Self {
-        Self { state, changes: Vec::new(), effects: Vec::new(), changes_max: CHANGES_MAX }
+        Self { state, changes: Vec::new(), effects: Vec::new(), changes_max: CHANGES_MAX, bytes: 0 }
     }
 
     /// The same with another bound on the number of changes, for tests.
     pub fn with_changes_max(state: &'a mut E::State, changes_max: usize) -> Self {
-        Self { state, changes: Vec::new(), effects: Vec::new(), changes_max }
+        Self { state, changes: Vec::new(), effects: Vec::new(), changes_max, bytes: 0 }
     }
 
     /// The state as it is with the changes so far.
@@ -33,12 +37,13 @@ impl<'a, E: Engine> Tx<'a, E> {
     pub fn emit(&mut self, change: E::Change) {
         E::apply(self.state, &change);
         E::effects(self.state, &change, &mut self.effects);
+        self.bytes = self.bytes.saturating_add(E::weight(&change));
         self.changes.push(change);
     }
 
     /// Whether it is time to stop and ask to be called again.
     pub fn is_full(&self) -> bool {
-        self.changes.len() >= self.changes_max
+        self.changes.len() >= self.changes_max || self.bytes >= CHANGES_BYTES_MAX
     }
 
     /// How many changes there are.

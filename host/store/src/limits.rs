@@ -31,7 +31,8 @@ pub struct Limits {
     pub bookmark_every: u64,
     /// An engine's name and an instance's id together (bytes).
     pub instance_id_bytes_max: u64,
-    /// One journal record's payload (bytes).
+    /// One journal record's payload (bytes). Several times an object: the first record of a run holds its object, the templates that it refers to, and
+    /// its parameters.
     pub record_bytes_max: u64,
     /// One snapshot (bytes).
     pub snapshot_bytes_max: u64,
@@ -63,7 +64,7 @@ impl Default for Limits {
             watch_retention_max: 200_000,
             bookmark_every: 2_000,
             instance_id_bytes_max: 512,
-            record_bytes_max: 16 * MIB,
+            record_bytes_max: 256 * MIB,
             snapshot_bytes_max: 256 * MIB,
             event_name_bytes_max: 512,
             payload_bytes_max: 4 * MIB,
