@@ -34,6 +34,7 @@ pub mod program;
 pub mod state;
 pub mod values;
 pub mod vars;
+mod weight;
 
 pub mod project;
 
@@ -50,7 +51,7 @@ pub use input::{
     Submission, TemplateSource,
 };
 pub use metrics::{Sample, SampleValue};
-pub use state::{Kind, Node, NodeIx, Role, RunState, Stage};
+pub use state::{Body, Kind, Node, NodeIx, Role, RunState, Stage};
 pub use values::{Inputs, Outputs, Param, Text};
 
 /// The workflow engine.
@@ -99,6 +100,16 @@ impl Engine for WorkflowEngine {
             return Some(Timestamp::default());
         }
         state.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Who waits for a place alone is remembered by those who give it: a hundred thousand runs in a queue are not held in memory.
+    fn rests(state: &RunState) -> bool {
+        Self::next_wake(state).is_none()
+            && effects::outstanding(state).iter().all(|effect| matches!(effect, Effect::Acquire { .. }))
+    }
+
+    fn weight(change: &Change) -> usize {
+        weight::of(change)
     }
 
     fn live(state: &RunState) -> bool {

@@ -3,6 +3,8 @@
 //! The summary (phase, counts, progress, message, outputs) is small and goes on the object; nodes are made one by one when they are asked for, in
 //! Argo's shape. Links between nodes (`children`, `outboundNodes`) are found from the structure, so that no state is kept for them.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use model::workflow::{
     Inputs as ModelInputs, MemoizationStatus, NodeFlag, NodePhase, NodeStatus, NodeSynchronizationStatus, NodeType,
@@ -10,6 +12,7 @@ use model::workflow::{
 };
 use model::{AnyString, Condition};
 
+use crate::change::Place;
 use crate::holder;
 use crate::state::{Body, Kind, LockState, MemoState, Node, NodeIx, Role, RunState, Stage};
 use crate::values::{Inputs, Outputs, Param};
@@ -76,7 +79,7 @@ pub fn node_status(state: &RunState, ix: NodeIx) -> Option<NodeStatus> {
         display_name: state.display_name(ix).into(),
         r#type: Some(node_type(node)),
         phase: node.phase,
-        message: message(node).into(),
+        message: message(state, ix, node).as_ref().into(),
         started_at: Some(node.started.unwrap_or(node.created)),
         finished_at: node.finished,
         inputs: state.inputs(ix).map(|i| Box::new(inputs(i))),
@@ -178,10 +181,33 @@ fn conditions(state: &RunState) -> Vec<Condition> {
 }
 
 /// What a node says: its own words, or what it waits for.
-fn message(node: &Node) -> &str {
+fn message<'s>(state: &RunState, ix: NodeIx, node: &'s Node) -> Cow<'s, str> {
     let waits =
         node.extra.as_ref().filter(|e| e.lock_state == LockState::Wanted).and_then(|e| e.lock_message.as_deref());
-    waits.or(node.message.as_deref()).unwrap_or_default()
+    if let Some(said) = waits.or(node.message.as_deref()).filter(|said| !said.is_empty()) {
+        return said.into();
+    }
+    match node.flags.held.filter(|_| !node.flags.started && !node.is_over()) {
+        Some(place) => turn(state, ix, place).into(),
+        None => Cow::default(),
+    }
+}
+
+/// What a node waits for that is ready and not begun.
+fn turn(state: &RunState, ix: NodeIx, place: Place) -> String {
+    let run = state.run();
+    let limit = match place {
+        Place::Suspension => return "Waiting for the workflow to be resumed".to_owned(),
+        Place::Run => run.and_then(|run| run.parallelism),
+        Place::Boundary => match state.boundary(ix).and_then(|b| state.node(b)).and_then(|n| n.body.as_deref()) {
+            Some(Body::Dag(dag)) => dag.slots.limit,
+            Some(Body::Steps(steps)) => steps.slots.limit,
+            _ => None,
+        },
+    };
+    let whose = if place == Place::Run { "workflow" } else { "template" };
+    let limit = limit.map(|n| format!(" ({n})")).unwrap_or_default();
+    format!("Waiting for its turn under the {whose}'s parallelism{limit}")
 }
 
 fn node_type(node: &Node) -> NodeType {

@@ -166,6 +166,9 @@ pub(super) fn items(state: &mut RunState, node: NodeIx, items: &[Text]) {
 pub(super) fn held(state: &mut RunState, node: NodeIx, place: Place) {
     state.take_todo(Todo::Enter(node));
     state.take_todo(Todo::Items(node));
+    if let Some(held) = state.nodes.get_mut(node.index()) {
+        held.flags.held = Some(place);
+    }
     let boundary = state.boundary(node);
     let limit = boundary.and_then(|b| state.slots_mut(b)).and_then(|slots| slots.limit);
     match state.body_mut(node) {

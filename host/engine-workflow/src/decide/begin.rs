@@ -117,13 +117,16 @@ impl Decider<'_, '_> {
         if !set.is_empty() {
             self.tx.emit(Change::ParametersSet { parameters: set });
         }
-        self.check_enums()
+        self.check_values()
     }
 
-    fn check_enums(&self) -> Result<(), Stop> {
+    fn check_values(&self) -> Result<(), Stop> {
         let Some(run) = self.state().run() else { return Ok(()) };
         for parameter in &run.submission.spec.arguments.parameters {
             let value = run.parameters.get(&*parameter.name);
+            if let Some(value) = value {
+                self.check_size("spec.arguments.parameters", &parameter.name, value)?;
+            }
             if let (Some(allowed), Some(value)) = (&parameter.r#enum, value)
                 && !allowed.iter().any(|a| a.as_str() == &**value)
             {

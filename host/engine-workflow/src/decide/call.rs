@@ -139,12 +139,7 @@ impl Decider<'_, '_> {
         inputs: Option<Box<Inputs>>,
         end: Option<(NodePhase, Text)>,
     ) {
-        let nodes_max = self.limits().nodes as usize;
-        let end = if self.state().nodes.len() >= nodes_max && end.is_none() {
-            Some((NodePhase::Error, format!("the run has reached its limit of {nodes_max} nodes (nodes_max)").into()))
-        } else {
-            end
-        };
+        let end = end.or_else(|| Some((NodePhase::Error, self.full()?.into())));
         let at = self.now;
         let bad = end.as_ref().is_some_and(|(phase, _)| matches!(phase, NodePhase::Failed | NodePhase::Error));
         let ix = self.state().next_ix();
@@ -153,6 +148,13 @@ impl Decider<'_, '_> {
             let samples = crate::metrics::of_node(self.state(), ix, self.now);
             self.keep(samples);
         }
+    }
+
+    /// Why no further node may work, if so.
+    pub(super) fn full(&self) -> Option<String> {
+        let nodes_max = self.limits().nodes as usize;
+        let full = self.state().nodes.len() >= nodes_max;
+        full.then(|| format!("the run has reached its limit of {nodes_max} nodes (nodes_max)"))
     }
 
     fn skip(&mut self, parent: Option<NodeIx>, role: Role, when: &str) {

@@ -6,6 +6,7 @@ use model::workflow::{NodePhase, TemplateKind};
 use super::call::plain_kind;
 use super::{Decider, Stop};
 use crate::change::{Change, End, Place};
+use crate::effect::LockRequest;
 use crate::holder;
 use crate::input::Shutdown;
 use crate::program::Compiled;
@@ -146,12 +147,25 @@ impl Decider<'_, '_> {
         let item = self.state().item(ix).map(str::to_owned);
         let site = Site { inputs: inputs.as_deref(), node: Some(ix), item: item.as_deref(), ..Site::default() };
         let namespace = self.state().run().map(|r| r.submission.metadata.namespace.clone()).unwrap_or_default();
-        let locks = crate::locks::requests(&wanted, &namespace, |text| self.render(site, text))?;
+        let mut locks = crate::locks::requests(&wanted, &namespace, |text| self.render(site, text))?;
+        // What a node above it holds, or the run itself, it holds too: they wait for its end, and would never give it up before.
+        locks.retain(|lock| !self.held_above(ix, lock));
         if locks.is_empty() {
             return Ok(true);
         }
         self.tx.emit(Change::LocksWanted { node: ix, locks });
         Ok(false)
+    }
+
+    fn held_above(&self, ix: NodeIx, lock: &LockRequest) -> bool {
+        let state = self.state();
+        let of_run = state.run().filter(|run| run.lock_state == LockState::Held).map(|run| run.locks.as_slice());
+        let mut above = std::iter::successors(state.node(ix).and_then(|n| n.parent), |at| state.node(*at)?.parent);
+        of_run.is_some_and(|locks| locks.contains(lock))
+            || above.any(|at| {
+                let extra = state.node(at).and_then(|n| n.extra.as_ref());
+                extra.is_some_and(|e| e.lock_state == LockState::Held && e.locks.contains(lock))
+            })
     }
 
     fn boundary_has_room(&self, ix: NodeIx) -> bool {

@@ -39,7 +39,7 @@ impl Decider<'_, '_> {
         let mut out = Inputs::default();
         for wanted in &declared.inputs.parameters {
             let value = self.parameter(wanted, given.parameter(&wanted.name), of_run, &out, site)?;
-            self.check_size(&wanted.name, &value)?;
+            self.check_size("inputs.parameters", &wanted.name, &value)?;
             if let Some(allowed) = &wanted.r#enum
                 && !allowed.iter().any(|a| a.as_str() == &*value)
             {
@@ -55,11 +55,11 @@ impl Decider<'_, '_> {
         Ok(out)
     }
 
-    fn check_size(&self, name: &str, value: &str) -> Result<(), Stop> {
+    pub(super) fn check_size(&self, field: &str, name: &str, value: &str) -> Result<(), Stop> {
         let max = self.limits().parameter_bytes;
         if value.len() as u64 > max {
             return Err(format!(
-                "inputs.parameters: {name:?} has {} bytes, more than parameter_bytes_max ({max}); hand large data over as an artifact",
+                "{field}: {name:?} has {} bytes, more than parameter_bytes_max ({max}); hand large data over as an artifact",
                 value.len()
             )
             .into());

@@ -137,6 +137,10 @@ impl Decider<'_, '_> {
         if !covered {
             return Ok(Next::GiveUp(String::new()));
         }
+        // A further attempt would fail for this very reason, and so on without end.
+        if let Some(full) = self.full() {
+            return Ok(Next::GiveUp(full));
+        }
         let inputs = self.inputs_of(ix);
         let item = self.state().item(ix).map(str::to_owned);
         let boundary = self.state().boundary(ix);
@@ -198,7 +202,8 @@ impl Decider<'_, '_> {
         let wait = cap.map_or(wait, |cap| wait.min(cap));
         // Counted from the end of the last attempt, which may be a while ago after a restart.
         let ended = self.last_attempt(ix).and_then(|(_, n)| n.finished).unwrap_or(self.now);
-        let left = ended.plus_millis(wait).millis_since(self.now);
+        // A clock that was set back since makes nobody wait longer than was said.
+        let left = ended.plus_millis(wait).millis_since(self.now).min(wait);
         if max.is_some_and(|max| passed.saturating_add(left.max(0)) > max) {
             return Ok(Next::GiveUp("Backoff would exceed max duration limit".to_owned()));
         }

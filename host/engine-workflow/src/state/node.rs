@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{Body, HookRun};
 use super::index::NodeIx;
+use crate::change::Place;
 use crate::effect::LockRequest;
 use crate::values::{Inputs, Outputs, Text};
 
@@ -145,6 +146,8 @@ pub struct Flags {
     pub transient: bool,
     /// A hook ran it.
     pub hooked: bool,
+    /// Where it waits for its turn, or last did.
+    pub held: Option<Place>,
 }
 
 /// What few nodes have.

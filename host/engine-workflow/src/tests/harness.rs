@@ -28,6 +28,7 @@ struct Script {
     results: BTreeMap<String, Vec<Outcome>>,
     /// What happens at moments (milliseconds after the beginning).
     orders: Vec<At>,
+    nodes_max: Option<u32>,
     expect: Expect,
 }
 
@@ -66,6 +67,9 @@ struct At {
     only: Option<String>,
     #[serde(default)]
     supply: Option<(String, BTreeMap<String, String>)>,
+    /// Nothing is ordered: parts of the messages that nodes show at this moment.
+    #[serde(default)]
+    says: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -148,7 +152,7 @@ impl Fixture {
             server_locks: Vec::new(),
             scheduled_time: None,
             reused: Vec::new(),
-            limits: Limits { nodes: 3_000, recursion: 20, ..Limits::default() },
+            limits: Limits { nodes: self.script.nodes_max.unwrap_or(3_000), recursion: 20, ..Limits::default() },
         }
     }
 }
@@ -442,6 +446,9 @@ impl<'f> Run<'f> {
     }
 
     fn order(&mut self, at: &At) {
+        if !at.says.is_empty() {
+            return self.listen(&at.says);
+        }
         let spec = |change: SpecChange| Input::SpecChanged(change);
         let by_name = |state: &RunState, name: &str| {
             project::shown(state)
@@ -473,6 +480,16 @@ impl<'f> Run<'f> {
             panic!("an order that says nothing")
         };
         self.inputs.push_back(input);
+    }
+
+    fn listen(&mut self, says: &BTreeMap<String, String>) {
+        let status = project::full(self.state());
+        for (name, text) in says {
+            let found = status.nodes.values().find(|n| *n.display_name == **name).map(|n| n.message.to_string());
+            if !found.as_ref().is_some_and(|found| found.contains(text.as_str())) {
+                self.problems.push(format!("{name} says {found:?}, expected to contain {text:?}"));
+            }
+        }
     }
 
     pub(super) fn problems(mut self) -> Vec<String> {
