@@ -7,6 +7,8 @@
 //!
 //! Invariants
 //! - Everything streams: memory does not grow with the size of an artifact.
+//! - A driver tries passing trouble again, with pauses and up to a deadline, and then says so ([`ErrorClass::Transient`]). Callers do not: trying again
+//!   what was tried again is how a store that comes back is kept down.
 //! - What was half uploaded is never an output: a `save` that failed leaves nothing that a `load` would find.
 //! - Unpacking never leaves its destination (no traversal, no links out of it, no bombs).
 //! - Credentials come from the [`Secrets`] of the caller's namespace and appear in no error.
@@ -133,7 +135,7 @@ pub enum ErrorClass {
     NotFound,
     /// The repository refused: wrong or missing credentials, no permission.
     Denied,
-    /// Try again later: the network, the repository's load.
+    /// The network, the repository's load: it was tried again as long as the driver may, and may go well later.
     Transient,
     /// It will fail again: a wrong setting, a hostile archive, a full disk.
     Permanent,

@@ -12,6 +12,7 @@ use model::workflow::Artifact;
 use tokio::task;
 
 use crate::archive::{self, Packing, Source, Unpacking};
+use crate::breaker::Breakers;
 use crate::bridge::{self, Chunks};
 use crate::cloud::Clouds;
 use crate::config::Config;
@@ -34,6 +35,7 @@ pub struct Drivers {
     pub(crate) s3: Clients,
     pub(crate) clouds: Clouds,
     pub(crate) tokens: Tokens,
+    pub(crate) breakers: Breakers,
     /// What git over ssh starts; a test puts another program here.
     pub(crate) ssh_program: String,
 }
@@ -73,10 +75,16 @@ impl Drivers {
             s3,
             clouds,
             tokens: Tokens::default(),
+            breakers: Breakers::default(),
             ssh_program: "ssh".to_owned(),
             config,
             guard,
         })
+    }
+
+    /// Repositories that did not answer once (driver and host), and whether they do not now.
+    pub fn circuits(&self) -> Vec<(String, bool)> {
+        self.breakers.seen()
     }
 
     async fn load_once(&self, context: &Context, artifact: &Artifact, destination: &Path) -> Result<Loaded, Failure> {
@@ -213,8 +221,12 @@ impl Artifacts for Drivers {
     async fn load(&self, context: &Context, artifact: &Artifact, destination: &Path) -> Result<Loaded, ArtifactError> {
         let named = |failure: Failure| failure.of(&artifact.name, "load", &shown(artifact));
         let mode = artifact.mode.map(mode::bits).transpose().map_err(named)?;
-        let loaded =
-            self.config.retry.run("load", || self.load_once(context, artifact, destination)).await.map_err(named)?;
+        let loaded = self
+            .config
+            .retry
+            .run_at("load", &self.breakers.of(artifact), || self.load_once(context, artifact, destination))
+            .await
+            .map_err(named)?;
         if let Some(mode) = mode {
             let (path, recurse): (PathBuf, bool) = (destination.to_owned(), artifact.recurse_mode);
             task::spawn_blocking(move || mode::apply(&path, mode, recurse))
@@ -227,13 +239,18 @@ impl Artifacts for Drivers {
     }
 
     async fn save(&self, context: &Context, artifact: &Artifact, source: &Path) -> Result<Saved, ArtifactError> {
-        let saved = self.config.retry.run("save", || self.save_once(context, artifact, source)).await;
+        let saved = self
+            .config
+            .retry
+            .run_at("save", &self.breakers.of(artifact), || self.save_once(context, artifact, source))
+            .await;
         saved.map_err(|failure| failure.of(&artifact.name, "save", &shown(artifact)))
     }
 
     async fn open(&self, context: &Context, artifact: &Artifact) -> Result<ByteStream, ArtifactError> {
         let (name, location) = (artifact.name.clone(), shown(artifact));
-        let opened = self.config.retry.run("open", || self.open_once(context, artifact)).await;
+        let opened =
+            self.config.retry.run_at("open", &self.breakers.of(artifact), || self.open_once(context, artifact)).await;
         let content = opened.map_err(|failure| failure.of(&name, "open", &location))?;
         Ok(content.map_err(move |failure| failure.of(&name, "open", &location)).boxed())
     }
@@ -248,12 +265,20 @@ impl Artifacts for Drivers {
     }
 
     async fn list(&self, context: &Context, artifact: &Artifact, limit: usize) -> Result<Vec<Entry>, ArtifactError> {
-        let listed = self.config.retry.run("list", || self.list_once(context, artifact, limit)).await;
+        let listed = self
+            .config
+            .retry
+            .run_at("list", &self.breakers.of(artifact), || self.list_once(context, artifact, limit))
+            .await;
         listed.map_err(|failure| failure.of(&artifact.name, "list", &shown(artifact)))
     }
 
     async fn delete(&self, context: &Context, artifact: &Artifact) -> Result<(), ArtifactError> {
-        let deleted = self.config.retry.run("delete", || self.delete_once(context, artifact)).await;
+        let deleted = self
+            .config
+            .retry
+            .run_at("delete", &self.breakers.of(artifact), || self.delete_once(context, artifact))
+            .await;
         deleted.map_err(|failure| failure.of(&artifact.name, "delete", &shown(artifact)))
     }
 }

@@ -20,6 +20,7 @@
 //! Must not know: engines, stores, runners.
 
 mod archive;
+mod breaker;
 mod bridge;
 mod cloud;
 mod config;
@@ -43,6 +44,7 @@ mod tree;
 pub use archive::UnpackLimits;
 pub use config::{AmbientCredentials, Config};
 pub use drivers::{Drivers, DriversError};
+pub use place::driver;
 pub use repository::{ArtifactRepository, RepositoryError};
 pub use retry::Retry;
 

@@ -22,6 +22,15 @@ pub(crate) struct Place {
     pub(crate) folder: bool,
 }
 
+/// Which driver an artifact needs, as one word: the field of its place, or `directory` for the server's own.
+pub fn driver(artifact: &Artifact) -> &'static str {
+    match artifact.location.place() {
+        Some("s3") if artifact.location.s3.as_ref().is_some_and(|s3| s3.bucket.is_empty()) => "directory",
+        Some(place) => place,
+        None => "none",
+    }
+}
+
 /// Driver and key for messages. No credentials: a URL loses user, password and query.
 pub(crate) fn shown(artifact: &Artifact) -> String {
     let place = &artifact.location;

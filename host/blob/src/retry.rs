@@ -8,6 +8,7 @@ use artifact::ErrorClass;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
+use crate::breaker::Breaker;
 use crate::failure::Failure;
 
 /// How transient errors are retried.
@@ -31,6 +32,31 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// The same, where the repository's breaker says when.
+    pub(crate) async fn run_at<T, F, A>(&self, what: &str, breaker: &Breaker, mut attempt: A) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+        A: FnMut() -> F,
+    {
+        let until = Instant::now() + Duration::from_millis(self.deadline_ms);
+        let (first, most) = (Duration::from_millis(self.first_ms), Duration::from_millis(self.pause_ms_max));
+        let tried = self.run(what, || {
+            // Begun only when it is polled.
+            let work = attempt();
+            async move {
+                let turn = breaker.turn(until).await;
+                let done = work.await;
+                match &done {
+                    Err(failure) if failure.class == ErrorClass::Transient => breaker.failed(first, most),
+                    _ => breaker.answered(),
+                }
+                drop(turn);
+                done
+            }
+        });
+        tried.await
+    }
+
     /// Runs `attempt` until it succeeds, fails for good, or enough was tried.
     pub(crate) async fn run<T, F, A>(&self, what: &str, mut attempt: A) -> Result<T, Failure>
     where
@@ -103,6 +129,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::breaker::Breakers;
 
     async fn tried(retry: Retry, class: ErrorClass) -> (u32, String) {
         let made = Cell::new(0);
@@ -126,6 +153,36 @@ mod tests {
         assert!(reason.starts_with("no (tried 8 times in "), "{reason}");
         let (made, _) = tried(Retry { attempts_max: 1000, deadline_ms: 30_000, ..retry }, ErrorClass::Transient).await;
         assert!((6..=20).contains(&made), "{made}");
+    }
+
+    /// Many callers of one repository that is down are few knocks; when it is back, all of them go on at once.
+    #[tokio::test(start_paused = true)]
+    async fn many_callers_knock_one_at_a_time() {
+        let (knocks, up) = (Cell::new(0), Cell::new(false));
+        let breakers = Breakers::default();
+        let artifact = model::workflow::Artifact::default();
+        let retry = Retry { attempts_max: 1000, deadline_ms: 600_000, ..Retry::default() };
+        let calls = (0..500).map(|_| {
+            let (breaker, knocks, up) = (breakers.of(&artifact), &knocks, &up);
+            async move {
+                let attempt = || async {
+                    knocks.set(knocks.get() + 1);
+                    if up.get() { Ok(()) } else { Err(Failure::transient("no")) }
+                };
+                retry.run_at("x", &breaker, attempt).await.map_err(|f| f.reason)
+            }
+        });
+        let back = async {
+            sleep(Duration::from_secs(300)).await;
+            // The first one learned it for all; then there is one every ten seconds.
+            let before = knocks.get();
+            assert!((20..=60).contains(&before), "{before}");
+            assert_eq!(breakers.seen(), [("none".to_owned(), true)]);
+            up.set(true);
+        };
+        let (done, ()) = futures::join!(futures::future::join_all(calls), back);
+        assert!(done.iter().all(Result::is_ok));
+        assert_eq!(breakers.seen(), [("none".to_owned(), false)]);
     }
 
     #[test]

@@ -115,6 +115,18 @@ pub struct ImageStore {
     ready: Mutex<HashMap<String, Arc<RootImage>>>,
     pulling: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     unreachable: Mutex<HashMap<String, (Instant, String)>>,
+    pulls: Mutex<Pulls>,
+}
+
+/// Pulls since the store was opened.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct Pulls {
+    /// That brought their image.
+    pub done: u64,
+    /// That did not.
+    pub failed: u64,
+    /// How long all of them took together.
+    pub lasted: Duration,
 }
 
 impl ImageStore {
@@ -139,6 +151,7 @@ impl ImageStore {
             ready: Mutex::default(),
             pulling: Mutex::default(),
             unreachable: Mutex::default(),
+            pulls: Mutex::default(),
         })
     }
 
@@ -154,11 +167,24 @@ impl ImageStore {
         };
         // Ten steps of one image pull it once, one after another seeing what the first one did.
         let _one = lock.lock().await;
+        let begun = Instant::now();
         let pulled = registry::pull(self, &reference, credentials).await;
+        self.count(pulled.is_ok(), begun.elapsed());
         self.pulling.lock().unwrap_or_else(PoisonError::into_inner).remove(&reference.whole());
         let record = pulled?;
         self.record(&record)?;
         Ok(record)
+    }
+
+    fn count(&self, done: bool, lasted: Duration) {
+        let mut pulls = self.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+        *(if done { &mut pulls.done } else { &mut pulls.failed }) += 1;
+        pulls.lasted += lasted;
+    }
+
+    /// Pulls since it was opened.
+    pub fn pulls(&self) -> Pulls {
+        *self.pulls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Imports the images of a `docker save` archive or an OCI layout, plain or compressed. `name` names an image that has none.

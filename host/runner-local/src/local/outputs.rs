@@ -114,7 +114,7 @@ async fn save_one(
         class: artifact::ErrorClass::Permanent,
         source: Some(Box::new(e)),
     })?;
-    artifacts::save(inner.environment.artifacts.as_ref(), context, artifact, &source.path).await?;
+    inner.environment.artifacts.save(context, artifact, &source.path).await?;
     Ok(artifact.clone())
 }
 
@@ -171,9 +171,9 @@ async fn save_logs(
         let saved = match plain_log(places, container).await {
             Ok(None) => continue,
             Ok(Some(file)) => {
-                let saved = artifacts::save(inner.environment.artifacts.as_ref(), context, &artifact, &file).await;
+                let saved = inner.environment.artifacts.save(context, &artifact, &file).await;
                 let _ = tokio::fs::remove_file(&file).await;
-                saved.map_err(|e| e.to_string())
+                saved.map(drop).map_err(|e| e.to_string())
             }
             Err(e) => Err(e.to_string()),
         };

@@ -134,6 +134,10 @@ async fn stop_order(orders: &mut UnboundedReceiver<Order>) -> Order {
 async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Result<LaunchSpec, UnitResult> {
     let error = |message: String| ended(EndPhase::Error, EndClass::CouldNotStart, message);
     let status = inner.link.status().await.map_err(|e| error(e.to_string()))?;
+    if inner.preparing.available_permits() == 0 {
+        let message = "Waiting: the server prepares as many other steps as it may at once".to_owned();
+        inner.hint(&handle.key, UnitHappening::Waiting { message });
+    }
     let Ok(_permit) = inner.preparing.acquire().await else { return Err(error("the server is stopping".to_owned())) };
     let places = inner.places(&unit.key);
     let made = inner.slots.take(&unit.key).and_then(|slot| {
@@ -183,7 +187,7 @@ async fn launch(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut Unbounded
         match sent.await {
             Err(e) => trouble = e.to_string(),
             Ok(stream) => match listen(inner, handle, orders, stream).await {
-                Heard::End(outcome, supervisor) => return conclude(inner, handle, outcome, supervisor).await,
+                Heard::End(outcome, supervisor) => return conclude(inner, handle, orders, outcome, supervisor).await,
                 Heard::Refused { duplicate: true, .. } => return resume(inner, handle, orders).await,
                 Heard::Refused { message, .. } => {
                     let result = ended(EndPhase::Error, EndClass::CouldNotStart, message);
@@ -234,7 +238,7 @@ async fn resume(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut Unbounded
         }
         if !lives {
             return match outcome {
-                Some(outcome) => conclude(inner, handle, Box::new(outcome), None).await,
+                Some(outcome) => conclude(inner, handle, orders, Box::new(outcome), None).await,
                 None if claimed.is_some() => {
                     finish(inner, handle, lost("its supervisor is gone; nobody knows how it went".to_owned())).await;
                 }
@@ -245,7 +249,7 @@ async fn resume(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut Unbounded
             && let Ok(stream) = link::connect_unit(unit_dir).await
             && let Heard::End(outcome, supervisor) = listen(inner, handle, orders, stream).await
         {
-            return conclude(inner, handle, outcome, supervisor).await;
+            return conclude(inner, handle, orders, outcome, supervisor).await;
         }
         tokio::time::sleep(REACH_PAUSE).await;
     }
@@ -347,7 +351,13 @@ impl Handle {
 }
 
 /// The processes are over: saves what they left, then tells the end.
-async fn conclude(inner: &Arc<Inner>, handle: &Arc<Handle>, outcome: Box<Outcome>, supervisor: Option<u32>) {
+async fn conclude(
+    inner: &Arc<Inner>,
+    handle: &Arc<Handle>,
+    orders: &mut UnboundedReceiver<Order>,
+    outcome: Box<Outcome>,
+    supervisor: Option<u32>,
+) {
     let places = inner.places(&handle.key);
     let claim = record::read(&places.log_dir).unwrap_or_default().into_iter().find_map(|r| match r {
         Record::Claim { unit, .. } => serde_json::from_value::<Claim>(unit).ok(),
@@ -355,13 +365,40 @@ async fn conclude(inner: &Arc<Inner>, handle: &Arc<Handle>, outcome: Box<Outcome
     });
     let result = match claim {
         Some(claim) if !claim.output_artifacts.is_empty() || claim.log_archive.is_some() => {
-            outputs::save(inner, &places, &claim, *outcome, supervisor).await
+            unless_stopped(orders, outputs::save(inner, &places, &claim, *outcome, supervisor)).await
         }
         _ => outcome.result,
     };
     finish(inner, handle, result).await;
     if let Some(mut held) = handle.take_held() {
         let _ = link::send(&mut held, &ToSupervisor::Release).await;
+    }
+}
+
+/// Saving may take long where the repository is slow: who stops the step then gets its end when the grace period is over.
+async fn unless_stopped(orders: &mut UnboundedReceiver<Order>, saving: impl Future<Output = UnitResult>) -> UnitResult {
+    tokio::pin!(saving);
+    let mut until: Option<tokio::time::Instant> = None;
+    loop {
+        let over = async {
+            match until {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            result = &mut saving => return result,
+            order = stop_order(orders) => {
+                let Order::Stop { grace_ms } = order;
+                let at = tokio::time::Instant::now() + Duration::from_millis(grace_ms);
+                until = Some(until.map_or(at, |earlier| earlier.min(at)));
+            }
+            () = over => {
+                let message = "it was stopped while its outputs were being saved".to_owned();
+                return ended(EndPhase::Failed, EndClass::Stopped, message);
+            }
+        }
     }
 }
 

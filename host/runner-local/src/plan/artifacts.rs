@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use artifact::{ArtifactError, Artifacts, Context, ErrorClass};
 use futures::FutureExt;
@@ -17,9 +16,6 @@ use crate::agent::protocol::{MountSource, MountSpec, Placement};
 
 /// Artifacts moved at a time for one unit.
 const PARALLEL: usize = 4;
-/// Tries of one artifact when the repository has passing trouble.
-const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A loaded input artifact.
 pub(crate) struct Input {
@@ -63,30 +59,14 @@ async fn load(
     artifact: &Artifact,
     at: PathBuf,
 ) -> Result<Option<Input>, Cannot> {
-    let mut pause = FIRST_PAUSE;
-    for attempt in 1.. {
-        match artifacts.load(context, artifact, &at).await {
-            Ok(_) => break,
-            Err(e) if e.class == ErrorClass::NotFound && artifact.optional => return Ok(None),
-            Err(e) if e.class == ErrorClass::Transient && attempt < TRIES => {
-                let _ = remove(&at).await;
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(e) => return Err(Cannot { class: class(&e), message: format!("input {e}") }),
-        }
+    match artifacts.load(context, artifact, &at).await {
+        Ok(_) => {}
+        Err(e) if e.class == ErrorClass::NotFound && artifact.optional => return Ok(None),
+        Err(e) => return Err(Cannot { class: class(&e), message: format!("input {e}") }),
     }
     let target = artifact.path.as_deref().unwrap_or_default();
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     Ok(Some(Input { name: artifact.name.to_string(), target, at }))
-}
-
-async fn remove(path: &Path) -> std::io::Result<()> {
-    match tokio::fs::symlink_metadata(path).await {
-        Ok(m) if m.is_dir() => tokio::fs::remove_dir_all(path).await,
-        Ok(_) => tokio::fs::remove_file(path).await,
-        Err(_) => Ok(()),
-    }
 }
 
 /// Mounts onto one container's root; what belongs into a volume that lies there is added to `placements`, once for all containers
@@ -134,25 +114,4 @@ pub(super) fn mounts(
         }
     }
     Ok(mounts)
-}
-
-/// Saves one output, trying again when the repository has passing trouble.
-pub(crate) async fn save(
-    artifacts: &dyn Artifacts,
-    context: &Context,
-    artifact: &Artifact,
-    source: &Path,
-) -> Result<(), ArtifactError> {
-    let mut pause = FIRST_PAUSE;
-    for attempt in 1.. {
-        match artifacts.save(context, artifact, source).await {
-            Ok(_) => break,
-            Err(e) if e.class == ErrorClass::Transient && attempt < TRIES => {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }
