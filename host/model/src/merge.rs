@@ -4,6 +4,10 @@ use serde_json::{Map, Value};
 
 /// Operations of one JSON patch (`patch_operations_max`).
 const OPERATIONS_MAX: usize = 10_000;
+/// What the copies of one JSON patch may add (`copied_bytes_max`): forty of them, each of all that is there, would fill any memory.
+const COPIED_BYTES_MAX: usize = 64 << 20;
+/// Maps and lists inside one another in what a patch makes (`depth_max`): what goes through a document goes down into it, and a stack ends.
+pub const DEPTH_MAX: usize = crate::yaml::Limits::DEPTH_CAP;
 
 /// Why a JSON patch was not applied. Nothing of it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,10 +130,56 @@ pub fn json_patch(base: Value, patch: &Value) -> Result<Value, PatchError> {
         return Err(PatchError::TooMany(operations.len()));
     }
     let mut out = base;
+    let mut room = COPIED_BYTES_MAX;
     for (index, operation) in operations.iter().enumerate() {
-        apply(&mut out, operation).map_err(|reason| PatchError::Operation { index, reason })?;
+        let done = within_limits(&out, operation, &mut room).and_then(|()| apply(&mut out, operation));
+        done.map_err(|reason| PatchError::Operation { index, reason })?;
     }
     Ok(out)
+}
+
+/// What an operation puts somewhere is neither too deep there nor, copied, too much.
+fn within_limits(target: &Value, operation: &Value, room: &mut usize) -> Result<(), String> {
+    let text = |field: &str| operation.get(field).and_then(Value::as_str);
+    let copied = text("from").and_then(|from| target.pointer(from));
+    if let Some(value) = operation.get("value").or(copied) {
+        check_depth(text("path").unwrap_or_default(), value)?;
+    }
+    if let (Some("copy"), Some(value)) = (text("op"), copied) {
+        *room = room
+            .checked_sub(size_of(value))
+            .ok_or_else(|| format!("copies add more than {COPIED_BYTES_MAX} bytes (copied_bytes_max)"))?;
+    }
+    Ok(())
+}
+
+/// Whether a value may be put at a JSON pointer. Everything stays so shallow that going through it is safe.
+pub fn check_depth(path: &str, value: &Value) -> Result<(), String> {
+    let depth = path.matches('/').count().saturating_add(depth_of(value));
+    if depth > DEPTH_MAX {
+        return Err(format!(
+            "maps and lists would be {depth} deep inside one another, more than {DEPTH_MAX} (depth_max)"
+        ));
+    }
+    Ok(())
+}
+
+fn depth_of(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth_of).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// About how many bytes it takes in JSON.
+fn size_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| size_of(item) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + 4 + size_of(value)).sum::<usize>() + 2,
+        _ => 8,
+    }
 }
 
 fn apply(target: &mut Value, operation: &Value) -> Result<(), String> {
@@ -245,6 +295,20 @@ mod tests {
         ] {
             assert_eq!(strategic("Workflow", base, &patch), expect);
         }
+    }
+
+    #[test]
+    fn a_json_patch_neither_digs_nor_grows_without_end() {
+        let round = json!([
+            {"op": "add", "path": "/b", "value": {"x": null}}, {"op": "move", "from": "/a", "path": "/b/x"}, {"op": "move", "from": "/b", "path": "/a"},
+        ]);
+        let round = round.as_array().unwrap();
+        let dig: Vec<Value> = (0..3_000).flat_map(|_| round.clone()).collect();
+        let error = json_patch(json!({"a": {}}), &dig.into()).unwrap_err().to_string();
+        assert!(error.contains("depth_max"), "{error}");
+        let double: Vec<Value> = (0..40).map(|n| json!({"op": "copy", "from": "", "path": format!("/x{n}")})).collect();
+        let error = json_patch(json!({"a": "x".repeat(1000)}), &double.into()).unwrap_err().to_string();
+        assert!(error.contains("copied_bytes_max"), "{error}");
     }
 
     #[test]

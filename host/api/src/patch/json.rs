@@ -1,6 +1,7 @@
 //! RFC 6902, with bounds: copies may not make a document grow beyond what it could be sent as.
 
 use json_patch::{Patch, PatchOperation};
+use model::merge::check_depth;
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
@@ -27,10 +28,24 @@ pub(super) fn apply(value: &mut Value, patch: Value, limits: &Limits) -> Outcome
                 )
             })?;
         }
+        if let Some((path, put)) = what_goes_where(value, operation) {
+            check_depth(path, put).map_err(|reason| Failure::field("patch", format!("operation {at}: {reason}")))?;
+        }
         json_patch::patch(value, std::slice::from_ref(operation))
             .map_err(|error| Failure::field("patch", format!("operation {at}: {error}")))?;
     }
     Ok(())
+}
+
+/// What an operation puts, and where.
+fn what_goes_where<'v>(value: &'v Value, operation: &'v PatchOperation) -> Option<(&'v str, &'v Value)> {
+    Some(match operation {
+        PatchOperation::Add(add) => (add.path.as_str(), &add.value),
+        PatchOperation::Replace(replace) => (replace.path.as_str(), &replace.value),
+        PatchOperation::Copy(copy) => (copy.path.as_str(), value.pointer(copy.from.as_str())?),
+        PatchOperation::Move(step) => (step.path.as_str(), value.pointer(step.from.as_str())?),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => return None,
+    })
 }
 
 /// About how many bytes it takes in JSON.

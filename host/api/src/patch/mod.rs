@@ -165,6 +165,19 @@ mod tests {
     }
 
     #[test]
+    fn a_patch_cannot_dig_without_end() {
+        // Each round puts what there is one map deeper, by paths that stay short.
+        let round = [
+            serde_json::json!({"op": "add", "path": "/spec/b", "value": {"x": null}}),
+            serde_json::json!({"op": "move", "from": "/spec/a", "path": "/spec/b/x"}),
+            serde_json::json!({"op": "move", "from": "/spec/b", "path": "/spec/a"}),
+        ];
+        let begin = [serde_json::json!({"op": "add", "path": "/spec/a", "value": {}})];
+        let dig: Vec<Value> = begin.into_iter().chain((0..200).flat_map(|_| round.clone())).collect();
+        assert!(after(PatchType::Json, dig.into()).unwrap_err().contains("depth_max"));
+    }
+
+    #[test]
     fn an_object_stays_itself() {
         for (patch, path) in [
             (serde_json::json!({"metadata": {"name": "b"}}), "metadata.name"),
