@@ -278,11 +278,13 @@ where
         let mut pause = RETRY_MIN;
         loop {
             match self.try_commit(pending).await {
-                Ok(()) => {
-                    for done in pending.drain(..).filter_map(|p| p.done) {
+                Ok(handled) => {
+                    for done in pending.drain(..handled).filter_map(|p| p.done) {
                         let _ = done.send(Ok(()));
                     }
-                    return true;
+                    if pending.is_empty() {
+                        return true;
+                    }
                 }
                 Err(StoreError::Fenced { instance, ours, theirs }) => {
                     tracing::error!(instance, ours, theirs, "another server owns this instance now");
@@ -307,14 +309,19 @@ where
         }
     }
 
-    async fn try_commit(&mut self, pending: &[Pending<E>]) -> Result<()> {
+    /// Handles inputs until the transaction is full, and commits what follows. Answers how many were handled: at least one, if there was one.
+    async fn try_commit(&mut self, pending: &[Pending<E>]) -> Result<usize> {
         let now = self.common.clock.now();
         let mut ids = SystemIds;
         let mut reports = Vec::new();
         let mut tx = Tx::<E>::new(&mut self.state);
         for item in pending {
             reports.push(E::handle(&mut tx, item.input.clone(), now, &mut ids));
+            if tx.is_full() {
+                break;
+            }
         }
+        let handled = reports.len();
         if pending.is_empty() || (E::next_wake(tx.state()).is_some_and(|at| at <= now) && !tx.is_full()) {
             // A timer is due that nobody's input has taken along.
             reports.push(E::handle(&mut tx, E::wake(), now, &mut ids));
@@ -323,7 +330,7 @@ where
         let live = E::live(&self.state);
         let wake = E::next_wake(&self.state).map(Timestamp::as_millis);
         if changes.is_empty() && live == self.live && wake == self.wake {
-            return Ok(());
+            return Ok(handled);
         }
         let snapshot = if self.tail >= TAIL_MAX { E::condense(&self.state).map(|c| Json::encode(&c)) } else { None };
         let condensed = snapshot.is_some();
@@ -346,11 +353,11 @@ where
             self.host.perform(&self.instance.id, &self.state, effect);
         }
         self.host.committed(&self.instance.id, &self.state, &changes, reports, self.seq);
-        Ok(())
+        Ok(handled)
     }
 
-    /// Whether the instance may leave memory: nothing is due soon and nothing was asked of the world that only memory knows.
+    /// Whether the instance may leave memory.
     fn may_leave(&self) -> bool {
-        !self.live || (E::outstanding(&self.state).is_empty() && E::next_wake(&self.state).is_none())
+        !self.live || E::rests(&self.state)
     }
 }

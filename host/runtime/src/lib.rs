@@ -29,6 +29,8 @@ mod references;
 mod registry;
 mod requests;
 mod retention;
+#[cfg(test)]
+mod tests;
 mod workflows;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,7 +84,9 @@ impl Runtime {
         } = config;
         let stopped = AtomicBool::new(false);
         let common = Arc::new(Common { journal: journal.clone(), clock: clock.clone(), generation, stopped });
-        let limits = Limits::new(Arc::new(Registry::<Limiter>::new(common.clone())), objects.clone(), &settings);
+        let metrics = Arc::<RuntimeMetrics>::default();
+        let limiters = Arc::new(Registry::<Limiter>::new(common.clone()));
+        let limits = Limits::new(limiters, objects.clone(), &settings, metrics.clone());
         let registry = Arc::new(Registry::<WorkflowEngine>::new(common.clone()));
         let workflows = Arc::new_cyclic(|me| Workflows {
             objects,
@@ -96,7 +100,7 @@ impl Runtime {
             settings,
             registry: registry.clone(),
             limits,
-            metrics: Arc::default(),
+            metrics,
             projector: Projector::default(),
             watchers: Default::default(),
             expiring: Default::default(),

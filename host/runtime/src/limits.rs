@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Settings;
 use crate::instance::Host;
+use crate::metrics::RuntimeMetrics;
 use crate::registry::Registry;
 use crate::workflows::key;
 
@@ -34,12 +35,27 @@ pub(crate) enum News {
 
 type Tell = Arc<dyn Fn(News) + Send + Sync>;
 
+/// Who asks for locks, and in which order it is served.
+pub(crate) struct Asker {
+    /// Its name in the limiters.
+    pub(crate) holder: Holder,
+    /// Its name for people: `namespace/run` or the node's name.
+    pub(crate) name: String,
+    /// The namespace that it is of: places go round between namespaces.
+    pub(crate) namespace: Arc<str>,
+    /// Higher goes first.
+    pub(crate) priority: i32,
+    /// Older goes first.
+    pub(crate) created: Timestamp,
+}
+
 /// A holder on its way through its locks.
 struct Session {
+    asker: Asker,
     locks: Vec<LockRequest>,
     next: usize,
-    priority: i32,
-    created: Timestamp,
+    /// The last lock that it was counted as held back by.
+    counted: Option<usize>,
     tell: Tell,
 }
 
@@ -50,17 +66,24 @@ pub(crate) struct Limits {
     sessions: Mutex<HashMap<Holder, Session>>,
     settings: Settings,
     pace: Option<Pace>,
+    metrics: Arc<RuntimeMetrics>,
     me: std::sync::Weak<Limits>,
 }
 
 impl Limits {
-    pub(crate) fn new(registry: Arc<Registry<Limiter>>, objects: Arc<dyn Objects>, settings: &Settings) -> Arc<Self> {
+    pub(crate) fn new(
+        registry: Arc<Registry<Limiter>>,
+        objects: Arc<dyn Objects>,
+        settings: &Settings,
+        metrics: Arc<RuntimeMetrics>,
+    ) -> Arc<Self> {
         let limits = Arc::new_cyclic(|me| Self {
             registry: registry.clone(),
             objects,
             sessions: Mutex::default(),
             settings: settings.clone(),
             pace: settings.start_rate.map(|(per_second, burst)| Pace::new(per_second, burst)),
+            metrics: metrics.clone(),
             me: me.clone(),
         });
         registry.set_host(limits.clone());
@@ -72,23 +95,20 @@ impl Limits {
         self.settings.namespace_parallelism.is_some()
     }
 
-    /// Waits for the pace of `resourceRateLimit`.
-    pub(crate) async fn pace(&self) {
-        if let Some(pace) = &self.pace {
+    /// Waits for the pace of `resourceRateLimit`; `held` is called when it does not go on at once.
+    pub(crate) async fn pace(&self, namespace: &str, held: impl FnOnce(String)) {
+        let Some(pace) = &self.pace else { return };
+        if !pace.try_take() {
+            self.metrics.throttled("start_rate", namespace);
+            held(format!("Waiting for its turn: the server starts {} steps per second", pace.per_second));
             pace.take().await;
         }
     }
 
     /// Asks for locks. Asking again (after a restart) finds what was granted.
-    pub(crate) fn acquire(
-        &self,
-        holder: Holder,
-        locks: Vec<LockRequest>,
-        priority: i32,
-        created: Timestamp,
-        tell: Tell,
-    ) {
-        let session = Session { locks, next: 0, priority, created, tell };
+    pub(crate) fn acquire(&self, asker: Asker, locks: Vec<LockRequest>, tell: Tell) {
+        let holder = asker.holder.clone();
+        let session = Session { asker, locks, next: 0, counted: None, tell };
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.clone(), session);
         self.ask(&holder);
     }
@@ -114,7 +134,9 @@ impl Limits {
             (session.tell)(News::Granted);
             return;
         };
-        let request = Input::Request { holder: holder.clone(), priority: session.priority, created: session.created };
+        let Asker { namespace, priority, created, .. } = &session.asker;
+        let (account, priority, created) = (namespace.clone(), *priority, *created);
+        let request = Input::Request { holder: holder.clone(), account, priority, created };
         let tell = session.tell.clone();
         drop(sessions);
         let (Some(this), holder) = (self.me.upgrade(), holder.clone()) else { return };
@@ -151,11 +173,29 @@ impl Limits {
             (Ok((true, ..)), _) => self.granted(lock, holder),
             (_, Err(problem)) => tell(News::Waiting(format!("Waiting for {}: {problem}", shown(lock)).into())),
             (Ok((false, first, holding)), Ok(limit)) => {
-                let by = first.map(|h| format!(", held by {h}")).unwrap_or_default();
-                tell(News::Waiting(format!("Waiting for {} lock: {holding} of {limit} taken{by}", shown(lock)).into()));
+                self.count(lock, holder);
+                // Told once: who holds it may have changed by the time this is read.
+                let by = first.map(|holder| format!(", by {} when asked", self.name_of(&holder))).unwrap_or_default();
+                tell(News::Waiting(format!("Waiting for {}: {holding} of {limit} taken{by}", shown(lock)).into()));
             }
             (Err(_), Ok(_)) => {}
         }
+    }
+
+    /// Counts a holder that is held back, once for each lock.
+    fn count(&self, lock: &LockRequest, holder: &Holder) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(session) = sessions.get_mut(holder) else { return };
+        if session.counted != Some(session.next) {
+            session.counted = Some(session.next);
+            self.metrics.throttled(counted_as(lock), &session.asker.namespace);
+        }
+    }
+
+    /// Who holds a lock, for people; its name in the limiters when it asked for it before the server's last start.
+    fn name_of(&self, holder: &Holder) -> String {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(holder).map_or_else(|| holder.to_string(), |session| session.asker.name.clone())
     }
 
     /// A lock was granted: on to the next.
@@ -265,9 +305,19 @@ fn kind(kind: LockKind) -> &'static str {
 
 fn shown(lock: &LockRequest) -> String {
     match (lock.kind, &*lock.key) {
-        (LockKind::Parallelism, "") => "the server's parallelism".to_owned(),
-        (LockKind::Parallelism, namespace) => format!("the parallelism of namespace {namespace}"),
-        (kind_of, key) => format!("{} {key}", kind(kind_of)),
+        (LockKind::Parallelism, "") => "a place under the server's parallelism".to_owned(),
+        (LockKind::Parallelism, namespace) => format!("a place under the parallelism of namespace {namespace}"),
+        (kind_of, key) => format!("{} lock {key}", kind(kind_of)),
+    }
+}
+
+/// A lock's name in the counts of what was held back.
+fn counted_as(lock: &LockRequest) -> &'static str {
+    match (lock.kind, &*lock.key) {
+        (LockKind::Parallelism, "") => "server_parallelism",
+        (LockKind::Parallelism, _) => "namespace_parallelism",
+        (LockKind::Mutex | LockKind::DatabaseMutex, _) => "mutex",
+        (LockKind::Semaphore | LockKind::DatabaseSemaphore, _) => "semaphore",
     }
 }
 
@@ -296,6 +346,7 @@ impl Host<Limiter> for Limits {
 /// A token bucket.
 struct Pace {
     tokens: Arc<Semaphore>,
+    per_second: f64,
 }
 
 impl Pace {
@@ -317,7 +368,11 @@ impl Pace {
                 }
             }
         });
-        Self { tokens }
+        Self { tokens, per_second }
+    }
+
+    fn try_take(&self) -> bool {
+        self.tokens.try_acquire().map(tokio::sync::SemaphorePermit::forget).is_ok()
     }
 
     async fn take(&self) {

@@ -6,6 +6,9 @@ use model::workflow::{CronWorkflow, CronWorkflowStatus};
 
 /// How late a run may be made when the object gives no starting deadline: what a busy server needs, not what a stopped one has missed.
 const GRACE_MS: i64 = 10_000;
+/// How far ahead of the clock the last run may have been made, before the clock is taken to have been wrong then (`ahead_max`). Less is a clock that was
+/// set back a little: what was run is not run again.
+const AHEAD_MAX_MS: i64 = 3_600_000;
 /// Moments looked at in one go (`missed_max`): a schedule of each minute that slept for a year is not walked through.
 const MISSED_MAX: usize = 10_000;
 
@@ -41,6 +44,8 @@ pub(super) fn plan(
         return Ok(Plan { due: Due::Nothing, next: None, stopped });
     }
     let since = status.last_scheduled_time.or(cron.metadata.creation_timestamp).unwrap_or(now);
+    // A schedule must not rest until a moment comes round that a wrong clock once showed.
+    let since = if since.millis_since(now) > AHEAD_MAX_MS { now.plus_millis(-GRACE_MS) } else { since };
     // Of several missed moments only the last one is caught up with.
     let allowed = cron.spec.starting_deadline_seconds.map_or(GRACE_MS, |s| s.max(0).saturating_mul(1000).max(GRACE_MS));
     let earliest = now.plus_millis(-allowed);
@@ -160,4 +165,46 @@ fn schedules(cron: &CronWorkflow, default_zone: &str) -> Result<Vec<InZone>, Str
         return Err("spec.schedules: there is none".to_owned());
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse::<jiff::Timestamp>().unwrap().into()
+    }
+
+    fn hourly(last: &str) -> (CronWorkflow, CronWorkflowStatus) {
+        let cron = serde_json::json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": "c"},
+            "spec": {"schedules": ["0 * * * *"], "workflowSpec": {}},
+        });
+        let status = CronWorkflowStatus { last_scheduled_time: Some(at(last)), ..CronWorkflowStatus::default() };
+        (serde_json::from_value(cron).unwrap(), status)
+    }
+
+    #[test]
+    fn a_clock_that_jumps() {
+        let last = "2024-05-01T10:00:00Z";
+        for (now, due, next) in [
+            // On time, and a moment later.
+            ("2024-05-01T11:00:00Z", Due::Run(at("2024-05-01T11:00:00Z")), "2024-05-01T12:00:00Z"),
+            ("2024-05-01T10:00:05Z", Due::Nothing, "2024-05-01T11:00:00Z"),
+            // Set back a little: what was run is not run again.
+            ("2024-05-01T09:59:58Z", Due::Nothing, "2024-05-01T10:00:00Z"),
+            // Set forward over several moments: they were missed, and the schedule goes on from there.
+            ("2024-05-03T15:30:00Z", Due::Missed(at("2024-05-03T15:00:00Z")), "2024-05-03T16:00:00Z"),
+            // Set back by far, or the last run was made by a clock that was wrong: it goes on from now.
+            ("2024-03-01T00:30:00Z", Due::Nothing, "2024-03-01T01:00:00Z"),
+        ] {
+            let (cron, status) = hourly(last);
+            let expect = Plan { due, next: Some(at(next)), stopped: false };
+            assert_eq!(plan(&cron, &status, at(now), "").unwrap(), expect, "{now}");
+        }
+        // And at that next moment it runs, long before the one that the wrong clock showed.
+        let (cron, status) = hourly("2031-01-01T00:00:00Z");
+        let now = at("2024-03-01T01:00:01Z");
+        assert_eq!(plan(&cron, &status, now, "").unwrap().due, Due::Run(at("2024-03-01T01:00:00Z")));
+    }
 }

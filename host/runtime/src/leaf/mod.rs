@@ -11,6 +11,8 @@ use std::sync::Arc;
 use engine_workflow::{LeafEnd, LeafStart, Outputs, Text};
 use model::workflow::{NodePhase, TemplateKind};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::workflows::Workflows;
 
 /// What a leaf needs to know of its run.
@@ -45,12 +47,25 @@ impl Failure {
     }
 }
 
-/// Does a leaf.
-pub(crate) async fn run(workflows: &Workflows, run: &RunFacts, start: LeafStart) -> LeafEnd {
+/// What a leaf says while it runs: what it waits for, where that is in its template.
+pub(crate) fn waits_for(start: &LeafStart) -> Option<Text> {
+    match start.template.kind() {
+        Some(TemplateKind::Resource(resource)) => resource::waits_for(resource).map(Text::from),
+        _ => None,
+    }
+}
+
+/// Does a leaf. `slot` is its place among those that work at once.
+pub(crate) async fn run(
+    workflows: &Workflows,
+    run: &RunFacts,
+    start: LeafStart,
+    slot: OwnedSemaphorePermit,
+) -> LeafEnd {
     let template = start.template.clone();
     let done = match template.kind() {
         Some(TemplateKind::Http(request)) => http::run(workflows, run, &start, request).await,
-        Some(TemplateKind::Resource(resource)) => resource::run(workflows, run, &template, resource).await,
+        Some(TemplateKind::Resource(resource)) => resource::run(workflows, run, &start, resource, slot).await,
         Some(TemplateKind::Data(list)) => data::run(workflows, run, list, &start).await,
         _ => Err(Failure::error("this template is not one that the server does itself")),
     };

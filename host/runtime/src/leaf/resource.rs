@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use engine_workflow::Outputs;
+use engine_workflow::{LeafStart, Outputs};
 use expr::selector::ResourceCondition;
 use futures::StreamExt;
 use model::meta::KindInfo;
-use model::workflow::{ResourceAction, ResourceTemplate, Template};
+use model::workflow::{ResourceAction, ResourceTemplate};
 use model::{Object, OwnerReference};
 use serde_json::Value;
 use store::StoreError;
-use store::objects::{DeleteOptions, Gvk, Key, ListQuery, Precondition, Selector, WatchEvent};
+use store::objects::{DeleteOptions, Gvk, Key, ListQuery, Objects, Precondition, Selector, WatchEvent};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::flags::Flags;
 use super::{Failure, RunFacts, outputs};
@@ -21,13 +22,17 @@ const TRIES: usize = 10;
 /// How long a watch that ended is left alone before it is begun again.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// The annotation that says which step made an object, so that a step which is performed again after a restart finds its own.
+const MADE_BY: &str = "colchis.dev/made-by-step";
+
 /// Does it. What the tool that Argo runs for it would refuse (a kind that is not there, a manifest that cannot be read) is a failure and no error, so
 /// that `continueOn.failed` and retries cover it.
 pub(super) async fn run(
     workflows: &Workflows,
     run: &RunFacts,
-    template: &Template,
+    start: &LeafStart,
     resource: &ResourceTemplate,
+    slot: OwnedSemaphorePermit,
 ) -> Result<Outputs, Failure> {
     let action = resource
         .action
@@ -52,15 +57,30 @@ pub(super) async fn run(
         }
         _ => {
             let mut value = parse(manifest)?;
-            complete(workflows, &mut value, run, resource)?;
+            complete(&mut value, run, resource)?;
+            if action == ResourceAction::Create {
+                make_ours(&mut value, run, start);
+            }
             (target(workflows, &value).await?, value)
         }
     };
     let object = act(workflows, action, resource, &at, value, &flags).await?;
     let Some(object) = object else { return Ok(Outputs::default()) };
+    // Waiting is no work: what is waited for may be a run whose own steps need a place.
+    drop(slot);
     let object = wait(workflows, resource, &at, object).await?;
     let text = object.to_json().map_err(|e| Failure::error(e.to_string()))?;
-    outputs::of_object(workflows, template, &text).await
+    outputs::of_object(workflows, &start.template, &text).await
+}
+
+/// What a step waits for once it has acted.
+pub(super) fn waits_for(resource: &ResourceTemplate) -> Option<String> {
+    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+    match (given(&resource.success_condition), given(&resource.failure_condition)) {
+        (None, None) => None,
+        (Some(success), _) => Some(format!("Waiting for the object: {success}")),
+        (None, Some(failure)) => Some(format!("Waiting for the object; it fails when {failure}")),
+    }
 }
 
 /// The manifest, parsed after its tags were filled in: it is a document of its own.
@@ -74,13 +94,7 @@ fn parse(manifest: &str) -> Result<Value, Failure> {
 }
 
 /// Fills in the namespace and, if asked for, the owner.
-fn complete(
-    workflows: &Workflows,
-    value: &mut Value,
-    run: &RunFacts,
-    resource: &ResourceTemplate,
-) -> Result<(), Failure> {
-    let _ = workflows;
+fn complete(value: &mut Value, run: &RunFacts, resource: &ResourceTemplate) -> Result<(), Failure> {
     let Some(object) = value.as_object_mut() else {
         return Err(Failure::failed("resource.manifest: an object is needed"));
     };
@@ -115,6 +129,25 @@ fn complete(
     Ok(())
 }
 
+/// Marks an object as made by this step, and gives it the name that this step would give it again.
+fn make_ours(value: &mut Value, run: &RunFacts, start: &LeafStart) {
+    let Some(metadata) = value.pointer_mut("/metadata").and_then(Value::as_object_mut) else { return };
+    let named = metadata.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    if let (false, Some(beginning)) = (named, metadata.get("generateName").and_then(Value::as_str)) {
+        let of_run = run.uid.split('-').next().unwrap_or_default();
+        let name = format!("{beginning}{of_run}-{}", start.node);
+        metadata.insert("name".to_owned(), Value::String(name));
+    }
+    let annotations = metadata.entry("annotations").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.insert(MADE_BY.to_owned(), Value::String(maker(run, start)));
+    }
+}
+
+fn maker(run: &RunFacts, start: &LeafStart) -> String {
+    format!("{}/{}", run.uid, start.node)
+}
+
 /// Which object is meant. Only kinds that this server has may be acted on: its own, and those that a CustomResourceDefinition names.
 async fn target(workflows: &Workflows, value: &Value) -> Result<Key, Failure> {
     let field = |path: &str| value.pointer(path).and_then(Value::as_str).unwrap_or_default();
@@ -144,7 +177,17 @@ async fn act(
         |value: Value| Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")));
     let done = match action {
         ResourceAction::Get => objects.get(at).await,
-        ResourceAction::Create => objects.create(decode(value)?).await,
+        ResourceAction::Create => {
+            let object = decode(value)?;
+            let maker = object.metadata.annotations.get(MADE_BY).cloned();
+            match objects.create(object).await {
+                // This step made it, before the server's last start.
+                Err(StoreError::AlreadyExists { .. }) if made_by(objects.as_ref(), at, maker.as_deref()).await => {
+                    objects.get(at).await
+                }
+                other => other,
+            }
+        }
         ResourceAction::Apply => match objects.get(at).await {
             Ok(_) => {
                 return change(workflows, at, |old| Ok(model::merge::strategic(&at.gvk.kind, old, &value)))
@@ -201,6 +244,11 @@ async fn delete_selected(workflows: &Workflows, run: &RunFacts, kind: &KindInfo,
             return Ok(());
         }
     }
+}
+
+async fn made_by(objects: &dyn Objects, at: &Key, maker: Option<&str>) -> bool {
+    let there = objects.get(at).await;
+    maker.is_some() && there.is_ok_and(|object| object.metadata.annotations.get(MADE_BY).map(String::as_str) == maker)
 }
 
 fn patch(strategy: &str, kind: &str, old: Value, patch: &Value) -> Result<Value, String> {

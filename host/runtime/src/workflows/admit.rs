@@ -99,6 +99,7 @@ impl Workflows {
     fn deleted(&self, object: &Arc<Object>) {
         let (Some(this), object) = (self.arc(), object.clone()) else { return };
         let id = id_of(&object);
+        self.metrics.deleted(&id, &object.metadata.namespace, phase_of(&object).as_deref());
         tokio::spawn(async move {
             if let Err(problem) = this.forget(&id, &object).await {
                 tracing::warn!(workflow = %object.metadata.name, %problem, "not everything of a deleted run is cleared away; a restart tries again");
@@ -296,13 +297,10 @@ impl Workflows {
 
     /// After a start: goes on with what was running, and begins what was accepted and not begun.
     pub(crate) async fn recover(&self) -> Result<usize> {
-        use futures::StreamExt;
-        let mut live = self.journal.live("workflow").await?;
-        let mut count = 0;
-        while let Some(info) = live.next().await {
-            self.registry.recover(&info?.instance.id);
-            count += 1;
-        }
+        use futures::TryStreamExt;
+        let live: Vec<Arc<str>> =
+            self.journal.live("workflow").await?.map_ok(|info| info.instance.id).try_collect().await?;
+        // Counted before they go on: a run that ends meanwhile is not counted as one that still runs.
         let mut token = None;
         loop {
             let selector = Selector {
@@ -312,12 +310,24 @@ impl Workflows {
             };
             let page =
                 self.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await?;
-            page.items.iter().for_each(|object| self.added(object));
+            for object in &page.items {
+                self.found(object);
+                self.added(object);
+            }
             token = page.continue_token;
             if token.is_none() {
-                return Ok(count);
+                break;
             }
         }
+        live.iter().for_each(|id| self.registry.recover(id));
+        Ok(live.len())
+    }
+
+    /// Counts a run that an earlier server left.
+    fn found(&self, object: &Object) {
+        let running = phase_of(object).as_deref() == Some("Running");
+        let created = object.metadata.creation_timestamp.unwrap_or_else(|| self.clock.now());
+        self.metrics.recovered(&id_of(object), &object.metadata.namespace, running, created);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Garbage collection of artifacts. It never holds up the deletion of a run: what cannot be deleted is said and left.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use artifact::{Context, ErrorClass};
@@ -8,9 +9,6 @@ use model::Object;
 use model::workflow::{Artifact, ArtifactGcStrategy, Workflow};
 
 use super::Workflows;
-
-/// Tries for what may go away by itself.
-const TRIES: u32 = 3;
 
 impl Workflows {
     /// Deletes the artifacts that are due: at the run's end, or when it is deleted.
@@ -32,16 +30,26 @@ impl Workflows {
         let Ok(artifacts) = found.await else { return };
         let namespace: Arc<str> = object.metadata.namespace.as_str().into();
         let context = Context { namespace: namespace.clone(), secrets: self.secrets(&namespace) };
+        // A repository that is down is not asked for each of a thousand artifacts: its driver has tried long enough.
+        let mut down = BTreeSet::new();
+        let mut left = 0;
         for artifact in artifacts {
-            let mut tries = 0;
-            while let Err(problem) = self.artifacts.delete(&context, &artifact).await {
-                tries += 1;
-                if problem.class != ErrorClass::Transient || tries >= TRIES {
-                    tracing::warn!(%problem, workflow = %object.metadata.name, "an artifact could not be deleted; it stays");
-                    break;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(200 << tries)).await;
+            let bucket = artifact.location.s3.as_ref().map(|s3| s3.bucket.clone());
+            let place = (artifact.location.place(), bucket);
+            if down.contains(&place) {
+                left += 1;
+                continue;
             }
+            if let Err(problem) = self.artifacts.delete(&context, &artifact).await {
+                left += 1;
+                tracing::warn!(%problem, workflow = %object.metadata.name, "an artifact could not be deleted; it stays");
+                if problem.class == ErrorClass::Transient {
+                    down.insert(place);
+                }
+            }
+        }
+        if left > 0 {
+            tracing::warn!(left, workflow = %object.metadata.name, %namespace, "artifacts of this run stay in their repository");
         }
     }
 }

@@ -47,17 +47,13 @@ impl Workflows {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .insert(id.clone(), object.metadata.generation);
-            self.reopen(&id).await;
+            // The object shows it before the answer: whoever waits for the run from now on waits for its new end.
+            self.project_one(&id).await;
         }
         if let Some(patch) = spec_patch {
             self.patch_spec(namespace, name, &patch).await?;
         }
         Ok(())
-    }
-
-    /// The object shows at once that a finished run runs again.
-    async fn reopen(&self, id: &Arc<str>) {
-        let _ = self.registry.look(id, |_, _| ()).await;
     }
 
     /// Writes what a command means into the object's spec, where people look for it.

@@ -55,7 +55,7 @@ pub(crate) struct Workflows {
     /// Generations of the specs that live runs have seen.
     pub(crate) seen: Mutex<HashMap<Arc<str>, i64>>,
     pub(crate) starts: starts::Starts,
-    /// Leaves that run inside the server, to be stopped by hand.
+    /// Leaves that run inside the server, or wait there for the pace at which steps are started: to be stopped by hand.
     pub(crate) inner: Mutex<HashMap<Arc<str>, tokio::task::AbortHandle>>,
     pub(crate) inner_slots: Arc<Semaphore>,
     /// Itself, for tasks that outlive a call.
@@ -85,12 +85,12 @@ impl Host<WorkflowEngine> for Workflows {
     fn committed(&self, id: &Arc<str>, state: &RunState, changes: &[Change], reports: Vec<Report>, position: u64) {
         let Some(run) = state.run() else { return };
         for report in reports {
-            self.metrics.custom(id, &report.metrics, self.clock.now());
-            for refusal in report.refusals {
+            let refused = self.metrics.custom(id, &report.metrics);
+            for refusal in report.refusals.into_iter().chain(refused) {
                 tracing::warn!(workflow = %run.submission.metadata.name, namespace = %run.submission.metadata.namespace, "{refusal}");
             }
         }
-        self.metrics.changed(state, changes);
+        self.metrics.changed(id, state, changes);
         self.watchers.tell(id, state, changes, position);
         let ended = changes.iter().any(|c| matches!(c, Change::RunFinished { .. }));
         self.projector.changed(self, id, state, ended);
@@ -114,7 +114,7 @@ impl Host<WorkflowEngine> for Workflows {
 
     fn quarantined(&self, id: &Arc<str>, problem: &str) {
         tracing::error!(workflow_uid = %id, problem, "this run is set aside; all others go on");
-        self.metrics.quarantined(WorkflowEngine::NAME);
+        self.metrics.quarantined(WorkflowEngine::NAME, id);
         self.projector.quarantined(self, id, problem);
     }
 }

@@ -8,8 +8,9 @@ use engine_workflow::{
 use model::workflow::{NodePhase, TemplateKind};
 use runner::{EndClass, EndPhase, RunnerError, UnitEvent, UnitHappening, UnitKey, UnitResult};
 
-use super::Workflows;
+use super::{INNER_LEAVES_MAX, Workflows};
 use crate::leaf;
+use crate::limits::{Asker, News};
 
 /// How long a stopped step may take to end by itself (milliseconds), unless it is killed.
 const GRACE_MS: u64 = 30_000;
@@ -25,12 +26,18 @@ pub(super) fn perform(workflows: &Workflows, id: &Arc<str>, state: &RunState, ef
             tokio::spawn(async move { this.look_up(&id, &namespace, what).await });
         }
         Effect::Acquire { node, locks, priority, created } => {
-            this.limits.acquire(holder(&id, node), locks, priority, created, {
+            let (holder, namespace) = (holder(&id, node), namespace(state));
+            let name = match node {
+                Some(node) => format!("{namespace}/{}", state.name(node)),
+                None => format!("{namespace}/{}", state.run_name()),
+            };
+            let asker = Asker { holder, name, namespace, priority, created };
+            this.limits.acquire(asker, locks, {
                 let (this, id) = (this.clone(), id.clone());
                 Arc::new(move |news| {
                     let input = match news {
-                        crate::limits::News::Granted => Input::Granted(node),
-                        crate::limits::News::Waiting(message) => Input::LockWaiting(node, message),
+                        News::Granted => Input::Granted(node),
+                        News::Waiting(message) => Input::LockWaiting(node, message),
                     };
                     this.post(&id, input);
                 })
@@ -115,6 +122,11 @@ impl Workflows {
         }
     }
 
+    /// Says on a step what it waits for.
+    pub(super) fn waits(&self, id: &Arc<str>, node: NodeIx, message: String) {
+        self.post(id, Input::Leaf(node, LeafEvent::Waiting(message.into())));
+    }
+
     pub(super) fn failed_start(&self, id: &Arc<str>, node: NodeIx, problem: &RunnerError) {
         self.never_ran(id, node, &problem.to_string(), matches!(problem, RunnerError::Unavailable { .. }));
     }
@@ -148,9 +160,16 @@ impl Workflows {
         let (this, id, key2) = (self.clone(), id.clone(), key.clone());
         let node = start.node;
         let task = tokio::spawn(async move {
-            let Ok(_slot) = this.inner_slots.clone().acquire_owned().await else { return };
-            this.post(&id, Input::Leaf(node, LeafEvent::Running { message: None, ip: None, host: None }));
-            let end = leaf::run(&this, &run, start).await;
+            if this.inner_slots.available_permits() == 0 {
+                this.metrics.throttled("inner_leaves_max", &run.namespace);
+                this.waits(&id, node, format!("Waiting: {INNER_LEAVES_MAX} others are at work (inner_leaves_max)"));
+            }
+            let Ok(slot) = this.inner_slots.clone().acquire_owned().await else { return };
+            this.post(
+                &id,
+                Input::Leaf(node, LeafEvent::Running { message: leaf::waits_for(&start), ip: None, host: None }),
+            );
+            let end = leaf::run(&this, &run, start, slot).await;
             this.post(&id, Input::Leaf(node, LeafEvent::Ended(Box::new(end))));
             this.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(&key2);
         });
@@ -162,6 +181,7 @@ impl Workflows {
         let task = self.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         if let Some(task) = task {
             task.abort();
+            self.starts.finish(&key);
             return self.never_ran(id, node, "it was stopped", false);
         }
         let inside = state.node(node).is_some_and(|n| n.kind == engine_workflow::Kind::Http);

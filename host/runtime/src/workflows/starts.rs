@@ -42,7 +42,7 @@ impl Starts {
     }
 
     /// True when the unit ended meanwhile.
-    fn finish(&self, key: &UnitKey) -> bool {
+    pub(super) fn finish(&self, key: &UnitKey) -> bool {
         self.map().remove(key).unwrap_or(false)
     }
 }
@@ -55,16 +55,22 @@ impl Workflows {
             return;
         }
         self.metrics.started();
-        let (this, id) = (self.clone(), id.clone());
-        tokio::spawn(async move {
-            this.limits.pace().await;
+        let (this, id, own) = (self.clone(), id.clone(), key.clone());
+        // Until its turn has come it is stopped here; from then on the runner does that.
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let task = tokio::spawn(async move {
+            this.limits.pace(&unit.namespace, |message| this.waits(&id, node, message)).await;
+            if this.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(&own).is_none() {
+                return;
+            }
             let started = this.try_to_start(unit).await;
-            if this.starts.finish(&key) {
-                this.release(&key).await;
+            if this.starts.finish(&own) {
+                this.release(&own).await;
             } else if let Err(problem) = started {
                 this.failed_start(&id, node, &problem);
             }
         });
+        inner.insert(key, task.abort_handle());
     }
 
     async fn try_to_start(&self, unit: Unit) -> Result<(), RunnerError> {

@@ -201,7 +201,8 @@ impl Workflows {
         }
     }
 
-    async fn project_one(&self, id: &Arc<str>) {
+    /// Writes the status of a run that moves.
+    pub(crate) async fn project_one(&self, id: &Arc<str>) {
         if !self.registry.is_loaded(id) {
             return;
         }

@@ -176,7 +176,14 @@ pub(super) fn artifacts(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Opt
         [one] if one == "false" => blob::AmbientCredentials::Refused,
         _ => blob::AmbientCredentials::Buckets(buckets),
     };
+    let v = reader.values;
+    let retry = blob::Retry {
+        attempts_max: u32::try_from(v.count("artifacts.retry.attempts")).unwrap_or(u32::MAX),
+        deadline_ms: v.count("artifacts.retry.deadlineSeconds").saturating_mul(1000),
+        ..blob::Retry::default()
+    };
     Some(blob::Config {
+        retry,
         directory: reader.path("artifacts.directory").or_else(|| Some(data_dir?.join(ARTIFACTS_DIR)))?,
         ambient_credentials,
         ssh_known_hosts: reader.path("artifacts.sshKnownHosts"),

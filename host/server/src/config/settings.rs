@@ -166,6 +166,20 @@ pub static SETTINGS: &[Setting] = &[
         "Buckets for which the machine's own cloud credentials may be used; `true`: all, empty: none.",
     ),
     setting(
+        "artifacts.retry.attempts",
+        count(1, 100),
+        "8",
+        "attempts",
+        "How often a transfer is tried when the repository has passing trouble, with pauses that grow and differ.",
+    ),
+    setting(
+        "artifacts.retry.deadlineSeconds",
+        count(1, 86_400),
+        "120",
+        "seconds",
+        "How long after its first failure a transfer is still tried again.",
+    ),
+    setting(
         "artifacts.sshKnownHosts",
         Kind::Path,
         "",

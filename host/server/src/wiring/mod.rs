@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ADMINISTRATOR, Config, RunnerKind};
+use crate::observe::artifacts::Measured;
 use crate::observe::exposition::Exposition;
 use crate::observe::http::{self, Readiness};
 use crate::observe::process;
@@ -126,7 +127,7 @@ impl Server {
             }
             Ground::Virtual(ground) => (ground.requests.clone(), Arc::new(jq::InnerJq)),
         };
-        let artifacts = Arc::new(blob::Drivers::new(config.artifacts.clone(), guard)?);
+        let artifacts = Arc::new(Measured::new(Arc::new(blob::Drivers::new(config.artifacts.clone(), guard)?)));
         let (events, unit_events) = mpsc::channel::<UnitEvent>(UNIT_EVENTS_MAX);
         let environment = Environment {
             references: Arc::new(StoreReferences(stores.objects.clone())),
@@ -137,6 +138,7 @@ impl Server {
         let (runner, local, clock) = make_runner(config, ground, environment).await?;
         let repositories =
             Arc::new(glue::Repositories::new(stores.objects.clone(), config.runtime.artifact_repository.clone()));
+        let transfers = artifacts.part();
         let runtime = Runtime::start(RuntimeConfig {
             objects: stores.objects.clone(),
             journal: stores.journal.clone(),
@@ -187,7 +189,8 @@ impl Server {
                 })
             }
         };
-        let metrics = exposition(&runtime, &clock, stores.sqlite.clone());
+        let metrics = exposition(&runtime, &clock, stores.sqlite.clone(), local.as_ref());
+        metrics.add(transfers);
         let pages = pages.map(|listener| tokio::spawn(http::serve(listener, metrics, readiness.clone(), stop.clone())));
         if let Some(local) = local.clone() {
             tokio::spawn(async move { warm_up(&local).await });
@@ -382,7 +385,12 @@ fn about(config: &Config, sqlite: bool, local: bool) -> api::About {
     }
 }
 
-fn exposition(runtime: &Arc<Runtime>, clock: &SharedClock, sqlite: Option<Arc<SqliteStore>>) -> Exposition {
+fn exposition(
+    runtime: &Arc<Runtime>,
+    clock: &SharedClock,
+    sqlite: Option<Arc<SqliteStore>>,
+    local: Option<&Arc<LocalRunner>>,
+) -> Exposition {
     let metrics = Exposition::new();
     metrics.add(process::part());
     let (measured, clock) = (runtime.metrics(), clock.clone());
@@ -395,7 +403,19 @@ fn exposition(runtime: &Arc<Runtime>, clock: &SharedClock, sqlite: Option<Arc<Sq
     if let Some(sqlite) = sqlite {
         metrics.add(Arc::new(move |out| store_part(out, &sqlite)));
     }
+    if let Some(images) = local.map(|local| local.images()) {
+        metrics.add(Arc::new(move |out| images_part(out, &images)));
+    }
     metrics
+}
+
+fn images_part(out: &mut String, images: &runner_local::ImageStore) {
+    let pulls = images.pulls();
+    let counter =
+        |out: &mut String, name: &str, help: &str, value: f64| process::family(out, name, help, "counter", value);
+    counter(out, "colchis_image_pulls_total", "Images that were pulled", count_of(pulls.done));
+    counter(out, "colchis_image_pull_failures_total", "Pulls that failed", count_of(pulls.failed));
+    counter(out, "colchis_image_pull_seconds_total", "Time that pulls took", pulls.lasted.as_secs_f64());
 }
 
 fn store_part(out: &mut String, sqlite: &SqliteStore) {
