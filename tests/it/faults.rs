@@ -1,4 +1,11 @@
-//! Bad days: kill -9 of the server and of its agents, two servers on one folder, a full disk, a read-only disk, a damaged file, hostile steps.
+//! Bad days: kill -9 of the server and of its agents, two servers on one folder, a full disk, a read-only disk, a damaged file, hostile steps; and by
+//! theme what else goes wrong.
+
+mod artifacts;
+mod changes;
+mod limits;
+mod secrets;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use client::Client;
 use client::v1::{
-    GetWorkflowRequest, ListNodesRequest, ListWorkflowsRequest, Node, NodePhase, StatusDetail, StreamLogsRequest,
-    SubmitRequest, WorkflowPhase, WorkflowSummary, submit_request,
+    ApplyRequest, GetWorkflowRequest, ListNodesRequest, ListWorkflowsRequest, Node, NodePhase, StatusDetail,
+    StreamLogsRequest, SubmitRequest, WorkflowPhase, WorkflowSummary, submit_request,
 };
 use futures::StreamExt;
 use futures::future::join_all;
@@ -45,6 +52,33 @@ async fn running(client: &Client, name: &str, node: &str) {
 
 async fn ended(client: &Client, name: &str) -> WorkflowSummary {
     client.wait("default", name).await.unwrap_or_else(|e| panic!("waiting for {name}: {e}"))
+}
+
+/// The run as JSON, with all its nodes.
+async fn document(client: &Client, name: &str) -> Value {
+    let request =
+        GetWorkflowRequest { namespace: "default".into(), name: name.into(), status: StatusDetail::Full.into() };
+    serde_json::from_slice(&client.get_workflow(request).await.unwrap().document).unwrap()
+}
+
+async fn node(client: &Client, name: &str, node: &str) -> Node {
+    let nodes = nodes(client, name).await;
+    nodes.into_iter().find(|n| n.display_name == node).unwrap_or_else(|| panic!("{name} has no {node}"))
+}
+
+/// Waits until a node says something.
+async fn says(client: &Client, name: &str, node: &str, text: &str) {
+    eventually(&format!("{node} of {name} says {text:?}"), || async {
+        let message = nodes(client, name).await.into_iter().find(|n| n.display_name == node)?.message;
+        message.contains(text).then_some(())
+    })
+    .await;
+}
+
+async fn apply(client: &Client, namespace: &str, object: &Value) {
+    let (document, namespace) = (object.to_string().into(), namespace.to_owned());
+    let request = ApplyRequest { document, namespace, without_document: true, ..ApplyRequest::default() };
+    client.resources().apply(request).await.unwrap_or_else(|e| panic!("{object}: {e}"));
 }
 
 async fn log(client: &Client, name: &str, node: &str) -> String {
@@ -175,10 +209,7 @@ async fn a_running_step_is_adopted() {
         let summary = ended(&client, "adopt").await;
         assert_eq!(summary.phase(), WorkflowPhase::Succeeded, "{}", summary.message);
         assert_eq!(log(&client, "adopt", "adopt").await, "before\nafter\n");
-        let request =
-            GetWorkflowRequest { namespace: "default".into(), name: "adopt".into(), status: StatusDetail::Full.into() };
-        let document: Value = serde_json::from_slice(&client.get_workflow(request).await.unwrap().document).unwrap();
-        assert_eq!(document["status"]["outputs"]["parameters"][0]["value"], "42");
+        assert_eq!(document(&client, "adopt").await["status"]["outputs"]["parameters"][0]["value"], "42");
     }
 }
 

@@ -1,5 +1,8 @@
 //! Everything that is parsed from outside gets garbage: an error is an answer, a panic, a hang or a crash is a fault.
 
+mod commands;
+mod server;
+
 use std::time::{Duration, Instant};
 
 use expr::{Condition, Depends, Env, Expression, NoScope, Template};
@@ -79,6 +82,34 @@ fn hostile_conditions_and_templates() {
             let _ = Condition::parse(text);
             let _ = Depends::parse(text);
             let _ = Template::parse(text);
+        });
+    });
+}
+
+/// What else is parsed of people's words.
+#[test]
+fn hostile_words() {
+    let corpus: [&[u8]; 10] = [
+        b"*/5 9-17 * * MON-FRI",
+        b"@every 1h30m",
+        b"CRON_TZ=Europe/Berlin 0 2 29 2 *",
+        b"1h30m5.5s",
+        b"1.5Gi",
+        b"a in (b, c), !d, e notin (f), g=h",
+        b"metadata.name=x,status.phase!=Running",
+        b"map(.a) | {x: .[0], y: (1, 2)}",
+        b"status.phase == Succeeded, !metadata.deletionTimestamp",
+        b"data.#(name==\"x\").list.0",
+    ];
+    attack("words", &corpus, |input| {
+        let Ok(text) = std::str::from_utf8(input) else { return };
+        in_time(|| {
+            let _ = model::cron::Schedule::parse(text);
+            let _ = model::values::parse_duration_ms(text);
+            let _ = model::values::Quantity(text.into()).bytes();
+            let _ = expr::selector::Selector::parse(text);
+            let _ = expr::selector::FieldSelector::parse(text);
+            let _ = expr::selector::ResourceCondition::parse(text);
         });
     });
 }

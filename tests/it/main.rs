@@ -12,3 +12,4 @@ mod cli;
 mod examples;
 mod faults;
 mod hostile;
+mod metrics;

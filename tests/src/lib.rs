@@ -24,8 +24,10 @@
 pub mod binary;
 pub mod cli;
 pub mod example;
+pub mod gate;
 pub mod http;
 pub mod images;
+pub mod metrics;
 pub mod s3;
 pub mod server;
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use client::{Client, Options};
 
 use crate::cli::{self, Said};
+use crate::metrics::Metrics;
 
 /// How long a server may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -123,6 +124,14 @@ impl Server {
         let text = fs::read_to_string(self.data_dir().join("server.json")).ok()?;
         let said: serde_json::Value = serde_json::from_str(&text).ok()?;
         Some(said.get("metrics")?.as_str()?.to_owned())
+    }
+
+    /// Its metrics now.
+    ///
+    /// # Panics
+    /// It serves none.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(&self.metrics_address().expect("the server says where its metrics are"))
     }
 
     fn token(&self) -> Option<String> {

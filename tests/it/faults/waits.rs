@@ -1,0 +1,171 @@
+//! Every wait has a reason that a person can read, and nothing waits for what can no longer come.
+
+use super::*;
+
+/// A step that waits until the test says `go` in its volume, and the volume's folder.
+fn gated(name: &str) -> Value {
+    let mut step = shell(name, "while ! test -e /v/go; do sleep 0.02; done");
+    step["container"]["volumeMounts"] = json!([{"name": "gate", "mountPath": "/v"}]);
+    step
+}
+
+fn volume() -> Value {
+    json!([{"metadata": {"name": "gate"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}}])
+}
+
+/// What waits, and what it must say.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_says_what_for() {
+    let server = Server::with(&[("images", "host"), ("namespaceParallelism", "100")]).await;
+    let client = server.client().await;
+    let two = |template: &str| json!({"name": "main", "parallelism": 1, "dag": {"tasks": [{"name": "a", "template": template}, {"name": "b", "template": template}]}});
+    let mut mutex = gated("main");
+    mutex["synchronization"] = json!({"mutexes": [{"name": "door"}]});
+    let mut semaphore = gated("work");
+    semaphore["synchronization"] = json!({"semaphores": [{"configMapKeyRef": {"name": "nowhere", "key": "n"}}]});
+    let mut dag = two("work");
+    dag.as_object_mut().unwrap().remove("parallelism");
+    let mut claims = shell("main", "true");
+    claims["container"]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
+    claims["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "not-there-yet"}}]);
+    let run = |spec: Value| {
+        let mut spec = spec;
+        spec["entrypoint"] = json!("main");
+        spec["volumeClaimTemplates"] = volume();
+        spec
+    };
+    let rows = [
+        (
+            "template-parallelism",
+            run(json!({"templates": [two("work"), gated("work")]})),
+            "b",
+            "the template's parallelism (1)",
+        ),
+        (
+            "run-parallelism",
+            run(json!({"parallelism": 1, "templates": [dag, gated("work")]})),
+            "b",
+            "the workflow's parallelism (1)",
+        ),
+        ("mutex", run(json!({"templates": [mutex]})), "mutex", ""),
+        ("semaphore", run(json!({"templates": [two("work"), semaphore]})), "a", "nowhere"),
+        ("suspended", run(json!({"suspend": true, "templates": [gated("main")]})), "suspended", "to be resumed"),
+        ("claim", json!({"entrypoint": "main", "templates": [claims]}), "claim", "not-there-yet"),
+    ];
+    for (name, spec, node, text) in &rows {
+        submit(&client, &workflow(name, spec.clone())).await.unwrap();
+        says(&client, name, node, text).await;
+    }
+    // The second one at the door, of another run, says who is before it.
+    let mut second = gated("main");
+    second["synchronization"] = json!({"mutexes": [{"name": "door"}]});
+    running(&client, "mutex", "mutex").await;
+    submit(&client, &workflow("second", run(json!({"templates": [second]})))).await.unwrap();
+    says(&client, "second", "second", "by default/mutex").await;
+    says(&client, "second", "second", "1 of 1 taken").await;
+    for (name, ..) in rows.iter().chain([&("second", json!(null), "", "")]) {
+        server.cli(&["wf", "terminate", name]).ok();
+        assert_eq!(ended(&client, name).await.phase(), WorkflowPhase::Failed, "{name}");
+    }
+    let page = server.metrics();
+    for by in ["template_parallelism", "workflow_parallelism", "mutex"] {
+        assert!(page.sum("colchis_throttled_total", &[&format!("by=\"{by}\"")]) >= 1.0, "{by}\n{}", page.text());
+    }
+}
+
+/// A run that waits for a place on the server says so on its object; its age is measured, and it begins when there is a place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_says_so() {
+    let server = Server::with(&[("images", "host"), ("parallelism", "1")]).await;
+    let client = server.client().await;
+    let spec = json!({"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]});
+    submit(&client, &workflow("first", spec.clone())).await.unwrap();
+    running(&client, "first", "first").await;
+    submit(&client, &workflow("next", spec)).await.unwrap();
+    eventually("the pending run says what it waits for", || async {
+        let request =
+            GetWorkflowRequest { namespace: "default".into(), name: "next".into(), ..GetWorkflowRequest::default() };
+        let summary = client.workflows().get(request).await.ok()?.summary?;
+        (summary.message.contains("the server's parallelism") && summary.message.contains("default/first"))
+            .then_some(())
+    })
+    .await;
+    let page = server.metrics();
+    assert_eq!(page.sum("argo_workflows_gauge", &["phase=\"Pending\""]), 1.0);
+    assert_eq!(page.sum("argo_workflows_gauge", &["phase=\"Running\""]), 1.0);
+    assert!(page.sum("colchis_queue_oldest_seconds", &["namespace=\"default\""]) > 0.0, "{}", page.text());
+    assert_eq!(page.sum("colchis_throttled_total", &["by=\"server_parallelism\""]), 1.0);
+    for name in ["first", "next"] {
+        running(&client, name, name).await;
+        server.cli(&["wf", "resume", name]).ok();
+        assert_eq!(ended(&client, name).await.phase(), WorkflowPhase::Succeeded);
+    }
+    assert_eq!(server.metrics().sum("argo_workflows_gauge", &["phase=\"Pending\""]), 0.0);
+}
+
+/// Steps that wait for objects leave room for those whose work they wait for.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_objects_takes_no_place() {
+    // More than may work inside the server at once.
+    const WAITING: usize = 80;
+    let server = Server::start().await;
+    let client = server.client().await;
+    let map = |name: &str, action: &str, state: &str| {
+        let manifest =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"state": state}});
+        json!({"name": "main", "resource": {"action": action, "manifest": manifest.to_string()}})
+    };
+    let mut wait = map("m{{inputs.parameters.n}}", "create", "new");
+    wait["name"] = json!("wait");
+    wait["inputs"] = json!({"parameters": [{"name": "n"}]});
+    wait["resource"]["successCondition"] = json!("data.state == done");
+    let each = json!({"name": "w", "template": "wait", "withSequence": {"count": WAITING}, "arguments": {"parameters": [{"name": "n", "value": "{{item}}"}]}});
+    let spec = json!({"entrypoint": "main", "templates": [{"name": "main", "steps": [[each]]}, wait]});
+    submit(&client, &workflow("waiting", spec)).await.unwrap();
+    let last = format!("w({}:{})", WAITING - 1, WAITING - 1);
+    says(&client, "waiting", &last, "data.state == done").await;
+    for n in 0..WAITING {
+        let name = format!("done-{n}");
+        let spec = json!({"entrypoint": "main", "templates": [map(&format!("m{n}"), "patch", "done")]});
+        submit(&client, &workflow(&name, spec)).await.unwrap();
+    }
+    let summary = ended(&client, "waiting").await;
+    assert_eq!(summary.phase(), WorkflowPhase::Succeeded, "{}", summary.message);
+}
+
+/// A step that made an object and waits for it goes on waiting after kill -9: it finds its own object, and makes no second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_made_once() {
+    let mut server = Server::start().await;
+    let client = server.client().await;
+    let made = |meta: Value| {
+        let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"state": "new"}});
+        json!({"action": "create", "manifest": manifest.to_string(), "successCondition": "data.state == done"})
+    };
+    let labels = json!({"made": "here"});
+    for (name, meta) in [
+        ("named", json!({"name": "one", "labels": labels})),
+        ("generated", json!({"generateName": "two-", "labels": labels})),
+    ] {
+        let spec = json!({"entrypoint": "main", "templates": [{"name": "main", "resource": made(meta)}]});
+        submit(&client, &workflow(name, spec)).await.unwrap();
+        running(&client, name, name).await;
+    }
+    let maps = |server: &Server| -> Vec<String> {
+        let said = server.cli(&["get", "configmap", "-l", "made=here", "-o", "name"]).ok();
+        said.lines().map(|line| line.rsplit('/').next().unwrap_or_default().to_owned()).collect()
+    };
+    eventually("both are made", || async { (maps(&server).len() == 2).then_some(()) }).await;
+    let before = maps(&server);
+    server.kill();
+    server.restart().await;
+    let client = server.client().await;
+    for map in &before {
+        apply(&client, "default", &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": map, "labels": labels}, "data": {"state": "done"}})).await;
+    }
+    for name in ["named", "generated"] {
+        let summary = ended(&client, name).await;
+        assert_eq!(summary.phase(), WorkflowPhase::Succeeded, "{name}: {}", summary.message);
+    }
+    assert_eq!(maps(&server), before);
+}
