@@ -341,8 +341,12 @@ async fn a_read_only_disk() {
     let Some(disk) = Disk::mount("a read-only disk", "size=48m") else { return };
     let mut server = Server::at(disk.home(), &[("images", "host")]).await;
     server.stop().await;
-    let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.0.path()).status();
-    assert!(remounted.is_ok_and(|s| s.success()));
+    // Refused as long as somebody holds a file there open for writing: a process that another test is just starting, for a moment.
+    eventually("the disk is read-only", || async {
+        let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(disk.0.path()).output();
+        remounted.is_ok_and(|o| o.status.success()).then_some(())
+    })
+    .await;
     let text = server.cli(&["server"]).fails();
     let _ = Command::new("mount").args(["-o", "remount,rw"]).arg(disk.0.path()).status();
     assert!(text.to_lowercase().contains("read-only"), "{text}");

@@ -3,7 +3,7 @@
 //! While a run moves, its object is written at most once per interval; its end is written at once, behind a write that is still under way, so that no slow
 //! one covers it. Whoever waits for a run is told after that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) struct Projector {
     dirty: Mutex<HashMap<Arc<str>, Dirty>>,
     ends: Mutex<HashMap<Arc<str>, End>>,
     /// Runs whose progress is being written.
-    writing: Mutex<HashSet<Arc<str>>>,
+    writing: Mutex<HashMap<Arc<str>, u32>>,
     written: tokio::sync::Notify,
 }
 
@@ -52,7 +52,14 @@ struct Writing<'a> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.projector.writing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        let mut writing = self.projector.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = writing.get_mut(&self.id) {
+            *count -= 1;
+            if *count == 0 {
+                writing.remove(&self.id);
+            }
+        }
+        drop(writing);
         self.projector.written.notify_waiters();
     }
 }
@@ -126,7 +133,7 @@ impl Projector {
 
     /// From now until the answer is dropped, the run's progress is being looked at and written.
     fn begin_writing(&self, id: &Arc<str>) -> Writing<'_> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_default() += 1;
         Writing { projector: self, id: id.clone() }
     }
 
@@ -134,7 +141,7 @@ impl Projector {
     async fn progress_written(&self, id: &Arc<str>) {
         loop {
             let written = self.written.notified();
-            if !self.writing.lock().unwrap_or_else(PoisonError::into_inner).contains(id) {
+            if !self.writing.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id) {
                 return;
             }
             written.await;
