@@ -120,6 +120,90 @@ fn fields_are_explained_and_schemas_written() {
     assert!(all["$defs"]["argoproj.io.v1alpha1.Workflow"]["properties"]["spec"].is_object());
 }
 
+#[test]
+fn who_knows_argos_commands_is_told_ours() {
+    for (line, ours) in [
+        ("submit x.yaml --watch", "colchis workflow submit x.yaml --watch"),
+        ("list --running", "colchis workflow list --running"),
+        ("logs @latest -f", "colchis workflow logs @latest -f"),
+        ("cp hello out", "colchis artifact cp hello out"),
+    ] {
+        let (_home, mut command) = alone();
+        let said = say(command.args(line.split(' ')));
+        assert_eq!(said.code, 2, "{line}");
+        assert!(said.err.contains(&format!("`{ours}`")), "{line}\n{}", said.err);
+    }
+    // A word that is wrong within a group is answered by the group.
+    let (_home, mut command) = alone();
+    let said = say(command.args(["cron", "submit"]));
+    assert!(said.code == 2 && !said.err.contains("workflow submit"), "{}", said.err);
+}
+
+#[test]
+fn lint_looks_at_the_kinds_that_are_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("two.yaml");
+    let two = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndta: {}\n---\n\
+               apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: b}\nspec: {entripoint: x}\n";
+    std::fs::write(&file, two).unwrap();
+    for (kinds, there, gone) in [("workflows", "entripoint", "dta"), ("configmaps", "dta", "entripoint")] {
+        let (_home, mut command) = alone();
+        let said = say(command.arg("lint").arg(&file).args(["-o", "simple", "--kinds", kinds]));
+        assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+        assert!(said.out.contains(there) && !said.out.contains(gone), "{kinds}\n{}", said.out);
+    }
+}
+
+#[test]
+fn editors_get_the_schema_of_each_kind() {
+    for kind in ["Workflow", "CronWorkflow", "ConfigMap", "test"] {
+        let (_home, mut command) = alone();
+        let schema: Value = serde_json::from_str(&say(command.args(["schema", kind])).ok()).unwrap();
+        assert!(schema["properties"].is_object(), "{kind}");
+    }
+    let (_home, mut command) = alone();
+    assert!(say(command.args(["schema", "Workflw"])).fails().contains("workflow"));
+}
+
+#[test]
+fn a_parameter_that_the_workflow_does_not_know_is_told() {
+    let (_home, mut command) = alone();
+    let said = say(command.args(["run", "examples/hello/greeting.yaml", "-p", "nme=Medea"]));
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.err.contains("no argument \"nme\"; did you mean \"name\"?"), "{}", said.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_resumes_what_does_not_wait_is_told() {
+    let server = Server::start().await;
+    let name = server.cli(&["wf", "submit", "examples/suspend/approval.yaml", "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    tests::eventually("the run waits for a person", || async {
+        server.cli(&["wf", "get", &name, "-o", "json"]).ok().contains("\"Suspend\"").then_some(())
+    })
+    .await;
+    let waited = server.cli(&["wf", "resume", &name]);
+    assert!(waited.code == 0 && !waited.err.contains("waited for it"), "{}", waited.err);
+    server.cli(&["wf", "wait", &name]).ok();
+    let other = server
+        .cli(&["wf", "submit", "examples/suspend/approval.yaml", "-o", "name", "--entrypoint", "say", "-p", "text=x"])
+        .ok();
+    let other = other.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    let early = server.cli(&["wf", "resume", &other]);
+    // It is over, or on its way to it: never is there something that waits.
+    assert!(early.code != 0 || early.err.contains("waited for it"), "{}", early.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_may_be_told_the_moment_of_its_schedule() {
+    let server = Server::start().await;
+    let submit = ["wf", "submit", "examples/hello/hello.yaml", "--scheduled-time", "2026-08-05T14:00:00+02:00"];
+    let name = server.cli(&[&submit[..], &["-o", "name"]].concat()).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    let json: Value = serde_json::from_str(&server.cli(&["wf", "get", &name, "-o", "json"]).ok()).unwrap();
+    assert_eq!(json["metadata"]["annotations"]["workflows.argoproj.io/scheduled-time"], "2026-08-05T12:00:00Z");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn submit_list_get_logs_wait_delete() {
     let server = Server::start().await;

@@ -13,3 +13,4 @@ mod examples;
 mod faults;
 mod hostile;
 mod metrics;
+mod testing;

@@ -1,9 +1,9 @@
 //! One call: who makes it, what it is, until when, about what.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use proto_gen::Rpc;
+use tokio::time::Instant;
 use tonic::{Request, Streaming};
 
 use crate::access::{Identity, Rule, rule};

@@ -5,7 +5,7 @@
 //! ```
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,6 +14,7 @@ use axum::response::Response;
 use futures::FutureExt;
 use proto_gen::Rpc;
 use proto_gen::v1::Fault;
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use crate::access::{AuthError, Identity, Pace, rule};
@@ -52,7 +53,7 @@ pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     let response = match deadline {
         None => answer.await,
-        Some(deadline) => match tokio::time::timeout_at(deadline.into(), answer).await {
+        Some(deadline) => match tokio::time::timeout_at(deadline, answer).await {
             Ok(answer) => answer,
             Err(_) => Ok(refused(late(rpc))),
         },

@@ -1,6 +1,6 @@
 //! Streams to callers: they end at the caller's deadline, when the server stops, and after their first error.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
@@ -9,6 +9,7 @@ use proto_gen::v1::{Fault, WatchEventType};
 use std::sync::Arc;
 use store::StoreError;
 use store::objects::{Objects, Selector, WatchEvent};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
@@ -40,7 +41,7 @@ pub(crate) fn bounded<T: Send + 'static>(
         }
         let late = async {
             match state.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser};
 
@@ -15,10 +15,6 @@ use crate::host::Host;
 use crate::out::Out;
 use crate::render::terminal::ColorChoice;
 use crate::settings::{Setting, SettingKind};
-
-/// Argo's commands that stand at the top there and below `workflow` here.
-const UNDER_WORKFLOW: &[&str] =
-    &["submit", "list", "watch", "logs", "wait", "stop", "terminate", "suspend", "resume", "retry", "resubmit", "node"];
 
 /// Workflows, templates and schedules in one binary, on a laptop or as a server
 #[derive(Debug, Parser)]
@@ -144,14 +140,17 @@ fn usage(error: &clap::Error, args: &[OsString], out: Option<Out>) -> Exit {
         let _ = out.write(text);
         return Exit::Done;
     }
-    let mut told = CliError::silent(Exit::Usage);
     if error.kind() == ErrorKind::InvalidSubcommand
-        && let Some(word) = args.iter().skip(1).filter_map(|arg| arg.to_str()).find(|arg| UNDER_WORKFLOW.contains(arg))
+        && let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && let words = args.iter().filter_map(|arg| arg.to_str()).collect::<Vec<_>>()
+        && let Some(line) = crate::hints::meant(&words, word)
     {
-        told = told.hint(format!("it is `colchis workflow {word}` here"));
+        let told =
+            CliError::usage(format!("there is no command `colchis {word}`")).hint(format!("here it is `{line}`"));
+        out.error(&told);
+        return Exit::Usage;
     }
     out.note_raw(&text);
-    out.error(&told);
     Exit::Usage
 }
 

@@ -176,6 +176,10 @@ pub struct StepFacts {
     pub artifacts: Vec<String>,
     /// For an `http` template: method and URL.
     pub http: Option<(String, String)>,
+    /// For an `http` template: the body.
+    pub body: String,
+    /// `resource` or `data`: the rehearsal's server does it itself, unless the actor does.
+    pub by_server: bool,
 }
 
 /// How a step goes.
@@ -199,6 +203,8 @@ pub struct StepOutcome {
     pub message: String,
     /// For an `http` template: status and headers; the body is `result`.
     pub http: Option<(u16, Vec<(String, String)>)>,
+    /// The actor does not do it: the server does ([`StepFacts::by_server`]).
+    pub by_server: bool,
 }
 
 /// Decides how steps go.

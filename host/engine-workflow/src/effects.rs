@@ -8,6 +8,7 @@ use model::workflow::Template;
 use crate::change::Change;
 use crate::effect::{Effect, LeafStart};
 use crate::state::{ClaimState, LockState, MemoState, NodeIx, RunState};
+use crate::values::Inputs;
 use crate::vars::{ROOTS, Site, Vars};
 
 /// The effects that a change, just applied, asks for.
@@ -107,7 +108,7 @@ fn start(state: &RunState, ix: NodeIx) -> Option<Effect> {
     let inputs = state.inputs(ix);
     let site = Site { inputs, node: Some(ix), template: node.template, ..Site::default() };
     let vars = Vars::new(state, site, node.started.unwrap_or(node.created))?;
-    let template = fill(&vars, ix)?;
+    let template = with_values(fill(&vars, ix)?, inputs);
     let key_format = run.submission.repository.as_ref().map_or("{{workflow.name}}/{{pod.name}}", |r| &*r.key_format);
     let key_prefix = render(&vars, key_format);
     let archive_logs =
@@ -125,6 +126,21 @@ fn start(state: &RunState, ix: NodeIx) -> Option<Effect> {
         volumes: volumes(&vars),
         template,
     })))
+}
+
+/// The template with the values of its inputs, as Argo's own steps find them in it.
+fn with_values(mut template: Arc<Template>, inputs: Option<&Inputs>) -> Arc<Template> {
+    let values = inputs.map(|i| i.parameters.as_slice()).unwrap_or_default();
+    if template.inputs.parameters.is_empty() || values.is_empty() {
+        return template;
+    }
+    for parameter in &mut Arc::make_mut(&mut template).inputs.parameters {
+        let given = values.iter().find(|given| *given.name == *parameter.name);
+        if let Some(value) = given.and_then(|given| given.value.clone()) {
+            parameter.value = Some(value.into());
+        }
+    }
+    template
 }
 
 /// The leaf's template with its strings filled in: expressions as they were recorded, simple tags from the state.

@@ -57,7 +57,7 @@ pub use clock::{Clock, SharedClock, SystemClock, SystemIds};
 pub use config::{Jq, Repositories, Retention, RuntimeConfig, Settings, TemplateReferencing, WorkflowDefaults};
 pub use metrics::RuntimeMetrics;
 pub use references::{NamespaceSecrets, StoreReferences};
-pub use requests::{HttpAnswer, HttpCall, NoAnswer, Requests};
+pub use requests::{HttpAnswer, HttpCall, NoAnswer, OwnLeaf, OwnLeafEnd, Requests};
 
 /// A running loop.
 pub struct Runtime {

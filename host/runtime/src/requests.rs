@@ -1,9 +1,12 @@
 //! The way out of `http` templates: the guarded client, or whoever answers in its place where nothing is real.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use egress::{Client, Limits, Redirects};
 use http::{HeaderMap, Method};
+use model::workflow::Template;
 
 /// Redirects that are followed.
 const REDIRECTS_MAX: usize = 10;
@@ -11,10 +14,14 @@ const REDIRECTS_MAX: usize = 10;
 /// A request of an `http` template, substituted.
 #[derive(Debug, Clone)]
 pub struct HttpCall {
+    /// The run's name.
+    pub workflow: String,
     /// The node's full name.
     pub node: String,
     /// The template's name.
     pub template: String,
+    /// Its input parameters, by name.
+    pub parameters: Vec<(String, String)>,
     /// The method.
     pub method: Method,
     /// The URL.
@@ -48,11 +55,41 @@ pub struct NoAnswer {
     pub transient: bool,
 }
 
+/// A leaf of another kind that the server does itself: `resource` or `data`.
+#[derive(Debug, Clone)]
+pub struct OwnLeaf {
+    /// The run's name.
+    pub workflow: String,
+    /// The node's full name.
+    pub node: String,
+    /// The template, substituted.
+    pub template: Arc<Template>,
+}
+
+/// How such a leaf went where somebody else did it.
+#[derive(Debug, Clone, Default)]
+pub struct OwnLeafEnd {
+    /// `outputs.result`.
+    pub result: Option<String>,
+    /// Output parameters.
+    pub parameters: Vec<(String, String)>,
+    /// Why it did not go well.
+    pub failed: Option<String>,
+    /// It could not be done at all; otherwise what was asked for went wrong.
+    pub error: bool,
+}
+
 /// Sends requests.
 #[async_trait]
 pub trait Requests: Send + Sync + 'static {
     /// Sends one and reads the whole answer, redirects followed.
     async fn send(&self, call: HttpCall) -> Result<HttpAnswer, NoAnswer>;
+
+    /// Does a leaf in the server's place. `None`, as everywhere but where nothing is real: the server does it.
+    async fn stand_in(&self, leaf: OwnLeaf) -> Option<OwnLeafEnd> {
+        let _ = leaf;
+        None
+    }
 }
 
 #[async_trait]

@@ -16,9 +16,10 @@ use async_trait::async_trait;
 use cli::host::{Actor, Play, Rehearsal, StepFacts, StepOutcome};
 use client::{Client, Options};
 use model::Timestamp;
+use model::workflow::{Template, ValueFrom};
 use runner::virtual_runner::{Script, Time};
 use runner::{EndClass, EndPhase, Unit, UnitResult};
-use runtime::{HttpAnswer, HttpCall, NoAnswer, Requests};
+use runtime::{HttpAnswer, HttpCall, NoAnswer, OwnLeaf, OwnLeafEnd, Requests};
 use store::objects::Stamp;
 use tokio::time::{Duration, Instant};
 
@@ -123,20 +124,26 @@ impl Stamp for CountingStamp {
 }
 
 fn facts_of(unit: &Unit) -> StepFacts {
-    let template = &unit.template;
+    StepFacts {
+        artifacts: unit.output_artifacts.iter().map(|artifact| artifact.name.to_string()).collect(),
+        ..facts(&unit.workflow_name, &unit.node_name, &unit.template)
+    }
+}
+
+fn facts(workflow: &str, node: &str, template: &Template) -> StepFacts {
     let parameters = template.inputs.parameters.iter();
-    let read_from_files = template.outputs.parameters.iter().filter_map(|parameter| {
-        let from = parameter.value_from.as_ref().filter(|from| from.path.is_some())?;
+    let read_from_it = template.outputs.parameters.iter().filter_map(|parameter| {
+        let read = |from: &&Box<ValueFrom>| from.path.is_some() || from.json_path.is_some() || from.jq_filter.is_some();
+        let from = parameter.value_from.as_ref().filter(read)?;
         Some((parameter.name.to_string(), from.default.as_ref().map(ToString::to_string)))
     });
     StepFacts {
-        workflow: unit.workflow_name.to_string(),
-        node: unit.node_name.to_string(),
+        workflow: workflow.to_owned(),
+        node: node.to_owned(),
         template: template.name.to_string(),
         parameters: parameters.filter_map(|p| Some((p.name.to_string(), p.value.as_ref()?.to_string()))).collect(),
-        outputs: read_from_files.collect(),
-        artifacts: unit.output_artifacts.iter().map(|artifact| artifact.name.to_string()).collect(),
-        http: None,
+        outputs: read_from_it.collect(),
+        ..StepFacts::default()
     }
 }
 
@@ -146,11 +153,7 @@ fn script(unit: &Unit, outcome: StepOutcome) -> Script {
         (None, 0) => (EndPhase::Succeeded, EndClass::None),
         (None, _) => (EndPhase::Failed, EndClass::ExitCode),
     };
-    let message = match (&outcome.error, outcome.exit_code) {
-        (Some(error), _) => error.clone(),
-        (None, code) if code != 0 && outcome.message.is_empty() => format!("Error (exit code {code})"),
-        _ => outcome.message.clone(),
-    };
+    let message = message_of(&outcome);
     let left = unit.output_artifacts.iter().filter(|a| !outcome.without_artifacts.iter().any(|name| **name == *a.name));
     let result = UnitResult {
         exit_code: outcome.error.is_none().then_some(outcome.exit_code),
@@ -162,16 +165,27 @@ fn script(unit: &Unit, outcome: StepOutcome) -> Script {
     Script { lasts_ms: outcome.lasts_ms, log: outcome.log, result }
 }
 
-/// Answers `http` templates.
+fn message_of(outcome: &StepOutcome) -> String {
+    match (&outcome.error, outcome.exit_code) {
+        (Some(error), _) => error.clone(),
+        (None, code) if code != 0 && outcome.message.is_empty() => format!("Error (exit code {code})"),
+        _ => outcome.message.clone(),
+    }
+}
+
+/// Does what the server otherwise does itself: answers `http` templates, and stands in for `resource` and `data`.
 struct Answers(Actor);
 
 #[async_trait]
 impl Requests for Answers {
     async fn send(&self, call: HttpCall) -> Result<HttpAnswer, NoAnswer> {
         let facts = StepFacts {
+            workflow: call.workflow,
             node: call.node,
             template: call.template,
+            parameters: call.parameters.into_iter().collect(),
             http: Some((call.method.to_string(), call.url)),
+            body: String::from_utf8_lossy(&call.body).into_owned(),
             ..StepFacts::default()
         };
         let outcome = (self.0)(&facts);
@@ -191,6 +205,18 @@ impl Requests for Answers {
             }
         }
         Ok(HttpAnswer { status, headers, body: outcome.result.unwrap_or_default().into() })
+    }
+
+    async fn stand_in(&self, leaf: OwnLeaf) -> Option<OwnLeafEnd> {
+        let facts = StepFacts { by_server: true, ..facts(&leaf.workflow, &leaf.node, &leaf.template) };
+        let outcome = (self.0)(&facts);
+        if outcome.by_server {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(outcome.lasts_ms)).await;
+        let failed = outcome.error.clone().or_else(|| (outcome.exit_code != 0).then(|| message_of(&outcome)));
+        let (result, parameters, error) = (outcome.result, outcome.parameters, outcome.error.is_some());
+        Some(OwnLeafEnd { result, parameters, failed, error })
     }
 }
 

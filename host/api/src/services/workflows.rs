@@ -267,7 +267,7 @@ impl Workflows for WorkflowsService {
         let max = self.0.limits().wait_max_ms;
         let timeout = if request.timeout_ms == 0 { max } else { request.timeout_ms.min(max) };
         // The caller's own deadline ends the wait a little earlier, so that the answer still arrives.
-        let left = call.deadline().map(|at| at.saturating_duration_since(std::time::Instant::now()).mul_f32(0.9));
+        let left = call.deadline().map(|at| at.saturating_duration_since(tokio::time::Instant::now()).mul_f32(0.9));
         let timeout = Duration::from_millis(timeout).min(left.unwrap_or(Duration::MAX));
         let wait = grant.control().wait(&key.namespace, &key.name);
         let status = tokio::select! {

@@ -2,6 +2,8 @@
 
 use clap::Args;
 use client::v1::{FieldViolation, LintRequest, Severity};
+use model::meta::KindInfo;
+use model::violation::did_you_mean;
 
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Exit};
@@ -63,6 +65,10 @@ struct What {
     /// Tell also which fields are kept without effect on this machine
     #[arg(long)]
     notes: bool,
+
+    /// Only objects of these kinds, such as --kinds workflows,cronworkflows; what they refer to is looked at all the same
+    #[arg(long, visible_alias = "kind", value_name = "KINDS", value_delimiter = ',')]
+    kinds: Vec<String>,
 }
 
 impl Lint {
@@ -84,14 +90,18 @@ impl ServerLint {
 impl What {
     async fn offline(&self, ctx: &mut Context) -> CliResult {
         let sources = input::read_all(&*ctx.host, &self.files).await?;
-        let checked = check::check(&sources, &check::named(&self.files));
+        let wanted = Kinds::read(&self.kinds)?;
+        let mut checked = check::check(&sources, &check::named(&self.files));
+        checked.problems.retain(|problem| wanted.has_object(&problem.object));
+        let objects = checked.kinds.iter().filter(|kind| wanted.has(kind)).count();
         for file in &checked.skipped {
             ctx.out.note(format!("{file}: left out, it is no object"));
         }
-        self.tell(ctx, &sources, checked.problems, checked.objects)
+        self.tell(ctx, &sources, checked.problems, objects)
     }
 
     async fn with_server(&self, ctx: &mut Context) -> CliResult {
+        let wanted = Kinds::read(&self.kinds)?;
         let sources = input::read_all(&*ctx.host, &self.files).await?;
         // What cannot be read is told with its line here; the rest is the server's matter.
         let (documents, unreadable) = documents::parse_partial(&sources);
@@ -105,7 +115,9 @@ impl What {
         let answer =
             connection.client.workflows().lint(request).await.map_err(|e| refused(e, Some("cannot lint".into())))?;
         problems.extend(answer.violations.iter().map(|violation| problem(violation, &documents)));
-        self.tell(ctx, &sources, problems, documents.len())
+        problems.retain(|problem| wanted.has_object(&problem.object));
+        let objects = documents.iter().filter(|document| wanted.has(document.kind())).count();
+        self.tell(ctx, &sources, problems, objects)
     }
 
     fn tell(&self, ctx: &mut Context, sources: &[Source], mut problems: Vec<Problem>, objects: usize) -> CliResult {
@@ -131,6 +143,49 @@ impl What {
     }
 }
 
+/// The kinds that are looked at; all when empty.
+struct Kinds(Vec<String>);
+
+impl Kinds {
+    /// Reads `workflows`, `CronWorkflow`, `wftmpl`, `all`.
+    fn read(words: &[String]) -> CliResult<Self> {
+        let mut kinds = Vec::new();
+        for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
+            if word.eq_ignore_ascii_case("all") {
+                return Ok(Self(Vec::new()));
+            }
+            let means = |name: &str| name.eq_ignore_ascii_case(word);
+            let found = kinds_of_model().find(|info| {
+                means(&info.kind) || means(&info.plural) || info.short_names.iter().any(|name| means(name))
+            });
+            match found {
+                Some(info) => kinds.push(info.kind.to_string()),
+                None => {
+                    let known = || kinds_of_model().map(|info| &*info.plural);
+                    let hint = did_you_mean(word, known());
+                    return Err(CliError::usage(format!("--kinds {word}: not a kind")).hint(
+                        hint.unwrap_or_else(|| format!("one of all, {}", known().collect::<Vec<_>>().join(", "))),
+                    ));
+                }
+            }
+        }
+        Ok(Self(kinds))
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|wanted| wanted == kind)
+    }
+
+    /// Of a problem's object, `Workflow hello`. What could not be read may be of any kind.
+    fn has_object(&self, object: &str) -> bool {
+        object.is_empty() || self.has(object.split(' ').next().unwrap_or_default())
+    }
+}
+
+fn kinds_of_model() -> impl Iterator<Item = &'static KindInfo> {
+    model::meta::kinds().iter()
+}
+
 /// The server's violation with the place in the file.
 fn problem(violation: &FieldViolation, documents: &[Document]) -> Problem {
     let document = documents.get(violation.document as usize);
@@ -149,5 +204,21 @@ fn problem(violation: &FieldViolation, documents: &[Document]) -> Problem {
             Severity::NoEffect => Weight::NoEffect,
             Severity::Error | Severity::Unspecified => Weight::Error,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_taken_in_their_spellings() {
+        let read = |text: &str| Kinds::read(&text.split(',').map(str::to_owned).collect::<Vec<_>>());
+        let some = read("workflows,CronWorkflow, wftmpl").unwrap();
+        assert!(some.has("Workflow") && some.has("CronWorkflow") && some.has_object("WorkflowTemplate build"));
+        assert!(!some.has("ConfigMap") && some.has_object(""));
+        assert!(read("all").unwrap().has("ConfigMap") && Kinds::read(&[]).unwrap().has("ConfigMap"));
+        let error = read("workflow templates").err().unwrap();
+        assert_eq!((error.exit, error.hints[0].as_str()), (Exit::Usage, "did you mean \"workflowtemplates\"?"));
     }
 }

@@ -25,6 +25,7 @@ pub mod run;
 pub mod schema;
 pub mod server;
 pub mod template;
+pub mod test;
 pub mod version;
 pub mod workflow;
 
@@ -35,6 +36,8 @@ pub enum Command {
     Run(run::Run),
     /// Check manifests without a server
     Lint(lint::Lint),
+    /// Test workflows: steps go as a file says, and nothing is run
+    Test(test::Test),
     /// Start a server
     Server(server::Server),
 
@@ -98,6 +101,7 @@ impl Command {
         match self {
             Self::Run(command) => command.run(ctx).await,
             Self::Lint(command) => command.run(ctx).await,
+            Self::Test(command) => command.run(ctx).await,
             Self::Server(command) => command.run(ctx).await,
             Self::Workflow(command) => command.run(ctx).await,
             Self::Template(command) => command.run(ctx).await,

@@ -10,7 +10,7 @@ use client::v1::{
 use futures::TryStreamExt;
 use serde_json::Value;
 
-use super::workflow::{Overrides, template_source};
+use super::workflow::{Overrides, template_source, warn_of_strangers};
 use crate::context::{Connection, Context, connect};
 use crate::error::{CliError, CliResult, Exit};
 use crate::host::{EmbedRequest, Embedded};
@@ -87,6 +87,10 @@ impl Run {
         let sources = input::read_all(&*ctx.host, &self.files).await?;
         self.judge(ctx, &sources)?;
         let documents = self.objects(&sources)?;
+        let given = self.overrides.parameters()?;
+        for document in documents.iter().filter(|document| document.kind() == "Workflow") {
+            warn_of_strangers(ctx, document, &given)?;
+        }
         let embedded = self.start(ctx).await?;
         let done = self.on(ctx, &*embedded, &documents, &format).await;
         let (folder, kept) = (embedded.data_dir(), self.keep && ctx.globals.data_dir.is_none());
@@ -165,8 +169,7 @@ impl Run {
         let connection = connect(target).await?;
         let (runs, mut others): (Vec<&Document>, Vec<&Document>) =
             documents.iter().partition(|d| d.kind() == "Workflow");
-        // What others refer to goes first.
-        others.sort_by_key(|document| rank(document.kind()));
+        others.sort_by_key(|document| documents::rank(document.kind()));
         let others: Vec<Document> = others.into_iter().cloned().collect();
         if !others.is_empty() {
             objects::apply(ctx, &connection, &others, ApplyHow { aside: true, quiet: true, ..ApplyHow::default() })
@@ -345,18 +348,6 @@ fn only_template(others: &[Document]) -> CliResult<(String, submit_request::Sour
             Err(CliError::usage("there is no Workflow in the files, and more than one template")
                 .hint(format!("choose one: --from {}", names.join(", --from "))))
         }
-    }
-}
-
-/// Kinds in the order in which they are given to a server.
-fn rank(kind: &str) -> u8 {
-    match kind {
-        "Namespace" | "CustomResourceDefinition" => 0,
-        "Secret" | "ConfigMap" | "PersistentVolumeClaim" | "ServiceAccount" => 1,
-        "ClusterWorkflowTemplate" => 2,
-        "WorkflowTemplate" => 3,
-        "CronWorkflow" => 5,
-        _ => 4,
     }
 }
 

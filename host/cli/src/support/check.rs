@@ -17,6 +17,8 @@ pub struct Checked {
     pub problems: Vec<Problem>,
     /// Objects that were looked at.
     pub objects: usize,
+    /// Their kinds, in the order of the files.
+    pub kinds: Vec<String>,
     /// Documents of folders that are no objects, by file.
     pub skipped: Vec<Arc<str>>,
 }
@@ -50,6 +52,7 @@ pub fn check(sources: &[Source], named: &[String]) -> Checked {
         let object = document.object.as_ref().is_some_and(|o| !o.kind.is_empty() || !o.api_version.is_empty());
         if object || named.contains(&source.name) {
             checked.objects += 1;
+            checked.kinds.push(document.object.as_ref().map(|o| o.kind.clone()).unwrap_or_default());
         } else {
             *left_out = true;
             checked.skipped.push(source.name.as_str().into());

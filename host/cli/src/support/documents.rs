@@ -74,6 +74,11 @@ impl Document {
         Self { source, read, base, json, head }
     }
 
+    /// An object that stands within another document, at `base`.
+    pub fn within(source: Arc<str>, read: Arc<yaml::Document>, base: String, value: &Value) -> Self {
+        Self::new(source, read, base, value.to_string().into())
+    }
+
     /// `Workflow`; empty when it says none.
     pub fn kind(&self) -> &str {
         &self.head.kind.0
@@ -183,6 +188,18 @@ fn add(name: &Arc<str>, read: yaml::Document, documents: &mut Vec<Document>) {
     for (at, item) in items.into_iter().enumerate() {
         let json = Bytes::copy_from_slice(item.get().as_bytes());
         documents.push(Document::new(name.clone(), read.clone(), format!("items[{at}]"), json));
+    }
+}
+
+/// Kinds in the order in which they are given to a server: what others refer to goes first.
+pub fn rank(kind: &str) -> u8 {
+    match kind {
+        "Namespace" | "CustomResourceDefinition" => 0,
+        "Secret" | "ConfigMap" | "PersistentVolumeClaim" | "ServiceAccount" => 1,
+        "ClusterWorkflowTemplate" => 2,
+        "WorkflowTemplate" => 3,
+        "CronWorkflow" => 5,
+        _ => 4,
     }
 }
 

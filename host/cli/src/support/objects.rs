@@ -57,7 +57,9 @@ impl Kinds {
             let error = CliError::usage(format!("the server knows no kind `{word}`"));
             match near {
                 Some((_, name)) => error.hint(format!("did you mean `{name}`?")),
-                None => error.hint(format!("it knows {}", known.join(", "))),
+                None => error
+                    .hint(format!("it knows {}", known.join(", ")))
+                    .hint(format!("if {word} is a run: `colchis workflow get {word}`")),
             }
         })
     }

@@ -110,7 +110,7 @@ fn with_metadata(mut schema: Value) -> Value {
 }
 
 /// Makes every object with named fields refuse others, and drops defaults (every field has one).
-fn close(schema: &mut Value) {
+pub(super) fn close(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             if is_record(map) && !map.contains_key("additionalProperties") {

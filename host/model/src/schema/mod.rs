@@ -13,6 +13,7 @@ mod build;
 mod custom;
 mod explain;
 mod export;
+mod shape;
 mod walk;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::violation::{Violation, did_you_mean};
 pub use custom::{CustomSchema, CustomSchemaError};
 pub use explain::{Explained, ExplainedField, NoSuchField, explain};
 pub use export::{FieldRow, schema, schema_of_all, table};
+pub use shape::Shape;
 
 use build::{NodeId, Nodes};
 use walk::Walk;

@@ -39,8 +39,18 @@ pub(super) async fn run(
         _ => TIMEOUT,
     };
     let limits = Limits { idle: total, total: Some(total), body_bytes_max: Some(BODY_BYTES_MAX) };
-    let (node, name) = (start.name.to_string(), start.template.name.to_string());
-    let call = HttpCall { node, template: name, method, url: template.url.to_string(), headers, body, limits };
+    let inputs = start.template.inputs.parameters.iter();
+    let call = HttpCall {
+        workflow: run.name.to_string(),
+        node: start.name.to_string(),
+        template: start.template.name.to_string(),
+        parameters: inputs.filter_map(|p| Some((p.name.to_string(), p.value.as_ref()?.to_string()))).collect(),
+        method,
+        url: template.url.to_string(),
+        headers,
+        body,
+        limits,
+    };
     let sent = workflows.requests.send(call).await;
     let answer = sent.map_err(|e| Failure::error(format!("http: {e}")).transient(e.transient))?;
     let status = answer.status;

@@ -8,11 +8,12 @@ mod resource;
 
 use std::sync::Arc;
 
-use engine_workflow::{LeafEnd, LeafStart, Outputs, Text};
+use engine_workflow::{LeafEnd, LeafStart, Outputs, Param, Text};
 use model::workflow::{NodePhase, TemplateKind};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::requests::{OwnLeaf, OwnLeafEnd};
 use crate::workflows::Workflows;
 
 /// What a leaf needs to know of its run.
@@ -63,6 +64,13 @@ pub(crate) async fn run(
     slot: OwnedSemaphorePermit,
 ) -> LeafEnd {
     let template = start.template.clone();
+    if !matches!(template.kind(), Some(TemplateKind::Http(_))) {
+        let (workflow, node) = (run.name.to_string(), start.name.to_string());
+        let leaf = OwnLeaf { workflow, node, template: template.clone() };
+        if let Some(done) = workflows.requests.stand_in(leaf).await {
+            return end_of(done);
+        }
+    }
     let done = match template.kind() {
         Some(TemplateKind::Http(request)) => http::run(workflows, run, &start, request).await,
         Some(TemplateKind::Resource(resource)) => resource::run(workflows, run, &start, resource, slot).await,
@@ -72,6 +80,19 @@ pub(crate) async fn run(
     match done {
         Ok(outputs) => end(NodePhase::Succeeded, Text::default(), outputs, false),
         Err(failure) => end(failure.phase, failure.message.into(), failure.outputs, failure.transient),
+    }
+}
+
+/// The end of a leaf that somebody else did.
+fn end_of(done: OwnLeafEnd) -> LeafEnd {
+    let parameters =
+        done.parameters.into_iter().map(|(name, value)| Param { name: name.into(), value: Some(value.into()) });
+    let outputs =
+        Outputs { result: done.result.map(Into::into), parameters: parameters.collect(), ..Outputs::default() };
+    match (done.failed, done.error) {
+        (None, _) => end(NodePhase::Succeeded, Text::default(), outputs, false),
+        (Some(why), false) => end(NodePhase::Failed, why.into(), outputs, false),
+        (Some(why), true) => end(NodePhase::Error, why.into(), Outputs::default(), false),
     }
 }
 

@@ -24,7 +24,7 @@ mod watch;
 
 pub(crate) use get::{all_nodes, show_run};
 pub(crate) use list::row_table;
-pub(crate) use submit::{Overrides, template_source};
+pub(crate) use submit::{Overrides, template_source, warn_of_strangers};
 
 /// Submit, look at and steer workflow runs.
 #[derive(Debug, Subcommand)]

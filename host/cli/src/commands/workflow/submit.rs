@@ -1,8 +1,10 @@
 //! `colchis workflow submit`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use client::v1::{
-    DryRun, GetWorkflowRequest, StatusDetail, SubmitOptions, SubmitRequest, SubmitResponse, TemplateKind,
+    DryRun, GetWorkflowRequest, Parameter, StatusDetail, SubmitOptions, SubmitRequest, SubmitResponse, TemplateKind,
     TemplateSource, submit_request,
 };
 use serde_json::Value;
@@ -14,9 +16,9 @@ use crate::input;
 use crate::support::documents::{self, Document};
 use crate::support::follow::{self, FollowFlags};
 use crate::support::output::Format;
-use crate::support::parameters::ParameterFlags;
+use crate::support::parameters::{ParameterFlags, strangers};
 use crate::support::selection::RunName;
-use crate::support::{labels, refused, violation};
+use crate::support::{labels, moment_ms, refused, violation};
 
 /// Start runs from manifests, templates or schedules
 #[derive(Debug, Args)]
@@ -87,7 +89,14 @@ pub(crate) struct Overrides {
     /// Priority of the run: a higher one goes first
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     priority: Option<i32>,
+
+    /// What {{workflow.scheduledTime}} is, such as 2026-08-05T12:00:00Z: for runs that catch up on a schedule
+    #[arg(long, value_name = "TIME")]
+    scheduled_time: Option<String>,
 }
+
+/// The annotation that says for which moment of a schedule a run is.
+const SCHEDULED_TIME: &str = "workflows.argoproj.io/scheduled-time";
 
 impl Overrides {
     /// As the server takes them.
@@ -103,8 +112,23 @@ impl Overrides {
             labels: self.labels.as_deref().map(|text| labels("--labels", text)).transpose()?.unwrap_or_default(),
             service_account: self.serviceaccount.clone().unwrap_or_default(),
             priority: self.priority,
+            annotations: self.annotations()?,
             ..SubmitOptions::default()
         })
+    }
+
+    fn annotations(&self) -> CliResult<BTreeMap<String, String>> {
+        let Some(text) = &self.scheduled_time else { return Ok(BTreeMap::new()) };
+        let at = model::Timestamp::from_millis(moment_ms("--scheduled-time", text)?);
+        Ok([(SCHEDULED_TIME.to_owned(), at.to_string())].into())
+    }
+
+    /// The parameters that are given.
+    ///
+    /// # Errors
+    /// As [`ParameterFlags::read`].
+    pub(crate) fn parameters(&self) -> CliResult<Vec<Parameter>> {
+        self.parameters.read()
     }
 
     /// Whether a run's own name is given, which only one run can have.
@@ -160,12 +184,16 @@ impl Submit {
         follow::after_start(&mut ctx.out, &connection, &runs, &self.follow).await
     }
 
-    async fn sources(&self, ctx: &Context) -> CliResult<Vec<(String, submit_request::Source)>> {
+    async fn sources(&self, ctx: &mut Context) -> CliResult<Vec<(String, submit_request::Source)>> {
         if let Some(from) = &self.from {
             return Ok(vec![(from.clone(), submit_request::Source::Template(template_source(from)?))]);
         }
         let sources = input::read_all(&*ctx.host, &self.files).await?;
         let documents = documents::parse_all(&sources)?;
+        let given = self.overrides.parameters()?;
+        for document in documents.iter().filter(|document| document.kind() == "Workflow") {
+            warn_of_strangers(ctx, document, &given)?;
+        }
         documents
             .into_iter()
             .map(|document| Ok((document.label(), submit_request::Source::Manifest(workflow(&document)?))))
@@ -205,6 +233,20 @@ fn write(ctx: &mut Context, format: &Format, answer: &SubmitResponse, dry: bool)
         None if *format == Format::Name => ctx.out.line(answer.name.as_str()),
         None => ctx.out.line(format!("workflow {} would be submitted", answer.name)),
     }
+}
+
+/// Tells of parameters that a workflow knows nothing of.
+///
+/// # Errors
+/// Never of a document that was read.
+pub(crate) fn warn_of_strangers(ctx: &mut Context, document: &Document, given: &[Parameter]) -> CliResult<()> {
+    if given.is_empty() {
+        return Ok(());
+    }
+    for stranger in strangers(&document.value()?, given.iter().map(|parameter| parameter.name.as_str())) {
+        ctx.out.warn(format!("{}: {stranger}", document.label()));
+    }
+    Ok(())
 }
 
 fn workflow(document: &Document) -> CliResult<bytes::Bytes> {
