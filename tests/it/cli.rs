@@ -217,6 +217,13 @@ async fn submit_list_get_logs_wait_delete() {
     let json: Value = serde_json::from_str(&server.cli(&["wf", "get", &name, "-o", "json"]).ok()).unwrap();
     assert_eq!(json["status"]["phase"], "Succeeded");
     assert!(server.cli(&["wf", "get", &name]).ok().contains("Succeeded"));
+    let json: Value = serde_json::from_str(&server.cli(&["archive", "list", "-o", "json"]).ok()).unwrap();
+    assert_eq!(
+        (&json[0]["metadata"]["name"], &json[0]["status"]["phase"]),
+        (&name.as_str().into(), &"Succeeded".into())
+    );
+    let names = server.cli(&["archive", "list", "-o", "jsonpath={.items[*].metadata.name}"]).ok();
+    assert_eq!(names.trim(), name);
     server.cli(&["wf", "delete", &name]).ok();
     let gone = server.cli(&["wf", "get", &name]);
     assert_eq!(gone.code, 1, "{}{}", gone.out, gone.err);
@@ -234,6 +241,27 @@ async fn a_run_can_be_retried_and_resubmitted() {
     server.cli(&["wf", "resubmit", &name]).ok();
     let list = server.cli(&["wf", "list", "-o", "name"]).ok();
     assert_eq!(list.lines().filter(|l| l.contains("failing-")).count(), 2, "{list}");
+}
+
+/// The object of a retried run says for a moment still that it has failed: nobody who waits for the retry is told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_retried_run_sees_its_second_end() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("twice.yaml");
+    let step = "if [ -e /mnt/work/once ]; then exit 0; fi; touch /mnt/work/once; exit 3";
+    let text = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{generateName: twice-}}\nspec:\n  entrypoint: main\n  \
+         volumeClaimGC: {{strategy: OnWorkflowSuccess}}\n  volumeClaimTemplates:\n  - {{metadata: {{name: work}}, spec: {{accessModes: [ReadWriteOnce], \
+         resources: {{requests: {{storage: 1Mi}}}}}}}}\n  templates:\n  - name: main\n    container:\n      {{image: x, command: [sh, -c], args: ['{step}'], \
+         volumeMounts: [{{name: work, mountPath: /mnt/work}}]}}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let name = server.cli(&["wf", "submit", &file.to_string_lossy(), "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    assert_eq!(server.cli(&["wf", "wait", &name]).code, 1);
+    let retried = server.cli(&["wf", "retry", &name, "--watch"]);
+    assert_eq!(retried.code, 0, "{}{}", retried.out, retried.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

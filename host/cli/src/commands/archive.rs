@@ -62,7 +62,7 @@ pub struct List {
     #[arg(long)]
     no_headers: bool,
 
-    /// wide or name
+    /// wide, name, json, yaml or jsonpath=…
     #[arg(short = 'o', long, value_name = "FORM")]
     output: Option<String>,
 }
@@ -178,13 +178,15 @@ fn is_uid(text: &str) -> bool {
 
 impl List {
     async fn run(self, ctx: &mut Context) -> CliResult {
-        let format = Format::parse(self.output.as_deref(), &["wide", "name"])?;
+        let format = Format::parse(self.output.as_deref(), &["wide", "name", "json", "yaml", "jsonpath=…"])?;
         let wanted = self.filters.wanted(now_ms())?;
         let connection = ctx.connect().await?;
         let namespace = if self.all_namespaces { String::new() } else { connection.namespace.clone() };
         let mut left = if self.limit == 0 { usize::MAX } else { self.limit };
         let mut continue_token = String::new();
         let mut first = true;
+        let mut documents = Vec::new();
+        let whole = matches!(format, Format::Json | Format::Yaml | Format::JsonPath(_));
         loop {
             let request = ListArchivedWorkflowsRequest {
                 namespace: namespace.clone(),
@@ -198,7 +200,11 @@ impl List {
             let mut rows: Vec<WorkflowSummary> = page.workflows.into_iter().filter(|row| wanted.holds(row)).collect();
             rows.truncate(left);
             left -= rows.len();
-            if format == Format::Name {
+            if whole {
+                for row in &rows {
+                    documents.push(document(&connection, row).await?);
+                }
+            } else if format == Format::Name {
                 for row in &rows {
                     ctx.out.line(row.name.as_str())?;
                 }
@@ -213,11 +219,26 @@ impl List {
                 break;
             }
         }
-        if first && format != Format::Name {
+        if whole {
+            let list = match format {
+                Format::JsonPath(_) => super::get::list_of(documents),
+                _ => Value::Array(documents),
+            };
+            ctx.out.write(format.write(&list)?.unwrap_or_default())?;
+        } else if first && format != Format::Name {
             ctx.out.note("No workflows found.");
         }
         Ok(Exit::Done)
     }
+}
+
+/// A finished run's object, with all but its nodes.
+async fn document(connection: &Connection, row: &WorkflowSummary) -> CliResult<Value> {
+    let key = ArchivedKey { uid: row.uid.clone(), ..ArchivedKey::default() };
+    let request = GetArchivedWorkflowRequest { key: Some(key), status: StatusDetail::Summary.into() };
+    let got = connection.client.get_archived_workflow(request).await;
+    let got = got.map_err(|e| refused(e, Some(format!("cannot get workflow {}", row.name))))?;
+    serde_json::from_slice(&got.document).map_err(|e| CliError::from(anyhow::Error::from(e)))
 }
 
 impl Get {

@@ -37,6 +37,20 @@ pub fn took(ms: i64) -> String {
     }
 }
 
+/// To the millisecond, as people write durations: `1h40m`, `2d`, `1.5s` as `1s500ms`.
+pub fn exact(ms: i64) -> String {
+    let mut rest = ms.max(0);
+    let mut text = String::new();
+    for (size, unit) in [(DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "m"), (SECOND_MS, "s"), (1, "ms")] {
+        let count = rest / size;
+        rest %= size;
+        if count > 0 {
+            text.push_str(&format!("{count}{unit}"));
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// In words, the two largest units: `2 minutes 5 seconds`.
 pub fn words(ms: i64) -> String {
     let ms = ms.max(0);
@@ -102,6 +116,16 @@ pub fn rfc3339(at_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exact_durations_can_be_read_again() {
+        for (ms, text) in
+            [(0, "0s"), (7, "7ms"), (6_000_000, "1h40m"), (86_400_000, "1d"), (90_061_001, "1d1h1m1s1ms"), (-5, "0s")]
+        {
+            assert_eq!(exact(ms), text);
+            assert_eq!(model::values::parse_duration_ms(text), Ok(ms.max(0)));
+        }
+    }
 
     #[test]
     fn ages_are_kubectls() {

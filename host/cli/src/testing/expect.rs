@@ -67,7 +67,7 @@ pub fn compare(ready: &Ready, played: &Played) -> Vec<Difference> {
         let row = &played.view.summary;
         let took = row.finished_ms - row.started_ms;
         if !takes.holds(took) {
-            found.say("takes", text, &time::took(took));
+            found.say("takes", text, &time::exact(took));
         }
     }
     own_words(ready, played, &mut found);
@@ -102,7 +102,7 @@ fn end(ready: &Ready, played: &Played, found: &mut Found) -> bool {
             let message = if row.message.is_empty() { String::new() } else { format!(": {}", row.message) };
             let got = format!("{}{message}", workflow_word(row.phase(), false));
             if played.overdue {
-                let within = time::took(i64::try_from(ready.within_ms).unwrap_or(i64::MAX));
+                let within = time::exact(i64::try_from(ready.within_ms).unwrap_or(i64::MAX));
                 found.say("expect", expected, &format!("{got} still after {within} of its time{}", waits(played)));
             } else if workflow_word(row.phase(), false) != expected {
                 found.say("expect", expected, &got);
@@ -262,7 +262,7 @@ fn order(names: &[String], played: &Played, found: &mut Found) {
         match (ended, began) {
             (Some(ended), Some(began)) if ended <= began && ended > 0 => {}
             (Some(ended), Some(began)) => {
-                let got = if ended > 0 { time::took(ended - began) + " earlier" } else { "it never ended".to_owned() };
+                let got = if ended > 0 { time::exact(ended - began) + " earlier" } else { "it never ended".to_owned() };
                 found.say(&path, &format!("{after} begins after {before}"), &got);
             }
             (None, _) => {

@@ -54,7 +54,7 @@ pub fn case_line(ready: &Ready, outcome: &Outcome, terminal: &Terminal) -> Text 
         let row = &played.view.summary;
         let mut facts = vec![if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") }];
         if row.finished_ms > row.started_ms && row.started_ms > 0 {
-            facts.push(time::took(row.finished_ms - row.started_ms));
+            facts.push(time::exact(row.finished_ms - row.started_ms));
         }
         text.push(Paint::Dim, format!("  ({})", facts.join(", ")));
     }

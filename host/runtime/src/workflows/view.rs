@@ -88,7 +88,7 @@ impl Workflows {
         let mut end = self.projector.end_of(&id);
         // Looked at after subscribing, so that an end between the two is not missed.
         let object = self.object(namespace, name).await?;
-        if is_finished(&object) {
+        if is_finished(&object) && !self.runs_again(&id).await {
             return Ok(Arc::new(stored_status(&object)));
         }
         loop {
@@ -100,6 +100,12 @@ impl Workflows {
                 return Ok(Arc::new(stored_status(&object)));
             }
         }
+    }
+
+    /// Whether a run whose object says that it has ended was retried: the object follows a moment later.
+    async fn runs_again(&self, id: &Arc<str>) -> bool {
+        let runs = |state: &RunState, _| state.run().is_some_and(|run| run.finished.is_none());
+        self.registry.is_loaded(id) && self.registry.look(id, runs).await.unwrap_or(false)
     }
 
     pub(crate) async fn watch_nodes(
@@ -124,7 +130,8 @@ impl Workflows {
         if finished && nodes.is_empty() {
             summary = stored_status(&object);
         }
-        let over = finished || (over && !nodes.is_empty());
+        // A run that is retried runs before its object says so.
+        let over = if nodes.is_empty() { finished } else { over };
         let mut events: Vec<Result<NodeEvent, ControlError>> = Vec::new();
         let mut rest = nodes;
         loop {
