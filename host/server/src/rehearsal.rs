@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use cli::host::{Actor, Play, Rehearsal, StepFacts, StepOutcome};
 use client::{Client, Options};
 use model::Timestamp;
-use model::workflow::{Template, ValueFrom};
+use model::workflow::Template;
 use runner::virtual_runner::{Script, Time};
 use runner::{EndClass, EndPhase, Unit, UnitResult};
 use runtime::{HttpAnswer, HttpCall, NoAnswer, OwnLeaf, OwnLeafEnd, Requests};
@@ -133,9 +133,9 @@ fn facts_of(unit: &Unit) -> StepFacts {
 fn facts(workflow: &str, node: &str, template: &Template) -> StepFacts {
     let parameters = template.inputs.parameters.iter();
     let read_from_it = template.outputs.parameters.iter().filter_map(|parameter| {
-        let read = |from: &&Box<ValueFrom>| from.path.is_some() || from.json_path.is_some() || from.jq_filter.is_some();
-        let from = parameter.value_from.as_ref().filter(read)?;
-        Some((parameter.name.to_string(), from.default.as_ref().map(ToString::to_string)))
+        let from = parameter.value_from.as_deref()?;
+        let read = from.path.is_some() || from.json_path.is_some() || from.jq_filter.is_some();
+        read.then(|| (parameter.name.to_string(), from.default.as_ref().map(ToString::to_string)))
     });
     StepFacts {
         workflow: workflow.to_owned(),

@@ -227,3 +227,40 @@ fn bounds_of_time_are_read() {
     }
     assert!(Takes::parse("< 1h").is_err());
 }
+
+#[test]
+fn hostile_test_files_are_refused() {
+    let deep = format!("cases: {}", "[".repeat(100_000));
+    let bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned()
+        + &(0..40).map(|n| format!("{0}: &{0} [*{1}, *{1}, *{1}, *{1}]\n", name(n + 1), name(n))).collect::<String>();
+    let wrong = [
+        "",
+        "\0",
+        "cases",
+        "cases: {}",
+        "cases: [3]",
+        "cases: [{name: {}}]",
+        "cases: [{name: ''}]",
+        "cases: [{name: a, at: never}]",
+        "cases: [{name: a, within: 99999999999999999d}]",
+        "cases: [{name: a, steps: [{template: build, lasts: -1s}]}]",
+        "cases: [{name: a, steps: [{template: build, exitCode: 99999999999}]}]",
+        "cases: [{name: a, calls: [{template: build, times: -1}]}]",
+        "files: [/dev/null/x]\ncases: [{name: a}]",
+        "files: ['']\nobjects: [3]\ncases: [{name: a, run: x}]",
+        "cases: &a [*a]",
+        deep.as_str(),
+        bomb.as_str(),
+    ];
+    for text in wrong {
+        let told = told(text);
+        assert!(told.contains("error"), "{}: {told}", text.chars().take(80).collect::<String>());
+    }
+}
+
+fn name(n: usize) -> String {
+    match n {
+        0 => "a".to_owned(),
+        n => format!("b{n}"),
+    }
+}
