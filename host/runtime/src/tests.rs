@@ -175,7 +175,7 @@ impl World {
         eventually(name, || async {
             let status = self.runtime.full_status("default", name).await.ok()?;
             let node = status.nodes.values().find(|n| *n.display_name == *name)?;
-            wanted(node.phase.as_str(), &node.message.to_string()).then_some(())
+            wanted(node.phase.as_str(), &node.message).then_some(())
         })
         .await;
     }

@@ -153,24 +153,30 @@ fn paragraph(ctx: &mut Context, text: &str, indent: usize) -> CliResult<()> {
 }
 
 fn document(info: &KindInfo, path: &[&str], explained: &Explained) -> Value {
-    let of = |explained: &Explained| {
-        let effect = match explained.disposition {
-            Disposition::Acts => "acts",
-            Disposition::Kept => "kept",
-            Disposition::Refused => "refused",
-        };
-        json!({"type": explained.type_name, "description": explained.doc, "effect": effect, "reason": explained.reason, "oneOf": explained.words})
+    let fields: Vec<Value> = explained
+        .fields
+        .iter()
+        .map(|field| {
+            let own = json!({"name": field.name, "required": field.required});
+            joined(own, facts(&field.explained))
+        })
+        .collect();
+    let own = json!({"kind": info.kind, "apiVersion": info.api_version, "field": path.join(".")});
+    joined(joined(own, facts(explained)), json!({"fields": fields}))
+}
+
+fn facts(explained: &Explained) -> Value {
+    let effect = match explained.disposition {
+        Disposition::Acts => "acts",
+        Disposition::Kept => "kept",
+        Disposition::Refused => "refused",
     };
-    let mut out = of(explained);
-    out["kind"] = info.kind.as_ref().into();
-    out["apiVersion"] = info.api_version.as_ref().into();
-    out["field"] = path.join(".").into();
-    let fields = explained.fields.iter().map(|field| {
-        let mut value = of(&field.explained);
-        value["name"] = field.name.as_str().into();
-        value["required"] = field.required.into();
-        value
-    });
-    out["fields"] = fields.collect();
-    out
+    json!({"type": explained.type_name, "description": explained.doc, "effect": effect, "reason": explained.reason, "oneOf": explained.words})
+}
+
+fn joined(mut first: Value, second: Value) -> Value {
+    if let (Some(first), Value::Object(second)) = (first.as_object_mut(), second) {
+        first.extend(second);
+    }
+    first
 }

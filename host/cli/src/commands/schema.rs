@@ -36,7 +36,7 @@ pub struct Schema {
 impl Schema {
     pub(super) async fn run(self, ctx: &mut Context) -> CliResult {
         let format = Format::parse(Some(&self.output), &["json", "yaml"])?;
-        let written = match &self.kind {
+        let written = match self.kind.as_deref() {
             None => schema::schema_of_all(),
             Some(TEST) => SHAPE.schema().clone(),
             Some(name) => {
