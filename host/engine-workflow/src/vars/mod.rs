@@ -266,7 +266,8 @@ impl<'a> Vars<'a> {
                 None => "0".to_owned(),
             })),
             "status" => Some(Found::text(last.map_or("", |n| n.phase.as_str()))),
-            "duration" => Some(Found::text(last.map_or_else(|| "0".to_owned(), |n| seconds(n, self.now)))),
+            // Whole seconds, which expressions take with asInt.
+            "duration" => Some(Found::text(last.map_or(0, |n| lasted_ms(n, self.now) / 1000).to_string())),
             "message" => Some(Found::text(last.and_then(|n| n.message.as_deref()).unwrap_or_default())),
             _ => None,
         }
@@ -482,9 +483,11 @@ impl Vars<'_> {
 
 /// Seconds that a node has lasted, with six decimals as Argo shows them.
 pub(crate) fn seconds(node: &Node, now: Timestamp) -> String {
-    let from = node.started.unwrap_or(node.created);
-    let ms = node.finished.unwrap_or(now).millis_since(from).max(0);
-    format!("{:.6}", ms as f64 / 1000.0)
+    format!("{:.6}", lasted_ms(node, now) as f64 / 1000.0)
+}
+
+fn lasted_ms(node: &Node, now: Timestamp) -> i64 {
+    node.finished.unwrap_or(now).millis_since(node.started.unwrap_or(node.created)).max(0)
 }
 
 /// `[{"name": …, "value": …}]`, as whole groups of parameters are shown.
