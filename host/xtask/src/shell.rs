@@ -40,6 +40,10 @@ pub(crate) fn target_dir() -> PathBuf {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).env("CARGO_TARGET_DIR", target_dir()).env("CARGO_TERM_COLOR", color());
+    if std::env::var_os("CI").is_some_and(|v| !v.is_empty()) {
+        // Each run has sources of its own: what incremental builds keep would only fill the disk.
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     // What cargo sets for a program that it runs must not reach the next cargo: it would rebuild what depends on it.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
