@@ -80,13 +80,24 @@ impl Common {
     }
 }
 
+/// What is known of an instance's journal when the instance comes into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// It has none: nothing is read. Should it have one all the same, its first commit conflicts, and then it is.
+    Fresh,
+    /// It may have one, and nothing is outstanding.
+    Known,
+    /// An earlier server left it: what is outstanding is performed again.
+    Recovered,
+}
+
 /// Runs an instance until it has nothing to do, or its sender is gone.
 pub(crate) async fn run<E>(
     common: Arc<Common>,
     host: Arc<dyn Host<E>>,
     id: Arc<str>,
     mut inbox: mpsc::Receiver<Message<E>>,
-    recovered: bool,
+    begin: Begin,
 ) where
     E: Engine,
     E::Change: Serialize + DeserializeOwned,
@@ -102,7 +113,7 @@ pub(crate) async fn run<E>(
         wake: None,
         live: false,
     };
-    if !instance.load(recovered).await {
+    if begin != Begin::Fresh && !instance.load(begin == Begin::Recovered).await {
         instance.host.unloaded(&id, false);
         return;
     }

@@ -104,6 +104,7 @@ impl Runtime {
             projector: Projector::default(),
             watchers: Default::default(),
             expiring: Default::default(),
+            since: Default::default(),
             seen: Mutex::default(),
             starts: Default::default(),
             inner: Mutex::default(),
@@ -115,6 +116,7 @@ impl Runtime {
 
         // Watch before recovering, so that nothing that happens between the two is missed.
         let revision = workflows.objects.revision().await?;
+        let _ = workflows.since.set(revision);
         if let Err(problem) = workflows.runner.adopt().await {
             tracing::error!(%problem, "steps of an earlier server could not be adopted");
         }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use store::{Result, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::instance::{self, Common, Host, INPUTS_MAX, Message};
+use crate::instance::{self, Begin, Common, Host, INPUTS_MAX, Message};
 
 /// Where each instance takes its messages.
 type Senders<E> = HashMap<Arc<str>, mpsc::Sender<Message<E>>>;
@@ -36,7 +36,7 @@ where
         let _ = self.host.set(host);
     }
 
-    fn sender(&self, id: &Arc<str>, recovered: bool) -> Option<mpsc::Sender<Message<E>>> {
+    fn sender(&self, id: &Arc<str>, begin: Begin) -> Option<mpsc::Sender<Message<E>>> {
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = senders.get(id)
             && !sender.is_closed()
@@ -48,7 +48,7 @@ where
         senders.insert(id.clone(), sender.clone());
         let (common, id, all) = (self.common.clone(), id.clone(), self.senders.clone());
         tokio::spawn(async move {
-            let task = tokio::spawn(instance::run(common, host.clone(), id.clone(), inbox, recovered));
+            let task = tokio::spawn(instance::run(common, host.clone(), id.clone(), inbox, begin));
             if let Err(failed) = task.await
                 && failed.is_panic()
             {
@@ -66,7 +66,7 @@ where
     async fn deliver(&self, id: &Arc<str>, mut message: Message<E>) -> Result<()> {
         // An instance may leave memory between finding and sending; then a new one is made.
         for _ in 0..3 {
-            let Some(sender) = self.sender(id, false) else { break };
+            let Some(sender) = self.sender(id, Begin::Known) else { break };
             match sender.send(message).await {
                 Ok(()) => return Ok(()),
                 Err(back) => message = back.0,
@@ -77,7 +77,13 @@ where
 
     /// Makes an instance from its journal and performs its outstanding effects again.
     pub(crate) fn recover(&self, id: &Arc<str>) {
-        let _ = self.sender(id, true);
+        let _ = self.sender(id, Begin::Recovered);
+    }
+
+    /// Makes an instance that has no journal yet, and sends it its first input.
+    pub(crate) async fn begin(&self, id: &Arc<str>, input: E::Input) -> Result<()> {
+        let _ = self.sender(id, Begin::Fresh);
+        self.send(id, input).await
     }
 
     /// Sends an input; does not wait for its commit.
@@ -91,7 +97,7 @@ where
         E::Input: Send,
     {
         let (this, id) = (self.clone(), id.clone());
-        if let Some(sender) = this.sender(&id, false) {
+        if let Some(sender) = this.sender(&id, Begin::Known) {
             match sender.try_send(Message::Input(input, None)) {
                 Ok(()) => {}
                 Err(mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message)) => {

@@ -108,19 +108,30 @@ impl Workflows {
     }
 
     async fn submit(&self, id: &Arc<str>, object: &Arc<Object>) {
-        match self.registry_knows(id).await {
-            Ok(true) => return self.registry.recover(id),
-            Ok(false) => {}
-            Err(problem) => return self.submit_later(id, object, &problem).await,
+        let fresh = self.is_fresh(object);
+        if !fresh {
+            match self.registry_knows(id).await {
+                Ok(true) => return self.registry.recover(id),
+                Ok(false) => {}
+                Err(problem) => return self.submit_later(id, object, &problem).await,
+            }
         }
         let input = match self.submission(object).await {
             Ok(submission) => Input::Submitted(Arc::new(submission)),
             Err(Refused::Spec(problem)) => return self.projector.refused(self, object, &problem),
             Err(Refused::Store(problem)) => return self.submit_later(id, object, &problem).await,
         };
-        if let Err(problem) = self.registry.send(id, input).await {
+        let sent = if fresh { self.registry.begin(id, input).await } else { self.registry.send(id, input).await };
+        if let Err(problem) = sent {
             tracing::warn!(%problem, "a run could not be begun");
         }
+    }
+
+    /// Made since this server began and untouched: there is no journal of it to ask for.
+    fn is_fresh(&self, object: &Object) -> bool {
+        let revision = object.metadata.resource_version.parse::<u64>().ok();
+        let since = self.since.get().copied();
+        object.status.is_none() && object.metadata.generation == 1 && revision.zip(since).is_some_and(|(r, s)| r > s)
     }
 
     async fn submit_later(&self, id: &Arc<str>, object: &Arc<Object>, problem: &StoreError) {

@@ -52,6 +52,8 @@ pub(crate) struct Workflows {
     pub(crate) projector: Projector,
     pub(crate) watchers: watch::Watchers,
     pub(crate) expiring: crate::retention::Expiring,
+    /// The revision at which this server began.
+    pub(crate) since: std::sync::OnceLock<u64>,
     /// Generations of the specs that live runs have seen.
     pub(crate) seen: Mutex<HashMap<Arc<str>, i64>>,
     pub(crate) starts: starts::Starts,
