@@ -77,7 +77,7 @@ async fn one_that_stays_away_is_given_up_and_named() {
     let mut manifest = world.hand_over("down", "echo hello > /tmp/it");
     manifest["spec"]["templates"][1]["retryStrategy"] = json!({"limit": 1, "retryPolicy": "OnTransientError"});
     submit(&world.client, &manifest).await.unwrap();
-    assert_eq!(ended(&world.client, "down").await.phase(), WorkflowPhase::Error);
+    assert_eq!(ended(&world.client, "down").await.phase(), WorkflowPhase::Failed, "steps whose step errored");
     let first = node(&world.client, "down", "make(0)").await;
     for word in ["s3", "bucket/down.bin", "tried 2 times"] {
         assert!(first.message.contains(word), "{word}: {}", first.message);
@@ -105,8 +105,9 @@ async fn one_that_refuses_is_believed() {
     let Some(world) = World::start("an artifact repository that refuses", Door::Open, &[]).await else { return };
     world.credentials("not-the-secret-at-all").await;
     submit(&world.client, &world.hand_over("denied", "echo hello > /tmp/it")).await.unwrap();
-    assert_eq!(ended(&world.client, "denied").await.phase(), WorkflowPhase::Error);
+    assert_eq!(ended(&world.client, "denied").await.phase(), WorkflowPhase::Failed, "steps whose step errored");
     let make = node(&world.client, "denied", "make").await;
+    assert_eq!(make.phase(), NodePhase::Error);
     for word in ["s3", "bucket/denied.bin", "403", "access key"] {
         assert!(make.message.contains(word), "{word}: {}", make.message);
     }
@@ -128,8 +129,9 @@ async fn half_an_upload_is_none() {
     let settings = [("artifacts.retry.attempts", "2")];
     let Some(world) = World::start("an upload that breaks off", Door::Cut(1 << 20), &settings).await else { return };
     submit(&world.client, &world.hand_over("half", "head -c 20000000 /dev/urandom > /tmp/it")).await.unwrap();
-    assert_eq!(ended(&world.client, "half").await.phase(), WorkflowPhase::Error);
+    assert_eq!(ended(&world.client, "half").await.phase(), WorkflowPhase::Failed, "steps whose step errored");
     let make = node(&world.client, "half", "make").await;
+    assert_eq!(make.phase(), NodePhase::Error);
     assert!(make.message.contains("bucket/half.bin"), "{}", make.message);
     let document = document(&world.client, "half").await;
     let outputs = document["status"]["nodes"].as_object().unwrap().values().filter_map(|n| n.get("outputs"));

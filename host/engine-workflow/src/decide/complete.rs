@@ -164,7 +164,7 @@ impl Decider<'_, '_> {
 
     fn child_failed(&self, child: Option<NodeIx>) -> String {
         let Some(ix) = child else { return String::new() };
-        let message = self.state().node(ix).and_then(|n| n.message.as_deref()).unwrap_or_default();
+        let message = cause(self.state().node(ix).and_then(|n| n.message.as_deref()).unwrap_or_default());
         let name = self.state().display_name(ix);
         if message.is_empty() { format!("child '{name}' failed") } else { format!("child '{name}' failed: {message}") }
     }
@@ -201,4 +201,12 @@ fn culprit(state: &crate::state::RunState, dag: &DagRun, task: u32) -> Option<No
 /// Whether a DAG has tasks that were to run and did not.
 fn dag_unfinished(state: &crate::state::RunState, ix: NodeIx) -> bool {
     matches!(state.node(ix).and_then(|n| n.body.as_deref()), Some(Body::Dag(dag)) if dag.open > 0)
+}
+
+/// What went wrong, without the way that it came: of a child of a child, the innermost says it.
+fn cause(mut message: &str) -> &str {
+    while let Some((_, inner)) = message.strip_prefix("child '").and_then(|rest| rest.split_once("' failed: ")) {
+        message = inner;
+    }
+    message
 }

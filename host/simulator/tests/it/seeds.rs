@@ -6,7 +6,7 @@ use simulator::{Plan, Scenario, play};
 use crate::scenarios;
 
 /// Worlds of an ordinary test run.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 120;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
