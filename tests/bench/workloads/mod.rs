@@ -1,5 +1,6 @@
 //! The workloads by name.
 
+mod artifact;
 mod dags;
 mod idle;
 mod listing;
@@ -65,6 +66,12 @@ pub(crate) const ALL: &[Workload] = &[
         what: "three-step runs, one at a time, virtual steps",
         long: false,
         run: |n| Box::pin(rates::latency(n)),
+    },
+    Workload {
+        name: "artifact",
+        what: "a file of 5 GiB from one step to the next",
+        long: true,
+        run: |n| Box::pin(artifact::run(n)),
     },
     Workload {
         name: "list",
