@@ -3,7 +3,7 @@
 use model::workflow::{DagTask, DagTemplate};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use expr::Depends;
 
@@ -199,10 +199,10 @@ fn link(
     };
     let text = task.depends.as_deref().unwrap_or_default().trim();
     if text.is_empty() {
-        let mut seen: Vec<&str> = Vec::with_capacity(task.dependencies.len());
+        // A join may name a hundred thousand tasks.
+        let mut seen: FxHashSet<&str> = FxHashSet::default();
         for name in &task.dependencies {
-            if !seen.contains(&&**name) {
-                seen.push(name);
+            if seen.insert(name) {
                 edge(name)?;
             }
         }
