@@ -57,7 +57,7 @@ pub(crate) trait Host<E: Engine>: Send + Sync + 'static {
     fn perform(&self, id: &Arc<str>, state: &E::State, effect: E::Effect);
     /// A transaction is durable.
     fn committed(&self, id: &Arc<str>, state: &E::State, changes: &[E::Change], reports: Vec<E::Report>, position: u64);
-    /// The state was read from the journal and may hold what nobody was told of: a server ended, or an answer was lost.
+    /// The state was read from the journal and holds what another server committed: nobody here was told of it.
     fn recovered(&self, id: &Arc<str>, state: &E::State);
     /// The instance leaves memory.
     fn unloaded(&self, id: &Arc<str>, live: bool);
@@ -112,6 +112,7 @@ pub(crate) async fn run<E>(
         tail: 0,
         wake: None,
         live: false,
+        doubted: None,
     };
     if begin != Begin::Fresh && !instance.load(begin == Begin::Recovered).await {
         instance.host.unloaded(&id, false);
@@ -175,7 +176,12 @@ struct Instance<E: Engine> {
     tail: u64,
     wake: Option<i64>,
     live: bool,
+    /// Changes and reports of an append that may be durable or not.
+    doubted: Option<Doubted<E>>,
 }
+
+/// What a transaction changed and reports.
+type Doubted<E> = (Vec<<E as Engine>::Change>, Vec<<E as Engine>::Report>);
 
 /// An input that waits for its commit, and who waits for it.
 struct Pending<E: Engine> {
@@ -189,22 +195,30 @@ where
     E::Change: Serialize + DeserializeOwned,
     E::Input: Clone + Sync,
 {
-    /// Reads the state again after a commit that failed; was it durable all the same, what it asked for is performed now.
+    /// Reads the state again after a commit that failed. Was it durable all the same, what it asked for is performed and what it changed is told now.
     async fn reload(&mut self) -> bool {
         let known = self.seq;
-        let loaded = self.load(false).await;
-        if loaded && self.seq > known {
-            self.recover();
+        if !self.load(false).await {
+            return false;
         }
-        loaded
+        let doubted = self.doubted.take();
+        if self.seq > known {
+            self.perform_outstanding();
+            match doubted {
+                Some((changes, reports)) => {
+                    self.host.committed(&self.instance.id, &self.state, &changes, reports, self.seq);
+                }
+                None => self.host.recovered(&self.instance.id, &self.state),
+            }
+        }
+        true
     }
 
     /// Performs what is outstanding, as nobody can tell how far that had come.
-    fn recover(&self) {
+    fn perform_outstanding(&self) {
         for effect in E::outstanding(&self.state) {
             self.host.perform(&self.instance.id, &self.state, effect);
         }
-        self.host.recovered(&self.instance.id, &self.state);
     }
 
     /// Reads the state; after a restart its outstanding effects are performed again. False when it cannot be read for good.
@@ -226,7 +240,8 @@ where
             }
         }
         if recovered {
-            self.recover();
+            self.perform_outstanding();
+            self.host.recovered(&self.instance.id, &self.state);
         }
         true
     }
@@ -356,7 +371,15 @@ where
             wake_ms: wake,
             snapshot,
         };
-        self.seq = self.common.journal.append(append).await?;
+        self.seq = match self.common.journal.append(append).await {
+            Ok(seq) => seq,
+            Err(problem) => {
+                // Somebody else's record stands there: ours does not, for certain.
+                let refused = matches!(problem, StoreError::Conflict { .. });
+                self.doubted = (!refused).then_some((changes, reports));
+                return Err(problem);
+            }
+        };
         self.tail = if condensed { 0 } else { self.tail + 1 };
         self.live = live;
         self.wake = wake;

@@ -16,6 +16,7 @@
 //! # Invariants
 //! - The same scenario ends the same, with faults and without: phases of runs and nodes, outputs.
 //! - A step that has ended is never run again under its key; at no time do more steps hold a lock than may.
+//! - Who watches a run is told its end.
 //! - At the end nothing is left: no live run, no lock that is held or waited for, no step that runs.
 //!
 //! # What this crate must not know

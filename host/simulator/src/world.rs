@@ -7,12 +7,13 @@ use std::time::Duration;
 use futures::StreamExt;
 use model::Object;
 use model::workflow::{NodePhase, WorkflowPhase, WorkflowStatus};
-use runtime::control::Control;
+use runtime::control::{Control, NodeEvent};
 use runtime::{Runtime, RuntimeConfig, Settings};
 use store::journal::Journal;
 use store::memory::MemoryStore;
 use store::objects::{Gvk, ListQuery, Objects, Selector};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::faults::{Faults, Plan};
 use crate::journal::LyingJournal;
@@ -25,6 +26,8 @@ use crate::time::Time;
 const ENDS_WITHIN: Duration = Duration::from_secs(4 * 3600);
 /// How long what follows the ends (locks given back, results taken) may take.
 const SETTLES_WITHIN: Duration = Duration::from_secs(120);
+/// How long a client waits before it watches again.
+const WATCH_AGAIN: Duration = Duration::from_millis(100);
 /// More crashes than any plan has.
 const LIVES_MAX: usize = 200;
 
@@ -161,12 +164,18 @@ impl World {
             // In a later life they are there already.
             let _ = self.store.create(object.clone()).await;
         }
+        let watches = watch_all(&runtime, scenario);
         if tokio::time::timeout(ENDS_WITHIN, self.all_ended(scenario)).await.is_err() {
             return Life::Stuck(format!("not all runs ended: {}", self.how_it_stands(&runtime).await));
         }
         self.faults.calm();
         if tokio::time::timeout(SETTLES_WITHIN, self.settled()).await.is_err() {
             return Life::Stuck(format!("something is left: {}", self.leftovers().await.join(", ")));
+        }
+        for (name, watch) in watches {
+            if !matches!(tokio::time::timeout(SETTLES_WITHIN, watch).await, Ok(Ok(true))) {
+                return Life::Stuck(format!("who watched {name} was not told its end"));
+            }
         }
         let mut runs = BTreeMap::new();
         for workflow in self.workflows().await {
@@ -233,6 +242,34 @@ impl World {
         }
         told.extend(self.leftovers().await);
         told.join(", ")
+    }
+}
+
+/// A client for each run, that watches it to its end.
+fn watch_all(runtime: &Arc<Runtime>, scenario: &Scenario) -> Vec<(String, JoinHandle<bool>)> {
+    let runs = scenario.objects.iter().filter(|object| object.kind == "Workflow");
+    runs.map(|run| {
+        let (namespace, name) = (run.metadata.namespace.clone(), run.metadata.name.clone());
+        (name.clone(), tokio::spawn(watch(runtime.clone(), namespace, name)))
+    })
+    .collect()
+}
+
+/// Watches a run, again when the watch is cut; whether it was told the end.
+async fn watch(runtime: Arc<Runtime>, namespace: String, name: String) -> bool {
+    loop {
+        let Ok(mut events) = runtime.watch_nodes(&namespace, &name).await else {
+            tokio::time::sleep(WATCH_AGAIN).await;
+            continue;
+        };
+        loop {
+            match events.next().await {
+                Some(Ok(NodeEvent::Ended { .. })) => return true,
+                Some(Ok(_)) => {}
+                Some(Err(_)) => break,
+                None => return false,
+            }
+        }
     }
 }
 
