@@ -22,7 +22,7 @@ impl Decider<'_, '_> {
         }
         let parameters = static_parameters(&submission);
         let parameters = filled_parameters(&submission, parameters, self.now, self.ids);
-        let labels = labels(&submission, &parameters, self.now);
+        let labels = labels(&submission, &parameters, self.now, self.ids);
         let (labels, problem) = match labels {
             Ok(labels) => (labels, None),
             Err(problem) => (Vec::new(), Some(problem)),
@@ -245,6 +245,7 @@ fn labels(
     submission: &Arc<Submission>,
     parameters: &[Param],
     now: model::Timestamp,
+    ids: &mut dyn engine::IdSource,
 ) -> Result<Vec<(Text, Text)>, String> {
     let Some(metadata) = &submission.spec.workflow_metadata else { return Ok(Vec::new()) };
     let mut out: Vec<(Text, Text)> =
@@ -255,8 +256,9 @@ fn labels(
     let state = run_to_be(submission, parameters, now);
     let vars = Vars::new(&state, Site::default(), now).ok_or("the run has not begun")?;
     for (key, from) in &metadata.labels_from {
-        let value = expr::Expression::parse(&from.expression)
-            .and_then(|e| e.eval_text(&mut environment(&vars, now)))
+        let value = super::render(&state, Site::default(), now, ids, &from.expression)
+            .and_then(|filled| expr::Expression::parse(&filled).map_err(|e| e.to_string()))
+            .and_then(|e| e.eval_text(&mut environment(&vars, now)).map_err(|e| e.to_string()))
             .map_err(|e| format!("spec.workflowMetadata.labelsFrom.{key}.expression: {e}"))?;
         out.push((Text::from(key.as_str()), Text::from(value)));
     }

@@ -1,6 +1,6 @@
 //! What is due, decided from what is seen: no clock, no store.
 
-use expr::{Condition, Env, Expression, MapScope, Value};
+use expr::{Condition, Env, Expression, MapScope, Mode, Template, Value};
 use model::Timestamp;
 use model::workflow::{CronWorkflow, CronWorkflowStatus};
 
@@ -113,7 +113,11 @@ pub(super) fn condition(cron: &CronWorkflow, status: &CronWorkflowStatus, now: T
 fn stopped(cron: &CronWorkflow, status: &CronWorkflowStatus) -> Result<bool, String> {
     let Some(stop) = cron.spec.stop_strategy.as_ref().filter(|s| !s.expression.is_empty()) else { return Ok(false) };
     let scope = scope(cron, status);
-    let expression = Expression::parse(&stop.expression).and_then(|e| e.eval_bool(&mut Env::new(&scope)));
+    let mut env = Env::new(&scope);
+    // Tags are filled in before what they make is read, as in every expression.
+    let filled =
+        Template::parse(&stop.expression).and_then(|t| Ok(t.render_in(&mut env, Mode::Strict)?.text.into_owned()));
+    let expression = filled.and_then(|text| Expression::parse(&text)?.eval_bool(&mut env));
     expression.map_err(|e| format!("spec.stopStrategy.expression: {e}"))
 }
 
@@ -206,5 +210,27 @@ mod tests {
         let (cron, status) = hourly("2031-01-01T00:00:00Z");
         let now = at("2024-03-01T01:00:01Z");
         assert_eq!(plan(&cron, &status, now, "").unwrap().due, Due::Run(at("2024-03-01T01:00:00Z")));
+    }
+
+    #[test]
+    fn a_schedule_that_stops_itself() {
+        for expression in ["cronworkflow.failed >= 3", "{{cronworkflow.failed}} >= 3", "{{=cronworkflow.failed >= 3}}"]
+        {
+            let (mut cron, mut status) = hourly("2024-05-01T10:00:00Z");
+            cron.spec.stop_strategy = serde_json::from_value(serde_json::json!({"expression": expression})).unwrap();
+            for (failed, expect) in [(2, false), (3, true)] {
+                status.failed = failed;
+                let planned = plan(&cron, &status, at("2024-05-01T11:00:00Z"), "").unwrap();
+                assert_eq!(planned.stopped, expect, "{expression} after {failed}");
+            }
+        }
+        let (mut cron, status) = hourly("2024-05-01T10:00:00Z");
+        cron.spec.stop_strategy =
+            serde_json::from_value(serde_json::json!({"expression": "{{cronworkflow.nothing}} > 1"})).unwrap();
+        let problem = plan(&cron, &status, at("2024-05-01T11:00:00Z"), "").unwrap_err();
+        assert!(
+            problem.contains("spec.stopStrategy.expression") && problem.contains("cronworkflow.nothing"),
+            "{problem}"
+        );
     }
 }
