@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod clients;
 mod examples;
 mod faults;
 mod hostile;

@@ -1,7 +1,7 @@
 //! The servers and programs that tests talk to: found, or fetched from ordinary package sources, or said to be missing.
 //!
 //! ```text
-//!   PATH ──► Debian package, unpacked beside the build ──► Go module, built ──► npm package ──► our own Go program, built ──► missing, with the reason
+//!   PATH ──► Debian package, unpacked beside the build ──► Go module, built ──► npm or Python package ──► our own Go program, built ──► missing, with the reason
 //!                        └────────────── kept in the cache folder by recipe, linked into target/tools/bin ──────────────┘
 //! ```
 //!
@@ -36,6 +36,8 @@ enum From {
     Go { package: &'static str, version: &'static str },
     /// A command of an npm package at a version; its own install scripts do not run.
     Npm { package: &'static str, version: &'static str },
+    /// A module of a Python package at a version, run as a program.
+    Python { package: &'static str, version: &'static str, module: &'static str },
     /// A Go program of this repository.
     Folder(&'static str),
 }
@@ -70,6 +72,11 @@ const TOOLS: &[Tool] = &[
         name: "azurite-blob",
         needed_by: "artifacts on Azure Blob Storage",
         from: From::Npm { package: "azurite", version: "3.35.0" },
+    },
+    Tool {
+        name: "protoc",
+        needed_by: "the client in Go",
+        from: From::Python { package: "grpcio-tools", version: "1.76.0", module: "grpc_tools.protoc" },
     },
     Tool {
         name: "kubetest",
@@ -167,7 +174,7 @@ fn key(tool: &Tool) -> Result<String> {
             hash.update(version);
             hash.update(go_version()?);
         }
-        From::Npm { package, version } => {
+        From::Npm { package, version } | From::Python { package, version, .. } => {
             hash.update(package);
             hash.update(version);
         }
@@ -216,6 +223,9 @@ fn make_in(tool: &Tool, work: &Path, kept: &Path) -> Result<PathBuf> {
             Ok(work.join(tool.name))
         }
         From::Npm { package, version } => npm(tool.name, &format!("{package}@{version}"), work, kept),
+        From::Python { package, version, module } => {
+            python(tool.name, &format!("{package}=={version}"), module, work, kept)
+        }
         From::Folder(folder) => {
             let out = work.join(tool.name);
             shell::run(
@@ -246,6 +256,24 @@ fn npm(name: &str, package: &str, work: &Path, kept: &Path) -> Result<PathBuf> {
     fs::rename(work.join("node_modules"), &modules).with_context(|| format!("moving it to {}", modules.display()))?;
     let program = work.join(name);
     fs::write(&program, format!("#!/bin/sh\nexec '{}' \"$@\"\n", modules.join(".bin").join(name).display()))?;
+    Ok(program)
+}
+
+/// Installs a Python package into an environment beside the place that is kept, and makes a program of its module.
+fn python(name: &str, package: &str, module: &str, work: &Path, kept: &Path) -> Result<PathBuf> {
+    // Environments do not like to be moved, so it is made where it stays.
+    let home = kept.parent().and_then(Path::parent).context("a tool lies in a folder")?.join("environment");
+    let _ = fs::remove_dir_all(&home);
+    shell::run(Command::new("python3").args(["-m", "venv"]).arg(&home)).context("Python with venv is needed for it")?;
+    shell::run(Command::new(home.join("bin").join("pip")).args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        package,
+    ]))?;
+    let program = work.join(name);
+    let python = home.join("bin").join("python");
+    fs::write(&program, format!("#!/bin/sh\nexec '{}' -m {module} \"$@\"\n", python.display()))?;
     Ok(program)
 }
 

@@ -39,7 +39,7 @@ async fn run(script: &Path, world: &World, token: &str, arguments: &[&Path]) -> 
 }
 
 #[tokio::test]
-#[ignore = "fetches the languages' packages; the end-to-end tests run these clients against a whole server"]
+#[ignore = "fetches the languages' packages, as the end-to-end test clients:: does, which runs them against a whole server"]
 async fn clients_in_other_languages_submit_wait_and_read_logs() {
     let world = Arc::new(World::new().await);
     let engine = tokio::spawn(engine(world.clone()));
