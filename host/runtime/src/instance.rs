@@ -7,6 +7,8 @@
 //!      └───────────── results
 //! ```
 //!
+//! Where journal and objects are one store, the status of an end is written in the commit that ends.
+//!
 //! An input is taken from the queue before it is handled and is kept until the commit that holds its consequences: a commit that fails handles it
 //! again on the state that is rebuilt. Engines are idempotent, so that a commit which was durable although its answer was lost does no harm: what it asked
 //! for is outstanding then, and is performed as after a restart.
@@ -19,6 +21,7 @@ use engine::{Codec, Engine, Json, Timestamp, Tx};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::journal::{Append, InstanceId, Journal};
+use store::objects::{Key, StatusUpdate};
 use store::{Result, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -55,14 +58,28 @@ pub(crate) type Decide<E> = Box<dyn FnOnce(&<E as Engine>::State) -> Option<<E a
 pub(crate) trait Host<E: Engine>: Send + Sync + 'static {
     /// Performs an effect. Returns at once; the answer comes as an input.
     fn perform(&self, id: &Arc<str>, state: &E::State, effect: E::Effect);
+    /// A status that says what these changes made of the state and is to be durable with them, if the store can do that.
+    fn shows(&self, _id: &Arc<str>, _state: &E::State, _changes: &[E::Change]) -> Option<(Key, StatusUpdate)> {
+        None
+    }
     /// A transaction is durable.
-    fn committed(&self, id: &Arc<str>, state: &E::State, changes: &[E::Change], reports: Vec<E::Report>, position: u64);
+    fn committed(&self, id: &Arc<str>, state: &E::State, committed: Committed<E>);
     /// The state was read from the journal and holds what another server committed: nobody here was told of it.
     fn recovered(&self, id: &Arc<str>, state: &E::State);
     /// The instance leaves memory.
     fn unloaded(&self, id: &Arc<str>, live: bool);
     /// Its journal cannot be read: it is set aside, and nothing else is disturbed.
     fn quarantined(&self, id: &Arc<str>, problem: &str);
+}
+
+/// A durable transaction.
+pub(crate) struct Committed<E: Engine> {
+    pub(crate) changes: Vec<E::Change>,
+    pub(crate) reports: Vec<E::Report>,
+    /// The instance's position after it.
+    pub(crate) position: u64,
+    /// What became of the status that was to come along; `None` when it is still to be written.
+    pub(crate) shown: Option<Result<()>>,
 }
 
 /// What every instance shares.
@@ -206,7 +223,8 @@ where
             self.perform_outstanding();
             match doubted {
                 Some((changes, reports)) => {
-                    self.host.committed(&self.instance.id, &self.state, &changes, reports, self.seq);
+                    let committed = Committed { changes, reports, position: self.seq, shown: None };
+                    self.host.committed(&self.instance.id, &self.state, committed);
                 }
                 None => self.host.recovered(&self.instance.id, &self.state),
             }
@@ -371,8 +389,12 @@ where
             wake_ms: wake,
             snapshot,
         };
-        self.seq = match self.common.journal.append(append).await {
-            Ok(seq) => seq,
+        let appended = match self.host.shows(&self.instance.id, &self.state, &changes) {
+            Some((key, status)) => self.common.journal.append_with_status(append, &key, status).await,
+            None => self.common.journal.append(append).await.map(|seq| (seq, None)),
+        };
+        let (position, shown) = match appended {
+            Ok(appended) => appended,
             Err(problem) => {
                 // Somebody else's record stands there: ours does not, for certain.
                 let refused = matches!(problem, StoreError::Conflict { .. });
@@ -380,13 +402,14 @@ where
                 return Err(problem);
             }
         };
+        self.seq = position;
         self.tail = if condensed { 0 } else { self.tail + 1 };
         self.live = live;
         self.wake = wake;
         for effect in effects {
             self.host.perform(&self.instance.id, &self.state, effect);
         }
-        self.host.committed(&self.instance.id, &self.state, &changes, reports, self.seq);
+        self.host.committed(&self.instance.id, &self.state, Committed { changes, reports, position, shown });
         Ok(handled)
     }
 

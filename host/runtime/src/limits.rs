@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::{Engine, Timestamp};
-use engine_limiter::{Change, Effect, Holder, Input, Limiter, Report, State};
+use engine_limiter::{Effect, Holder, Input, Limiter, State};
 use engine_workflow::{LockKind, LockRequest, Text};
 use model::core::ConfigMap;
 use store::StoreError;
@@ -16,7 +16,7 @@ use store::objects::Objects;
 use tokio::sync::Semaphore;
 
 use crate::config::Settings;
-use crate::instance::Host;
+use crate::instance::{Committed, Host};
 use crate::metrics::RuntimeMetrics;
 use crate::registry::Registry;
 use crate::workflows::key;
@@ -332,7 +332,7 @@ impl Host<Limiter> for Limits {
         }
     }
 
-    fn committed(&self, _: &Arc<str>, _: &State, _: &[Change], _: Vec<Report>, _: u64) {}
+    fn committed(&self, _: &Arc<str>, _: &State, _: Committed<Limiter>) {}
 
     fn recovered(&self, _: &Arc<str>, _: &State) {}
 

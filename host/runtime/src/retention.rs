@@ -131,15 +131,20 @@ async fn delete(workflows: &Workflows, namespace: &str, name: &str, uid: &str) {
 }
 
 impl Workflows {
-    /// Deletes the oldest finished runs beyond the server's `retentionPolicy`.
-    pub(crate) async fn keep_within_policy(&self, phase: NodePhase) {
+    /// How many runs that ended so are kept, if that is bounded.
+    pub(crate) fn retains(&self, phase: NodePhase) -> Option<(&'static str, u32)> {
         let policy = self.settings.retention;
         let (phase, keep) = match phase {
             NodePhase::Succeeded => ("Succeeded", policy.completed),
             NodePhase::Failed => ("Failed", policy.failed),
             _ => ("Error", policy.errored),
         };
-        let Some(keep) = keep else { return };
+        Some((phase, keep?))
+    }
+
+    /// Deletes the oldest finished runs beyond the server's `retentionPolicy`.
+    pub(crate) async fn keep_within_policy(&self, phase: NodePhase) {
+        let Some((phase, keep)) = self.retains(phase) else { return };
         let mut skip = keep as usize;
         let mut token = None;
         loop {

@@ -22,6 +22,8 @@ pub struct Plan {
     pub faults_max: u32,
     /// One crash at an exact point.
     pub crash: Option<Crash>,
+    /// Whether objects and journal are two stores, as on Kubernetes: the status of a run's end is a write of its own then.
+    pub apart: bool,
 }
 
 /// An exact point: the n-th append to the journal, counted from 0 over all lives.
@@ -55,6 +57,10 @@ impl Faults {
             died: Notify::new(),
             told: Mutex::default(),
         }
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        self.plan
     }
 
     fn below(&self, end: usize) -> usize {

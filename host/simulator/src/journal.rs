@@ -5,14 +5,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use store::Result;
-use store::journal::{Append, InstanceId, InstanceInfo, Journal, Record, Replay};
+use store::journal::{Append, Appended, InstanceId, InstanceInfo, Journal, Record, Replay};
 use store::memory::MemoryStore;
+use store::objects::{Key, StatusUpdate};
 
 use crate::faults::{Crash, Faults, unavailable};
 
 pub(crate) struct LyingJournal {
     pub(crate) inner: Arc<MemoryStore>,
     pub(crate) faults: Arc<Faults>,
+    /// Whether a status cannot be written with an append.
+    pub(crate) apart: bool,
 }
 
 impl LyingJournal {
@@ -25,10 +28,10 @@ impl LyingJournal {
     }
 }
 
-#[async_trait]
-impl Journal for LyingJournal {
-    async fn append(&self, append: Append) -> Result<u64> {
-        let what = format!("append to {}", append.instance);
+impl LyingJournal {
+    /// An append, with or without a status, around which something goes wrong.
+    async fn appends<T>(&self, instance: &InstanceId, append: impl Future<Output = Result<T>>) -> Result<T> {
+        let what = format!("append to {instance}");
         self.faults.call(&what).await;
         let nth = self.faults.next_append();
         if self.faults.dies(Crash::Before(nth)) {
@@ -37,7 +40,7 @@ impl Journal for LyingJournal {
         if self.faults.strikes(|| format!("{what} fails")) {
             return Err(unavailable("append"));
         }
-        let appended = self.inner.append(append).await?;
+        let appended = append.await?;
         if self.faults.dies(Crash::After(nth)) {
             self.faults.alive().await;
         }
@@ -45,6 +48,22 @@ impl Journal for LyingJournal {
             return Err(unavailable("the answer of an append"));
         }
         Ok(appended)
+    }
+}
+
+#[async_trait]
+impl Journal for LyingJournal {
+    async fn append(&self, append: Append) -> Result<u64> {
+        let instance = append.instance.clone();
+        self.appends(&instance, self.inner.append(append)).await
+    }
+
+    async fn append_with_status(&self, append: Append, key: &Key, status: StatusUpdate) -> Result<Appended> {
+        let instance = append.instance.clone();
+        if self.apart {
+            return Ok((self.appends(&instance, self.inner.append(append)).await?, None));
+        }
+        self.appends(&instance, self.inner.append_with_status(append, key, status)).await
     }
 
     async fn read(&self, instance: &InstanceId) -> Result<Replay> {

@@ -144,7 +144,11 @@ impl World {
         };
         let config = RuntimeConfig {
             objects: Arc::new(LyingObjects { inner: self.store.clone(), faults: self.faults.clone() }),
-            journal: Arc::new(LyingJournal { inner: self.store.clone(), faults: self.faults.clone() }),
+            journal: Arc::new(LyingJournal {
+                inner: self.store.clone(),
+                faults: self.faults.clone(),
+                apart: self.faults.plan().apart,
+            }),
             runner: Arc::new(runner),
             unit_events,
             artifacts: Arc::new(Nothing),

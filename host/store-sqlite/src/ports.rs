@@ -9,7 +9,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use model::Object;
 use store::events::{Events, NewEvent, Retention, StoredEvent, admit_name, admit_publish};
-use store::journal::{Append, InstanceId, InstanceInfo, Journal, Record, Replay, admit_append};
+use store::journal::{Append, Appended, InstanceId, InstanceInfo, Journal, Record, Replay, admit_append};
 use store::objects::{
     DeleteOptions, Deleted, Key, ListQuery, Objects, Page, Precondition, Revision, Selector, StatusUpdate, WatchStream,
 };
@@ -97,6 +97,17 @@ impl Journal for SqliteStore {
     async fn append(&self, append: Append) -> Result<u64> {
         admit_append(&append, &self.shared.options.limits)?;
         self.ask(Request::Append(append)).await?.number()
+    }
+
+    async fn append_with_status(&self, append: Append, key: &Key, status: StatusUpdate) -> Result<Appended> {
+        let limits = &self.shared.options.limits;
+        admit_append(&append, limits)?;
+        let status = match semantics::admit_status(key, status, limits) {
+            Ok(status) => status,
+            Err(refused) => return Ok((self.append(append).await?, Some(Err(refused)))),
+        };
+        let phase = codec::phase_of(Some(&status.status));
+        self.ask(Request::AppendWithStatus { append, key: key.clone(), status, phase }).await?.appended()
     }
 
     async fn read(&self, instance: &InstanceId) -> Result<Replay> {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
+use crate::objects::{Key, StatusUpdate};
 use crate::{Limits, Result, StoreError};
 
 /// Which instance: the engine's name and the instance's own id (a workflow's uid, a limiter's key).
@@ -70,6 +71,9 @@ pub struct Replay {
     pub records: Vec<Record>,
 }
 
+/// A sequence number, and what became of the status that came along, if that was looked at.
+pub type Appended = (u64, Option<Result<()>>);
+
 /// The journal port.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
@@ -78,6 +82,15 @@ pub trait Journal: Send + Sync + 'static {
     /// The generation is looked at first: a lower one than stored is `Fenced`, a higher one takes the instance over. Then `after` (`Conflict`). An engine's
     /// name and an instance's id are at most `instance_id_bytes_max`, a payload `record_bytes_max`, a snapshot `snapshot_bytes_max` (`TooLarge`).
     async fn append(&self, append: Append) -> Result<u64>;
+
+    /// Appends, and writes an object's status in the same commit, where this journal and the objects are one store: the end of a run costs one fsync then.
+    ///
+    /// Answers the sequence number and what became of the status: a status that is refused (its object is gone) does not refuse the append. `None` says that
+    /// the status was not looked at, because the objects are elsewhere: the caller writes it itself.
+    async fn append_with_status(&self, append: Append, key: &Key, status: StatusUpdate) -> Result<Appended> {
+        let _ = (key, status);
+        Ok((self.append(append).await?, None))
+    }
 
     /// Reads an instance: its newest snapshot and the records behind it. An unknown instance is an empty replay.
     async fn read(&self, instance: &InstanceId) -> Result<Replay>;

@@ -19,12 +19,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::Engine;
-use engine_workflow::{Change, Effect, Input, Report, RunState, Stage, WorkflowEngine};
+use engine_workflow::{Change, Effect, Input, RunState, Stage, WorkflowEngine};
+use store::objects::{Key, StatusUpdate};
 use tokio::sync::Semaphore;
 
 use crate::clock::SharedClock;
 use crate::config::{Jq, Repositories, Settings};
-use crate::instance::Host;
+use crate::instance::{Committed, Host};
 use crate::limits::Limits;
 use crate::metrics::RuntimeMetrics;
 use crate::registry::Registry;
@@ -79,23 +80,37 @@ impl Workflows {
     }
 }
 
+fn ends(changes: &[Change]) -> bool {
+    changes.iter().any(|c| matches!(c, Change::RunFinished { .. }))
+}
+
 impl Host<WorkflowEngine> for Workflows {
     fn perform(&self, id: &Arc<str>, state: &RunState, effect: Effect) {
         perform::perform(self, id, state, effect);
     }
 
-    fn committed(&self, id: &Arc<str>, state: &RunState, changes: &[Change], reports: Vec<Report>, position: u64) {
+    fn shows(&self, id: &Arc<str>, state: &RunState, changes: &[Change]) -> Option<(Key, StatusUpdate)> {
+        // A write of progress that is under way could cover an end that does not wait for it.
+        let now = ends(changes) && !self.projector.is_writing(id);
+        now.then(|| status::end(state)).flatten()
+    }
+
+    fn committed(&self, id: &Arc<str>, state: &RunState, committed: Committed<WorkflowEngine>) {
         let Some(run) = state.run() else { return };
+        let Committed { changes, reports, position, shown } = committed;
         for report in reports {
             let refused = self.metrics.custom(id, &report.metrics);
             for refusal in report.refusals.into_iter().chain(refused) {
                 tracing::warn!(workflow = %run.submission.metadata.name, namespace = %run.submission.metadata.namespace, "{refusal}");
             }
         }
-        self.metrics.changed(id, state, changes);
-        self.watchers.tell(id, state, changes, position);
-        let ended = changes.iter().any(|c| matches!(c, Change::RunFinished { .. }));
-        self.projector.changed(self, id, state, ended);
+        self.metrics.changed(id, state, &changes);
+        self.watchers.tell(id, state, &changes, position);
+        if ends(&changes) {
+            self.projector.ended(self, id, state, shown);
+        } else {
+            self.projector.moved(id);
+        }
         if run.stage == Stage::Over {
             self.metrics.forget_lasting(id);
         }
@@ -104,7 +119,10 @@ impl Host<WorkflowEngine> for Workflows {
     fn recovered(&self, id: &Arc<str>, state: &RunState) {
         // The end may be in the journal and not yet on the object.
         if let Some(run) = state.run() {
-            self.projector.changed(self, id, state, run.finished.is_some());
+            match run.finished {
+                Some(_) => self.projector.ended(self, id, state, None),
+                None => self.projector.moved(id),
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The object's status: a projection of the run, derived, repeatable, coalesced.
 //!
-//! While a run moves, its object is written at most once per interval; its end is written at once, behind a write that is still under way, so that no slow
-//! one covers it. Whoever waits for a run is told after that.
+//! While a run moves, its object is written at most once per interval. Its end is written in the commit that ends it where the store can do that, else at once
+//! after it, and always behind a write that is still under way, so that no slow one covers it. Whoever waits for a run is told after that.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use engine_workflow::{RunState, project};
 use model::Object;
-use model::workflow::{WorkflowPhase, WorkflowStatus};
+use model::workflow::{NodePhase, WorkflowPhase, WorkflowStatus};
 use store::StoreError;
-use store::objects::{Key, StatusUpdate};
+use store::objects::{Key, Precondition, StatusUpdate};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -69,40 +69,7 @@ type Marks = Vec<(String, Option<String>)>;
 
 impl Projector {
     /// A run has moved.
-    pub(crate) fn changed(&self, workflows: &Workflows, id: &Arc<str>, state: &RunState, ended: bool) {
-        if ended {
-            self.dirty.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-            let Some(run) = state.run() else { return };
-            let meta = &run.submission.metadata;
-            let key = key(ARGO, "Workflow", &meta.namespace, &meta.name);
-            let status = project::summary(state);
-            let mut labels = labels(state, &status);
-            let expires = retention::expires(state);
-            labels.push((retention::EXPIRES.to_owned(), expires.map(|at| at.to_string())));
-            let annotations = annotations(state);
-            let phase = run.phase;
-            let collects = run.submission.spec.artifact_gc.is_some()
-                || state
-                    .nodes
-                    .iter()
-                    .filter_map(|n| n.outputs.as_ref())
-                    .flat_map(|o| &o.artifacts)
-                    .any(|a| a.artifact_gc.is_some());
-            let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
-            tokio::spawn(async move {
-                this.projector.progress_written(&id).await;
-                this.write_for_good(&id, &key, &status, (labels, annotations)).await;
-                this.projector.tell_end(&id, status);
-                if let Some(at) = expires {
-                    this.expiring.note(at, &key.namespace, &key.name, &id);
-                }
-                if collects && let Ok(object) = this.objects.get(&key).await {
-                    this.delete_artifacts(&id, &object, false).await;
-                }
-                this.keep_within_policy(phase).await;
-            });
-            return;
-        }
+    pub(crate) fn moved(&self, id: &Arc<str>) {
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = dirty.entry(id.clone()).or_insert_with(|| Dirty {
             due: Instant::now() + FIRST,
@@ -111,6 +78,40 @@ impl Projector {
         });
         entry.changed = true;
         self.work.notify_one();
+    }
+
+    /// A run is over; `shown` is what became of the status that was written with its last commit.
+    pub(crate) fn ended(
+        &self,
+        workflows: &Workflows,
+        id: &Arc<str>,
+        state: &RunState,
+        shown: Option<store::Result<()>>,
+    ) {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let (Some(this), Some(run), Some((key, update))) = (workflows.arc(), state.run(), end(state)) else { return };
+        let (id, phase, expires) = (id.clone(), run.phase, retention::expires(state));
+        let collects = collects_artifacts(state);
+        let status = project::summary(state);
+        if shown.is_some_and(|shown| for_good(&shown)) {
+            self.tell_end(&id, status);
+            if expires.is_none() && !collects && this.retains(phase).is_none() {
+                return;
+            }
+            tokio::spawn(async move { this.after_end(&id, &key, phase, expires, collects).await });
+            return;
+        }
+        tokio::spawn(async move {
+            this.projector.progress_written(&id).await;
+            this.write_for_good(&key, update).await;
+            this.projector.tell_end(&id, status);
+            this.after_end(&id, &key, phase, expires, collects).await;
+        });
+    }
+
+    /// Whether a write of the run's progress is under way.
+    pub(crate) fn is_writing(&self, id: &Arc<str>) -> bool {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id)
     }
 
     /// The runs whose objects are due to be written.
@@ -141,10 +142,19 @@ impl Projector {
     async fn progress_written(&self, id: &Arc<str>) {
         loop {
             let written = self.written.notified();
-            if !self.writing.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id) {
+            if !self.is_writing(id) {
                 return;
             }
             written.await;
+        }
+    }
+
+    /// Nobody is told of a run that was over already.
+    pub(crate) fn forget_end(&self, id: &Arc<str>, end: watch::Receiver<Option<Arc<WorkflowStatus>>>) {
+        drop(end);
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.get(id).is_some_and(|sender| sender.receiver_count() == 0) {
+            ends.remove(id);
         }
     }
 
@@ -175,8 +185,9 @@ impl Projector {
         let id: Arc<str> = object.metadata.uid.as_str().into();
         let Some(this) = workflows.arc() else { return };
         tokio::spawn(async move {
-            let labels = phase_labels(&status);
-            this.write_for_good(&id, &key, &status, (labels, Marks::new())).await;
+            if let Some(update) = update(&id, &status, (phase_labels(&status), Marks::new())) {
+                this.write_for_good(&key, update).await;
+            }
             this.watchers.tell_refused(&id, &status);
             this.projector.tell_end(&id, status);
         });
@@ -216,46 +227,44 @@ impl Workflows {
         let _writing = self.projector.begin_writing(id);
         let seen = self.registry.look(id, |state, _| {
             let run = state.run()?;
-            let meta = &run.submission.metadata;
             let status = project::summary(state);
             let mut labels = labels(state, &status);
             labels.push((retention::EXPIRES.to_owned(), None));
-            let over = run.finished.is_some();
-            (!over).then(|| (key(ARGO, "Workflow", &meta.namespace, &meta.name), status, (labels, annotations(state))))
+            let meta = &run.submission.metadata;
+            let update = update(&meta.uid, &status, (labels, annotations(state)))?;
+            run.finished.is_none().then(|| (key(ARGO, "Workflow", &meta.namespace, &meta.name), update))
         });
-        if let Ok(Some((key, status, marks))) = seen.await
-            && let Err(problem) = self.write(id, &key, &status, marks).await
+        if let Ok(Some((key, update))) = seen.await
+            && let Err(problem) = self.objects.update_status(&key, update).await
             && !matches!(problem, StoreError::NotFound { .. })
         {
             tracing::warn!(%problem, "a status could not be written; the next change tries again");
         }
     }
 
-    async fn write(
-        &self,
-        id: &Arc<str>,
-        key: &Key,
-        status: &WorkflowStatus,
-        (labels, annotations): (Marks, Marks),
-    ) -> store::Result<()> {
-        let Ok(status) = serde_json::value::to_raw_value(status) else { return Ok(()) };
-        let precondition =
-            store::objects::Precondition { uid: Some(id.to_string()), ..store::objects::Precondition::default() };
-        let update = StatusUpdate { status, labels, annotations, precondition };
-        self.objects.update_status(key, update).await.map(|_| ())
+    /// Writes an end, for as long as it takes; a deleted object needs none.
+    async fn write_for_good(&self, key: &Key, update: StatusUpdate) {
+        loop {
+            let written = self.objects.update_status(key, update.clone()).await.map(|_| ());
+            if for_good(&written) {
+                return;
+            }
+            if let Err(problem) = written {
+                tracing::warn!(%problem, "the end of a run could not be written; trying again");
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
-    /// Writes an end, for as long as it takes; a deleted object needs none.
-    async fn write_for_good(&self, id: &Arc<str>, key: &Key, status: &WorkflowStatus, marks: (Marks, Marks)) {
-        loop {
-            match self.write(id, key, status, marks.clone()).await {
-                Ok(()) | Err(StoreError::NotFound { .. } | StoreError::Conflict { .. }) => return,
-                Err(problem) => {
-                    tracing::warn!(%problem, "the end of a run could not be written; trying again");
-                    tokio::time::sleep(RETRY).await;
-                }
-            }
+    /// What is to be done once the end of a run stands on its object.
+    async fn after_end(&self, id: &Arc<str>, key: &Key, phase: NodePhase, expires: Option<i64>, collects: bool) {
+        if let Some(at) = expires {
+            self.expiring.note(at, &key.namespace, &key.name, id);
         }
+        if collects && let Ok(object) = self.objects.get(key).await {
+            self.delete_artifacts(id, &object, false).await;
+        }
+        self.keep_within_policy(phase).await;
     }
 
     pub(crate) async fn object_by_uid(&self, id: &str) -> Option<Arc<Object>> {
@@ -284,6 +293,35 @@ impl Projector {
         }
         ticks.tick().await;
     }
+}
+
+/// Whether a status is written, or has no object to be written on.
+fn for_good(written: &store::Result<()>) -> bool {
+    matches!(written, Ok(()) | Err(StoreError::NotFound { .. } | StoreError::Conflict { .. }))
+}
+
+/// The status of a run that is over, and where it is written.
+pub(super) fn end(state: &RunState) -> Option<(Key, StatusUpdate)> {
+    let meta = &state.run()?.submission.metadata;
+    let status = project::summary(state);
+    let mut labels = labels(state, &status);
+    let expires = retention::expires(state);
+    labels.push((retention::EXPIRES.to_owned(), expires.map(|at| at.to_string())));
+    let update = update(&meta.uid, &status, (labels, annotations(state)))?;
+    Some((key(ARGO, "Workflow", &meta.namespace, &meta.name), update))
+}
+
+fn update(uid: &str, status: &WorkflowStatus, (labels, annotations): (Marks, Marks)) -> Option<StatusUpdate> {
+    let status = serde_json::value::to_raw_value(status).ok()?;
+    let precondition = Precondition { uid: Some(uid.to_owned()), ..Precondition::default() };
+    Some(StatusUpdate { status, labels, annotations, precondition })
+}
+
+fn collects_artifacts(state: &RunState) -> bool {
+    let Some(run) = state.run() else { return false };
+    let outputs = state.nodes.iter().filter_map(|n| n.outputs.as_ref());
+    run.submission.spec.artifact_gc.is_some()
+        || outputs.flat_map(|o| &o.artifacts).any(|artifact| artifact.artifact_gc.is_some())
 }
 
 /// The labels by which people and other tools find runs.

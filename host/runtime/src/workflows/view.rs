@@ -89,6 +89,7 @@ impl Workflows {
         // Looked at after subscribing, so that an end between the two is not missed.
         let object = self.object(namespace, name).await?;
         if is_finished(&object) && !self.runs_again(&id).await {
+            self.projector.forget_end(&id, end);
             return Ok(Arc::new(stored_status(&object)));
         }
         loop {

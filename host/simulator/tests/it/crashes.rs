@@ -5,16 +5,22 @@ use simulator::{Crash, Plan, Scenario, play};
 use crate::scenarios;
 
 fn survives_a_crash_anywhere(scenario: &Scenario) {
-    let calm = play(scenario, Plan::default());
+    for apart in [false, true] {
+        survives_each_crash(scenario, apart);
+    }
+}
+
+fn survives_each_crash(scenario: &Scenario, apart: bool) {
+    let calm = play(scenario, Plan { apart, ..Plan::default() });
     assert_eq!(calm.violations, Vec::<String>::new());
     assert!(calm.runs.values().all(|run| run.phase.is_finished()), "{:?}", calm.runs);
     assert!(calm.appends > 20, "{} appends", calm.appends);
     for nth in 0..calm.appends {
         for crash in [Crash::Before(nth), Crash::After(nth)] {
-            let after = play(scenario, Plan { crash: Some(crash), ..Plan::default() });
-            assert_eq!(after.violations, Vec::<String>::new(), "{crash:?}");
-            assert_eq!(after.runs, calm.runs, "{crash:?}");
-            assert!(after.crashes <= 1, "{crash:?}");
+            let after = play(scenario, Plan { crash: Some(crash), apart, ..Plan::default() });
+            assert_eq!(after.violations, Vec::<String>::new(), "{crash:?}, apart: {apart}");
+            assert_eq!(after.runs, calm.runs, "{crash:?}, apart: {apart}");
+            assert!(after.crashes <= 1, "{crash:?}, apart: {apart}");
         }
     }
 }

@@ -46,7 +46,7 @@ impl Journals {
         self.purging
     }
 
-    pub(super) fn append(&mut self, sql: &mut Statements<'_>, append: &Append) -> Result<Answer, Fail> {
+    pub(super) fn append(&mut self, sql: &mut Statements<'_>, append: &Append) -> Result<u64, Fail> {
         let known = self.find(sql, &append.instance)?;
         check_append(append, known.map_or((0, 0), |i| (i.generation, i.last_seq)))?;
         let mut now = known.unwrap_or(Instance {
@@ -96,7 +96,7 @@ impl Journals {
             sql.update_instance.execute(row)?;
         }
         self.known.insert(append.instance.clone(), now);
-        Ok(Answer::Number(now.last_seq))
+        Ok(now.last_seq)
     }
 
     pub(super) fn forget(&mut self, sql: &mut Statements<'_>, instance: &InstanceId) -> Result<Answer, Fail> {

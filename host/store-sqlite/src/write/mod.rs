@@ -18,7 +18,7 @@ use std::sync::{Arc, mpsc};
 
 use model::Object;
 use store::events::{NewEvent, Retention};
-use store::journal::{Append, InstanceId};
+use store::journal::{Append, Appended, InstanceId};
 use store::objects::{DeleteOptions, Deleted, Key, Precondition, StatusUpdate};
 use store::{Result, StoreError, codec};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -34,6 +34,7 @@ pub(crate) enum Request {
     UpdateStatus { key: Key, status: StatusUpdate, phase: Arc<str> },
     Delete { key: Key, options: DeleteOptions },
     Append(Append),
+    AppendWithStatus { append: Append, key: Key, status: StatusUpdate, phase: Arc<str> },
     Forget(InstanceId),
     Publish { topic: String, events: Vec<NewEvent> },
     Cursor { topic: String, consumer: String, start: u64 },
@@ -47,6 +48,7 @@ pub(crate) enum Answer {
     Object(Arc<Object>),
     Deleted(Deleted),
     Number(u64),
+    Appended(Appended),
     Numbers(Vec<u64>),
     Done,
 }
@@ -91,11 +93,16 @@ impl Request {
         match self {
             Self::Create(o) | Self::Update { object: o, .. } => object(o),
             Self::UpdateStatus { status, .. } => status.status.get().len(),
-            Self::Append(append) => append.payload.len() + append.snapshot.as_ref().map_or(0, Vec::len),
+            Self::Append(append) => size_of(append),
+            Self::AppendWithStatus { append, status, .. } => size_of(append) + status.status.get().len(),
             Self::Publish { events, .. } => events.iter().map(|e| e.payload.len() + e.id.len()).sum(),
             _ => 0,
         }
     }
+}
+
+fn size_of(append: &Append) -> usize {
+    append.payload.len() + append.snapshot.as_ref().map_or(0, Vec::len)
 }
 
 fn mixed_up() -> StoreError {
@@ -113,6 +120,10 @@ impl Answer {
 
     pub(crate) fn number(self) -> Result<u64> {
         if let Self::Number(number) = self { Ok(number) } else { Err(mixed_up()) }
+    }
+
+    pub(crate) fn appended(self) -> Result<Appended> {
+        if let Self::Appended(appended) = self { Ok(appended) } else { Err(mixed_up()) }
     }
 
     pub(crate) fn numbers(self) -> Result<Vec<u64>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::Object;
 use rusqlite::{OptionalExtension, Row as SqlRow, Statement, ToSql};
-use store::objects::{Gvk, Key, Stamp};
+use store::objects::{Gvk, Key, Stamp, StatusUpdate};
 use store::semantics::{Table, Work};
 use store::watch::{Change, Seen};
 use store::{Limits, semantics};
@@ -79,14 +79,22 @@ impl Txn<'_, '_> {
             Request::Update { object, precondition } => {
                 semantics::update(self, object, precondition, limits).map(Answer::Object)
             }
-            Request::UpdateStatus { key, status, phase } => {
-                semantics::update_status(self, key, status, phase, limits).map(Answer::Object)
-            }
+            Request::UpdateStatus { key, status, phase } => self.update_status(key, status, phase).map(Answer::Object),
             Request::Delete { key, options } => {
                 semantics::delete(self, key, options, stamp, limits).map(Answer::Deleted)
             }
             _ => return None,
         })
+    }
+
+    pub(super) fn update_status(
+        &mut self,
+        key: &Key,
+        status: &StatusUpdate,
+        phase: &Arc<str>,
+    ) -> Result<Arc<Object>, Fail> {
+        let limits = self.shared.options.limits;
+        semantics::update_status(self, key, status, phase, &limits)
     }
 
     /// A piece of what deletions left, and of what the retention lets go.

@@ -245,7 +245,16 @@ impl<'s, 'c> Session<'s, 'c> {
 
     fn apply(&mut self, request: &Request, published: &mut bool) -> Result<Answer, Fail> {
         match request {
-            Request::Append(append) => return self.journals.append(&mut self.sql, append),
+            Request::Append(append) => return self.journals.append(&mut self.sql, append).map(Answer::Number),
+            Request::AppendWithStatus { append, key, status, phase } => {
+                let seq = self.journals.append(&mut self.sql, append)?;
+                let mut txn = Txn { sql: &mut self.sql, state: &mut self.objects, shared: self.shared };
+                return match txn.update_status(key, status, phase) {
+                    Ok(_) => Ok(Answer::Appended((seq, Some(Ok(()))))),
+                    Err(Fail::Refused(refused)) => Ok(Answer::Appended((seq, Some(Err(refused))))),
+                    Err(failed) => Err(failed),
+                };
+            }
             Request::Forget(instance) => return self.journals.forget(&mut self.sql, instance),
             _ => {}
         }

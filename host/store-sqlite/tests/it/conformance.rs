@@ -58,6 +58,12 @@ async fn journal_conforms() {
     conformance::journal(|limits| async move { open(dirs, limits).0 as Arc<dyn store::journal::Journal> }).await;
 }
 
+#[tokio::test]
+async fn journal_and_objects_are_one_store() {
+    let dirs = &Mutex::default();
+    conformance::journal_with_objects(open(dirs, Limits::default()).0).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_conform() {
     let dirs = &Mutex::default();

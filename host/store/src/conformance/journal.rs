@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 use super::refused;
 use crate::Limits;
 use crate::journal::{Append, InstanceId, Journal, Replay};
+use crate::objects::{Gvk, Key, Objects, Precondition, StatusUpdate};
 
 /// Runs every case on fresh journals.
 pub async fn journal<F, Fut>(make: F)
@@ -35,6 +36,45 @@ where
         ..Limits::default()
     };
     limits(&*make(small).await).await;
+}
+
+/// Runs the cases of a journal that is one store with the objects: statuses that come along with an append.
+pub async fn journal_with_objects<S: Journal + Objects>(store: Arc<S>) {
+    let a = id("a");
+    let key = Key::new(Gvk::new("argoproj.io/v1alpha1", "Workflow"), "one", "run");
+    let object = serde_json::from_value(serde_json::json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "run", "namespace": "one"}, "spec": {},
+    }));
+    let created = Objects::create(&*store, object.unwrap()).await.unwrap();
+    let status = |phase: &str, uid: &str| StatusUpdate {
+        status: serde_json::value::to_raw_value(&serde_json::json!({ "phase": phase })).unwrap(),
+        labels: vec![("phase".to_owned(), Some(phase.to_owned()))],
+        annotations: Vec::new(),
+        precondition: Precondition { uid: Some(uid.to_owned()), ..Precondition::default() },
+    };
+    let phase = async || {
+        let object = Objects::get(&*store, &key).await.unwrap();
+        (object.status.as_ref().map(|s| s.get().to_owned()), object.metadata.labels.get("phase").cloned())
+    };
+    let uid = created.metadata.uid.as_str();
+
+    let (seq, shown) = store.append_with_status(step(&a, 0, "x"), &key, status("Running", uid)).await.unwrap();
+    assert_eq!((seq, shown.map(|s| s.is_ok())), (1, Some(true)));
+    let running = (Some(r#"{"phase":"Running"}"#.to_owned()), Some("Running".to_owned()));
+    assert_eq!(phase().await, running);
+    // A refused append leaves the status alone.
+    refused(store.append_with_status(step(&a, 0, "again"), &key, status("Failed", uid)).await, "Conflict");
+    assert_eq!(phase().await, running);
+    // A refused status leaves the append alone.
+    let (seq, shown) = store.append_with_status(step(&a, 1, "y"), &key, status("Failed", "other")).await.unwrap();
+    assert_eq!(seq, 2);
+    refused(shown.expect("one store"), "Conflict");
+    let gone = Key::new(key.gvk.clone(), "one", "gone");
+    let (seq, shown) = store.append_with_status(step(&a, 2, "z"), &gone, status("Failed", uid)).await.unwrap();
+    assert_eq!(seq, 3);
+    refused(shown.expect("one store"), "NotFound");
+    assert_eq!(phase().await, running);
+    assert_eq!(texts(&Journal::read(&*store, &a).await.unwrap()).len(), 3);
 }
 
 fn id(id: &str) -> InstanceId {

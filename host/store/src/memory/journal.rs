@@ -7,7 +7,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::{MemoryStore, lock};
-use crate::journal::{Append, InstanceId, InstanceInfo, Journal, Record, Replay, admit_append, check_append};
+use crate::journal::{Append, Appended, InstanceId, InstanceInfo, Journal, Record, Replay, admit_append, check_append};
+use crate::objects::{Key, Objects, StatusUpdate};
 use crate::{Result, StoreError};
 
 #[derive(Default)]
@@ -59,6 +60,11 @@ impl Journal for MemoryStore {
             instance.records.clear();
         }
         Ok(instance.last_seq)
+    }
+
+    async fn append_with_status(&self, append: Append, key: &Key, status: StatusUpdate) -> Result<Appended> {
+        let seq = self.append(append).await?;
+        Ok((seq, Some(self.update_status(key, status).await.map(|_| ()))))
     }
 
     async fn read(&self, instance: &InstanceId) -> Result<Replay> {

@@ -83,6 +83,11 @@ mod tests {
         .await;
     }
 
+    #[tokio::test]
+    async fn journal_and_objects_are_one_store() {
+        conformance::journal_with_objects(MemoryStore::new(stamp())).await;
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn events_conform() {
         conformance::events(|limits| async move {
