@@ -168,7 +168,7 @@ fn redacted(secret: &Object) -> Outcome<Object> {
         }
     }
     let mut object = secret.clone();
-    object.body = raw(&Value::Object(fields))?;
+    object.body = raw(&Value::Object(fields))?.into();
     object
         .metadata
         .annotations

@@ -188,7 +188,7 @@ pub(crate) fn overridden(mut draft: Draft, options: &SubmitOptions) -> Outcome<D
         }
         set_parameters(spec, &options.parameters)?;
         set_artifacts(spec, &options.artifacts)?;
-        object.body = document::raw(&fields)?;
+        object.body = document::raw(&fields)?.into();
     }
     if edited {
         draft.check_object_too();
@@ -274,7 +274,7 @@ fn workflow<T: serde::Serialize>(metadata: ObjectMeta, body: &T) -> Outcome<Obje
         api_version: Workflow::API_VERSION.to_owned(),
         kind: Workflow::KIND.to_owned(),
         metadata,
-        body: document::raw(body)?,
+        body: document::raw(body)?.into(),
         status: None,
     })
 }

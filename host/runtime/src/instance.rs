@@ -43,6 +43,8 @@ const IDLE_MAX: Duration = Duration::from_secs(20);
 pub(crate) enum Message<E: Engine> {
     /// Handle this; say when its consequences are durable.
     Input(E::Input, Option<oneshot::Sender<Result<()>>>),
+    /// Handle these one after another; say when the consequences of all are durable.
+    Inputs(Vec<E::Input>, oneshot::Sender<Result<()>>),
     /// Look at the state between two inputs.
     Look(Look<E>),
     /// Handle what this makes of the state, unless it refuses.
@@ -297,6 +299,13 @@ where
         for message in batch {
             match message {
                 Message::Input(input, done) => pending.push(Pending { input, done }),
+                Message::Inputs(inputs, done) => {
+                    pending.extend(inputs.into_iter().map(|input| Pending { input, done: None }));
+                    match pending.last_mut() {
+                        Some(last) => last.done = Some(done),
+                        None => drop(done.send(Ok(()))),
+                    }
+                }
                 Message::Look(look) => {
                     // What was sent before is seen by who looks.
                     if !pending.is_empty() && !self.commit(&mut pending).await {

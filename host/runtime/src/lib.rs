@@ -107,6 +107,7 @@ impl Runtime {
             since: Default::default(),
             seen: Mutex::default(),
             starts: Default::default(),
+            results: Default::default(),
             inner: Mutex::default(),
             inner_slots: Workflows::inner_slots(),
             me: me.clone(),
@@ -127,7 +128,7 @@ impl Runtime {
         let this = workflows.clone();
         runtime.spawn(async move {
             while let Some(event) = unit_events.recv().await {
-                this.unit_event(event).await;
+                this.unit_event(event);
             }
         });
         runtime.follow("Workflow", ARGO, revision, {

@@ -118,6 +118,13 @@ where
         answer.await.unwrap_or_else(|_| Err(gone::<E>(id)))
     }
 
+    /// Sends inputs and waits until the last one's consequences are durable.
+    pub(crate) async fn commit_all(&self, id: &Arc<str>, inputs: Vec<E::Input>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.deliver(id, Message::Inputs(inputs, done)).await?;
+        answer.await.unwrap_or_else(|_| Err(gone::<E>(id)))
+    }
+
     /// Makes an input of the state and waits for its commit; `None` makes none.
     pub(crate) async fn decide(
         &self,

@@ -15,6 +15,7 @@
 //! # What this crate must not know
 //! How anything works that it wires: no SQL, no gRPC messages, no engine states.
 
+pub mod allocator;
 pub mod config;
 pub mod embedded;
 pub mod host;

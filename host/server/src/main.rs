@@ -10,6 +10,9 @@ fn main() -> ExitCode {
     match args.next().as_deref().and_then(OsStr::to_str) {
         Some("__agent") => runner_local::agent_main(args),
         Some("__jq") => server::wiring::jq_main(),
-        _ => cli::main(Arc::new(server::BinaryHost)),
+        _ => {
+            server::allocator::tune();
+            cli::main(Arc::new(server::BinaryHost))
+        }
     }
 }

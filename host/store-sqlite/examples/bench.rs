@@ -30,7 +30,7 @@ fn object(name: String, labels: &[(&str, String)]) -> Object {
         api_version: gvk.api_version.to_string(),
         kind: gvk.kind.to_string(),
         metadata,
-        body: raw(spec),
+        body: raw(spec).into(),
         status: None,
     }
 }

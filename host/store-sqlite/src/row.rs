@@ -188,7 +188,7 @@ impl Narrow {
             api_version: kind.gvk.api_version.as_ref().to_owned(),
             kind: kind.gvk.kind.as_ref().to_owned(),
             metadata: meta,
-            body: body.unwrap_or_else(codec::empty_object),
+            body: body.map_or_else(codec::empty_object, Arc::from),
             status,
         };
         let key = Key { gvk: kind.gvk.clone(), namespace: self.namespace, name: self.name };

@@ -1,6 +1,7 @@
 //! JSON as stores keep and compare it.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use model::{Object, ObjectMeta};
@@ -8,9 +9,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// The same JSON without white space between its tokens, so that equal documents mostly are equal texts.
-pub fn compact(raw: Box<RawValue>) -> Box<RawValue> {
+pub fn compact<R: Deref<Target = RawValue> + From<Box<RawValue>>>(raw: R) -> R {
     let Some(text) = without_space(raw.get()) else { return raw };
-    RawValue::from_string(text).unwrap_or(raw)
+    RawValue::from_string(text).map_or(raw, R::from)
 }
 
 /// Whether two compact JSON texts say the same, regardless of the order of keys.
@@ -61,8 +62,8 @@ pub fn size_of_metadata(meta: &ObjectMeta) -> u64 {
 }
 
 /// The empty JSON object.
-pub fn empty_object() -> Box<RawValue> {
-    RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+pub fn empty_object() -> Arc<RawValue> {
+    RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()).into()
 }
 
 /// Nothing when there is no such space.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use client::Client;
 use serde_json::{Value, json};
 use tests::Server;
 
@@ -12,6 +13,8 @@ use crate::report::{Row, Target};
 use crate::shapes::workflow;
 
 const IN_FLIGHT: usize = 64;
+/// Connections that they share, as callers of one process do.
+const CONNECTIONS: usize = 8;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Runs before a figure counts.
 const WARM_UP: usize = 200;
@@ -71,13 +74,22 @@ async fn warm_up(server: &Server, manifest: &Value) {
     }
 }
 
-/// So many clients, each with its next run as soon as the last has ended; answers runs per second and how long each took.
+async fn connections(server: &Server) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(server.client().await);
+    }
+    clients
+}
+
+/// So many callers, each with its next run as soon as the last has ended; answers runs per second and how long each took.
 async fn closed_loop(server: &Server, manifest: &Value) -> (f64, Vec<Duration>) {
     let over = Arc::new(AtomicBool::new(false));
+    let clients = connections(server).await;
     let begun = Instant::now();
     let mut workers = Vec::new();
-    for _ in 0..IN_FLIGHT {
-        let (client, manifest, over) = (server.client().await, manifest.clone(), over.clone());
+    for nth in 0..IN_FLIGHT {
+        let (client, manifest, over) = (clients[nth % CONNECTIONS].clone(), manifest.clone(), over.clone());
         workers.push(tokio::spawn(async move {
             let mut took = Vec::new();
             while !over.load(Ordering::Relaxed) {
@@ -97,13 +109,7 @@ async fn closed_loop(server: &Server, manifest: &Value) -> (f64, Vec<Duration>) 
 
 /// Runs at a fixed rate, whatever the server does; time is counted from the moment at which a run was due.
 async fn open_loop(server: &Server, manifest: &Value, rate: f64) -> Vec<Duration> {
-    let clients = {
-        let mut clients = Vec::new();
-        for _ in 0..8 {
-            clients.push(server.client().await);
-        }
-        clients
-    };
+    let clients = connections(server).await;
     let gap = Duration::from_secs_f64(1.0 / rate.max(1.0));
     let (begun, sent) = (Instant::now(), AtomicU64::new(0));
     let mut runs = Vec::new();

@@ -159,7 +159,8 @@ mod tests {
     fn what_a_manager_no_longer_says_goes_and_what_others_set_stays() {
         let first = three_way(None, &map(serde_json::json!({"a": "1", "b": "2"}), Value::Null), "").unwrap();
         let mut live = first.object;
-        live.body = crate::document::raw(&serde_json::json!({"data": {"a": "9", "b": "2", "c": "by hand"}})).unwrap();
+        live.body =
+            crate::document::raw(&serde_json::json!({"data": {"a": "9", "b": "2", "c": "by hand"}})).unwrap().into();
         let second = three_way(Some(&live), &map(serde_json::json!({"a": "1"}), Value::Null), "").unwrap();
         assert_eq!(data(&second), serde_json::json!({"a": "1", "c": "by hand"}));
     }

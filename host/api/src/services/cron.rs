@@ -44,7 +44,7 @@ impl CronWorkflowsService {
             if let Some(Value::Object(spec)) = fields.get_mut("spec") {
                 spec.insert("suspend".to_owned(), Value::Bool(suspend));
             }
-            Draft::of(Object { body: document::raw(&fields)?, ..object.clone() })
+            Draft::of(Object { body: document::raw(&fields)?.into(), ..object.clone() })
         };
         let written = write::change(&grant, &CRON_WORKFLOW, &key, Precondition::default(), false, make).await?;
         Ok(row(&grant, &written.object))

@@ -66,14 +66,15 @@ impl DagPlan {
                 return Err(PlanError::Duplicate(task.name.to_string()));
             }
         }
-        let mut graph = DiGraph::with_capacity(dag.tasks.len(), dag.tasks.len());
-        for _ in &dag.tasks {
-            graph.add_node(());
-        }
         let mut depends = Vec::with_capacity(dag.tasks.len());
         let mut edges = Vec::with_capacity(dag.tasks.len());
         for (i, task) in dag.tasks.iter().enumerate() {
             depends.push(link(&mut edges, &by_name, i, task)?);
+        }
+        // Joins can have millions of edges: room for exactly these.
+        let mut graph = DiGraph::with_capacity(dag.tasks.len(), edges.len());
+        for _ in &dag.tasks {
+            graph.add_node(());
         }
         // The graph tells the neighbours that were added last first: added backwards, tasks become ready in the order in which they are written.
         for (from, to) in edges.into_iter().rev() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -21,8 +22,9 @@ pub struct Object {
     pub kind: String,
     /// Metadata.
     pub metadata: ObjectMeta,
-    /// All other top-level fields but the status, as one JSON object.
-    pub body: Box<RawValue>,
+    /// All other top-level fields but the status, as one JSON object. Shared by the states of an object: most changes touch its metadata and status alone,
+    /// and a body can be large.
+    pub body: Arc<RawValue>,
     /// The status, as JSON.
     pub status: Option<Box<RawValue>>,
 }
@@ -171,7 +173,10 @@ impl Object {
         status: Option<Box<RawValue>>,
     ) -> Result<Self, EncodeError> {
         match serde_json::value::to_raw_value(body) {
-            Ok(body) => Ok(Self { api_version: api_version.to_owned(), kind: kind.to_owned(), metadata, body, status }),
+            Ok(body) => {
+                let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
+                Ok(Self { api_version, kind, metadata, body: body.into(), status })
+            }
             Err(source) => Err(EncodeError { kind, name: metadata.name, source }),
         }
     }
@@ -259,7 +264,7 @@ impl<'de> Deserialize<'de> for Object {
                     api_version: api_version.ok_or_else(|| A::Error::missing_field("apiVersion"))?,
                     kind: kind.ok_or_else(|| A::Error::missing_field("kind"))?,
                     metadata: metadata.unwrap_or_default(),
-                    body: RawValue::from_string(body).map_err(A::Error::custom)?,
+                    body: RawValue::from_string(body).map_err(A::Error::custom)?.into(),
                     status: status.filter(|s| s.get() != "null"),
                 })
             }

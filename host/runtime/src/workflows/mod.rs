@@ -8,6 +8,7 @@ mod forget;
 mod lookups;
 mod memo;
 mod perform;
+mod results;
 mod select;
 mod starts;
 mod status;
@@ -58,6 +59,7 @@ pub(crate) struct Workflows {
     /// Generations of the specs that live runs have seen.
     pub(crate) seen: Mutex<HashMap<Arc<str>, i64>>,
     pub(crate) starts: starts::Starts,
+    pub(crate) results: results::Results,
     /// Leaves that run inside the server, or wait there for the pace at which steps are started: to be stopped by hand.
     pub(crate) inner: Mutex<HashMap<Arc<str>, tokio::task::AbortHandle>>,
     pub(crate) inner_slots: Arc<Semaphore>,

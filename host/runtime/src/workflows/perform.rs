@@ -8,6 +8,7 @@ use engine_workflow::{
 use model::workflow::{NodePhase, TemplateKind};
 use runner::{EndClass, EndPhase, RunnerError, UnitEvent, UnitHappening, UnitKey, UnitResult};
 
+use super::results::UnitEnd;
 use super::{INNER_LEAVES_MAX, Workflows};
 use crate::leaf;
 use crate::limits::{Asker, News};
@@ -100,9 +101,9 @@ pub(crate) fn unit_key(id: &str, node: NodeIx) -> UnitKey {
     format!("{id}/{node}").into()
 }
 
-fn parse_key(key: &str) -> Option<(Arc<str>, NodeIx)> {
+fn parse_key(key: &str) -> Option<(&str, NodeIx)> {
     let (id, node) = key.rsplit_once('/')?;
-    Some((id.into(), NodeIx::new(node.parse().ok()?)))
+    Some((id, NodeIx::new(node.parse().ok()?)))
 }
 
 impl Workflows {
@@ -195,40 +196,28 @@ impl Workflows {
     }
 
     /// Takes what the runner tells of a unit in.
-    pub(crate) async fn unit_event(self: &Arc<Self>, event: UnitEvent) {
-        let Some((id, node)) = parse_key(&event.key) else {
-            tracing::warn!(unit = %event.key, "a unit with a name that is not ours");
+    pub(crate) fn unit_event(self: &Arc<Self>, event: UnitEvent) {
+        let key = event.key;
+        let Some((id, node)) = parse_key(&key) else {
+            tracing::warn!(unit = %key, "a unit with a name that is not ours");
             return;
         };
-        let (happening, ended) = leaf_event(event.what);
-        if !ended {
-            return self.post(&id, Input::Leaf(node, happening));
-        }
-        // The result is committed before the runner may forget it.
-        let (this, key) = (self.clone(), event.key);
-        tokio::spawn(async move {
-            if this.registry.commit(&id, Input::Leaf(node, happening)).await.is_ok() && !this.starts.ended(&key) {
-                this.release(&key).await;
+        let text = |t: Option<String>| t.map(Text::from);
+        let happening = match event.what {
+            UnitHappening::Waiting { message } => LeafEvent::Waiting(message.into()),
+            UnitHappening::Started { message, ip, host } => {
+                let message = (!message.is_empty()).then(|| Text::from(message));
+                LeafEvent::Running { message, ip: text(ip), host: text(host) }
             }
-        });
+            UnitHappening::Ready { ip } => LeafEvent::Ready { ip: text(ip) },
+            UnitHappening::Progress { done, total } => LeafEvent::Progress(done, total),
+            UnitHappening::Ended(result) => return self.unit_ended(id, UnitEnd { key: key.clone(), node, result }),
+        };
+        self.post(&id.into(), Input::Leaf(node, happening));
     }
 }
 
-fn leaf_event(what: UnitHappening) -> (LeafEvent, bool) {
-    let text = |t: Option<String>| t.map(Text::from);
-    match what {
-        UnitHappening::Waiting { message } => (LeafEvent::Waiting(message.into()), false),
-        UnitHappening::Started { message, ip, host } => {
-            let message = (!message.is_empty()).then(|| Text::from(message));
-            (LeafEvent::Running { message, ip: text(ip), host: text(host) }, false)
-        }
-        UnitHappening::Ready { ip } => (LeafEvent::Ready { ip: text(ip) }, false),
-        UnitHappening::Progress { done, total } => (LeafEvent::Progress(done, total), false),
-        UnitHappening::Ended(result) => (LeafEvent::Ended(Box::new(leaf_end(*result))), true),
-    }
-}
-
-fn leaf_end(result: UnitResult) -> LeafEnd {
+pub(super) fn leaf_end(result: UnitResult) -> LeafEnd {
     let phase = match result.phase {
         EndPhase::Succeeded => NodePhase::Succeeded,
         EndPhase::Failed => NodePhase::Failed,

@@ -45,7 +45,7 @@ async fn a_kind_without_a_status_subresource() {
     assert_eq!((active.metadata.labels["phase"].as_str(), active.body.get()), ("Active", made.body.get()));
     assert_eq!(store.update_status(&key, update).await.unwrap_err().code(), "Conflict");
     let mut changed = model::Object::clone(&made);
-    changed.body = raw(r#"{"spec":{"schedules":["0 0 * * *"]}}"#);
+    changed.body = raw(r#"{"spec":{"schedules":["0 0 * * *"]}}"#).into();
     let updated = store.update(changed, Precondition::default()).await.unwrap();
     assert_eq!(updated.status.as_ref().unwrap().get(), r#"{"phase":"Active"}"#, "an update keeps the status");
 }

@@ -190,8 +190,7 @@ impl Txn<'_, '_> {
             false => Some(encode_metadata(&after.metadata)?),
         };
         let metadata = metadata.as_deref().map(|m| stored(id, sealed, seal, Column::Metadata, m)).transpose()?;
-        let text = |o: &Object| o.status.as_ref().map(|s| s.get().to_owned());
-        let new_status = (text(before) != text(after)).then_some(after.status.as_ref());
+        let new_status = (status_text(before) != status_text(after)).then_some(after.status.as_ref());
         let status = match new_status {
             Some(Some(status)) => Some(stored(id, sealed, seal, Column::Status, status.get().as_bytes())?),
             _ => None,
@@ -202,7 +201,7 @@ impl Txn<'_, '_> {
             (None, Some(_)) => self.sql.update_status.execute((id, status.as_deref()))?,
             (None, None) => 0,
         };
-        if before.body.get() != after.body.get() {
+        if !Arc::ptr_eq(&before.body, &after.body) && before.body.get() != after.body.get() {
             let body = stored(id, sealed, seal, Column::Body, after.body.get().as_bytes())?;
             self.sql.update_body.execute((id, &*body))?;
         }
@@ -242,6 +241,10 @@ impl Txn<'_, '_> {
         self.sql.insert_change.execute((revision, row.id, before))?;
         Ok(())
     }
+}
+
+fn status_text(object: &Object) -> Option<&str> {
+    object.status.as_ref().map(|status| status.get())
 }
 
 fn same_metadata(before: &Object, after: &Object) -> bool {

@@ -30,7 +30,7 @@ pub(crate) fn object(gvk: &Gvk, name: &str, body: &str) -> Object {
         api_version: gvk.api_version.to_string(),
         kind: gvk.kind.to_string(),
         metadata: ObjectMeta::named(NAMESPACE, name),
-        body: raw(body),
+        body: raw(body).into(),
         status: None,
     }
 }

@@ -179,6 +179,9 @@ impl Inner {
 }
 
 fn bytes(change: &Change) -> u64 {
-    // `before` is `after` of an earlier change most of the time.
-    128 + change.object().map_or(0, |o| codec::size_of(o))
+    let Some(object) = change.object() else { return 128 };
+    // `before` is `after` of an earlier change most of the time, and shares the body with it.
+    let shares = change.before.as_ref().is_some_and(|before| Arc::ptr_eq(&before.object.body, &object.body));
+    let shared = if shares { object.body.get().len() as u64 } else { 0 };
+    128 + codec::size_of(object).saturating_sub(shared)
 }

@@ -55,7 +55,7 @@ impl ObjectsSubject {
             api_version: gvk.api_version.to_string(),
             kind: gvk.kind.to_string(),
             metadata: ObjectMeta::named(self.namespaces[namespace].to_string(), name),
-            body: raw(&format!(r#"{{"spec":{spec}}}"#)),
+            body: raw(&format!(r#"{{"spec":{spec}}}"#)).into(),
             status: None,
         }
     }

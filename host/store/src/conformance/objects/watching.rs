@@ -246,12 +246,12 @@ pub(super) async fn resumed_leaving(s: &ObjectsSubject) {
     let never = s.create(x("never", "y")).await;
     let from = revision(&never);
     s.update(x("leaves", "y")).await.unwrap();
-    s.update(changed(&x("never", "y"), |o| o.body = raw(r#"{"spec":{"a":2}}"#))).await.unwrap();
+    s.update(changed(&x("never", "y"), |o| o.body = raw(r#"{"spec":{"a":2}}"#).into())).await.unwrap();
     s.create(x("enters", "y")).await;
     s.update(x("enters", "x")).await.unwrap();
     s.create(x("blinks", "x")).await;
     s.delete("blinks", Propagation::Background).await.unwrap();
-    s.update(changed(&x("stays", "x"), |o| o.body = raw(r#"{"spec":{"a":2}}"#))).await.unwrap();
+    s.update(changed(&x("stays", "x"), |o| o.body = raw(r#"{"spec":{"a":2}}"#).into())).await.unwrap();
     let selector = Selector { labels: vec![label("app", "x")], ..s.selector() };
     let mut watch = s.store.watch(&selector, Some(from)).await.unwrap();
     // A resumed watch may leave out what was overtaken: `blinks` came and went.

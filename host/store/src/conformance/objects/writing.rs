@@ -68,7 +68,7 @@ pub(super) async fn update_replaces(s: &ObjectsSubject) {
     s.tick();
     let mut next = labelled(s.object("a"), &[("x", "3")]);
     next.metadata.annotations.insert("n".into(), "v".into());
-    next.body = raw(r#"{"spec":{"b":2}}"#);
+    next.body = raw(r#"{"spec":{"b":2}}"#).into();
     next.status = Some(raw(r#"{"phase":"Forged"}"#));
     next.metadata.generation = 50;
     let updated = s.update(next).await.unwrap();
@@ -91,7 +91,7 @@ pub(super) async fn no_op_updates(s: &ObjectsSubject) {
     s.tick();
     let same = s.update(Object::clone(&made)).await.unwrap();
     assert_eq!(revision(&same), revision(&made));
-    given.body = raw(" { \"spec\" : { \"b\" : [1, 2], \"a\" : 1 } } ");
+    given.body = raw(" { \"spec\" : { \"b\" : [1, 2], \"a\" : 1 } } ").into();
     let same = s.update(given).await.unwrap();
     assert_eq!(
         (revision(&same), same.metadata.generation),
@@ -221,7 +221,7 @@ pub(super) async fn racing_compare_and_set(s: &ObjectsSubject) {
                     let seen = store.get(&key).await.unwrap();
                     let spec: serde_json::Value = serde_json::from_str(seen.body.get()).unwrap();
                     let n = spec["spec"]["n"].as_u64().unwrap() + 1;
-                    let next = changed(&seen, |o| o.body = raw(&format!(r#"{{"spec":{{"n":{n}}}}}"#)));
+                    let next = changed(&seen, |o| o.body = raw(&format!(r#"{{"spec":{{"n":{n}}}}}"#)).into());
                     let at = Precondition { resource_version: Some(revision(&seen)), uid: None };
                     match store.update(next, at).await {
                         Ok(_) => done += 1,
