@@ -231,6 +231,58 @@ async fn submit_list_get_logs_wait_delete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_line_of_a_container_set_is_told_once() {
+    let server = Server::start().await;
+    let manifest = r#"apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: set-}
+spec:
+  entrypoint: both
+  templates:
+  - name: both
+    dag: {tasks: [{name: build, template: set}, {name: plain, template: plain, depends: build}]}
+  - name: set
+    containerSet:
+      containers:
+      - {name: left, image: busybox, command: [echo, from left]}
+      - {name: main, image: busybox, command: [echo, from main], dependencies: [left]}
+  - {name: plain, container: {image: busybox, command: [echo, from plain]}}
+"#;
+    let path = server.data_dir().join("set.yaml");
+    std::fs::write(&path, manifest).unwrap();
+    let name = server.cli(&["wf", "submit", path.to_str().unwrap(), "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    let all = ["build/left: from left", "build/main: from main", "plain: from plain"];
+    let told = |flags: &[&str]| {
+        let said = server.cli(&[&["wf", "logs", &name][..], flags].concat()).ok();
+        said.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // What is followed at once comes in any order.
+    let followed = |flags: &[&str]| {
+        let mut lines = told(flags);
+        lines.sort();
+        lines
+    };
+    assert_eq!(followed(&["-f"]), all);
+    assert_eq!(told(&[]), all);
+    assert_eq!(followed(&["-f", "-c", "*"]), [all[0], all[1], "plain/main: from plain"]);
+    assert_eq!(told(&["-c", "*"]), [all[0], all[1], "plain/main: from plain"]);
+    assert_eq!(told(&["-c", "main"]), all[1..]);
+    assert_eq!(told(&["-c", "left"]), all[..1]);
+    assert_eq!(told(&["-l", "type=Container"]), all[..2]);
+    assert_eq!(told(&["-l", "displayName=left"]), all[..1]);
+    let json: Value = serde_json::from_str(&server.cli(&["wf", "get", &name, "-o", "json"]).ok()).unwrap();
+    let node = |name: &str| {
+        let nodes = json["status"]["nodes"].as_object().unwrap();
+        nodes.values().find(|n| n["displayName"] == name).unwrap().clone()
+    };
+    assert_eq!(told(&[node("left")["id"].as_str().unwrap()]), ["from left"]);
+    assert_eq!((&json["status"]["progress"], &node("build")["progress"]), (&"2/2".into(), &"1/1".into()));
+    let other = server.cli(&["wf", "logs", &name, node("left")["id"].as_str().unwrap(), "-c", "main"]);
+    assert!(other.code == 1 && other.err.contains("is the container \"left\""), "{}", other.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_can_be_retried_and_resubmitted() {
     let server = Server::start().await;
     let name = server.cli(&["wf", "submit", "examples/hello/failing.yaml", "-o", "name"]).ok();

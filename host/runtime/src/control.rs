@@ -91,6 +91,18 @@ pub struct NodePage {
     pub position: u64,
 }
 
+/// The log of a node's pod, or of one of its containers.
+pub struct NodeLog {
+    /// The pod's node: its full name.
+    pub pod_name: String,
+    /// … and its name for people.
+    pub pod_display_name: String,
+    /// The containers of a container set, each of which is a node of its own once the pod is over: `<pod_name>.<container>`.
+    pub set: Vec<String>,
+    /// The lines.
+    pub lines: BoxStream<'static, Result<LogLine, ControlError>>,
+}
+
 /// What a node watch tells.
 #[derive(Debug, Clone)]
 pub enum NodeEvent {
@@ -139,14 +151,9 @@ pub trait Control: Send + Sync + 'static {
     /// Waits until the run has ended (and its end is durable); answers its summary.
     async fn wait(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError>;
 
-    /// A container's log of one node (by node id).
-    async fn logs(
-        &self,
-        namespace: &str,
-        name: &str,
-        node_id: &str,
-        query: LogQuery,
-    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError>;
+    /// The log of one node (by node id): of the container that the query names, of all with `*`, and without one of `main`, which means all
+    /// containers of a container set.
+    async fn logs(&self, namespace: &str, name: &str, node_id: &str, query: LogQuery) -> Result<NodeLog, ControlError>;
 
     /// Runs that are scheduled between two moments (milliseconds since the epoch) and were not run: `cron backfill`. Answers the names of the runs it created.
     async fn backfill(

@@ -5886,7 +5886,7 @@ pub struct StreamLogsRequest {
     /// Field selector over nodes, as in Workflows.ListNodes; empty: all nodes that have logs.
     #[prost(string, tag = "4")]
     pub selector: ::prost::alloc::string::String,
-    /// One container; empty: `main`.
+    /// One container, or * for all; empty: `main`, and of a container set all of its containers.
     #[prost(string, tag = "5")]
     pub container: ::prost::alloc::string::String,
     /// Go on until the end.
@@ -5914,10 +5914,10 @@ pub struct StreamLogsRequest {
 /// One line.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogEntry {
-    /// The node's id.
+    /// The node's id. A container of a container set is a node of its own.
     #[prost(string, tag = "1")]
     pub node_id: ::prost::alloc::string::String,
-    /// The node's name as people see it.
+    /// The node's name as people see it; of a container of a container set after its pod's: build/compile.
     #[prost(string, tag = "2")]
     pub node_name: ::prost::alloc::string::String,
     /// The node's template.
