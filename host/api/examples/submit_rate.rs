@@ -20,7 +20,7 @@ use client::{Client, Options};
 use futures::stream::BoxStream;
 use model::workflow::{Artifact, WorkflowStatus};
 use runner::LogQuery;
-use runtime::control::{Command, Control, ControlError, NodeEvent, NodeLog, NodePage};
+use runtime::control::{Backfill, Command, Control, ControlError, NodeEvent, NodeLog, NodePage};
 use store::memory::MemoryStore;
 use store::stamp::ManualStamp;
 
@@ -73,15 +73,7 @@ impl Control for Nothing {
     async fn logs(&self, _: &str, _: &str, _: &str, _: LogQuery) -> Result<NodeLog, ControlError> {
         Err(absent())
     }
-    async fn backfill(
-        &self,
-        _: &str,
-        _: &str,
-        _: i64,
-        _: i64,
-        _: bool,
-        _: Option<&str>,
-    ) -> Result<Vec<String>, ControlError> {
+    async fn backfill(&self, _: &str, _: &str, _: Backfill) -> Result<Vec<String>, ControlError> {
         Err(absent())
     }
 }

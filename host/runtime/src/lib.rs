@@ -47,7 +47,7 @@ use runner::LogQuery;
 use store::objects::{Gvk, Selector, WatchEvent};
 use tokio::task::JoinHandle;
 
-use crate::control::{Command, Control, ControlError, NodeEvent, NodeLog, NodePage};
+use crate::control::{Backfill, Command, Control, ControlError, NodeEvent, NodeLog, NodePage};
 use crate::instance::Common;
 use crate::limits::Limits;
 use crate::registry::Registry;
@@ -277,15 +277,7 @@ impl Control for Runtime {
         self.workflows.logs(namespace, name, node_id, query).await
     }
 
-    async fn backfill(
-        &self,
-        namespace: &str,
-        cron_workflow: &str,
-        from_ms: i64,
-        until_ms: i64,
-        parallel: bool,
-        name: Option<&str>,
-    ) -> Result<Vec<String>, ControlError> {
-        cron::backfill(&self.workflows, namespace, cron_workflow, (from_ms, until_ms), parallel, name).await
+    async fn backfill(&self, namespace: &str, cron_workflow: &str, how: Backfill) -> Result<Vec<String>, ControlError> {
+        cron::backfill(&self.workflows, namespace, cron_workflow, how).await
     }
 }

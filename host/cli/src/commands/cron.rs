@@ -363,6 +363,7 @@ impl Backfill {
             until_ms,
             parallel: self.parallel,
             run_name: self.run_name.clone().unwrap_or_default(),
+            ..BackfillRequest::default()
         };
         let answer = connection.client.cron_workflows().backfill(request).await;
         let answer = answer.map_err(|e| refused(e, Some(format!("cannot backfill CronWorkflow {}", self.name))))?;

@@ -4652,6 +4652,12 @@ pub struct BackfillRequest {
     /// The name of the run that carries them out; empty: generated.
     #[prost(string, tag = "6")]
     pub run_name: ::prost::alloc::string::String,
+    /// The argument of each run that gets its scheduled time; empty: none.
+    #[prost(string, tag = "7")]
+    pub argument: ::prost::alloc::string::String,
+    /// How that time is written, as a layout of Go's time package; empty: Mon, 02 Jan 2006 15:04:05 MST.
+    #[prost(string, tag = "8")]
+    pub format: ::prost::alloc::string::String,
 }
 /// What was created.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
