@@ -231,6 +231,58 @@ async fn submit_list_get_logs_wait_delete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_line_of_a_container_set_is_told_once() {
+    let server = Server::start().await;
+    let manifest = r#"apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {generateName: set-}
+spec:
+  entrypoint: both
+  templates:
+  - name: both
+    dag: {tasks: [{name: build, template: set}, {name: plain, template: plain, depends: build}]}
+  - name: set
+    containerSet:
+      containers:
+      - {name: left, image: busybox, command: [echo, from left]}
+      - {name: main, image: busybox, command: [echo, from main], dependencies: [left]}
+  - {name: plain, container: {image: busybox, command: [echo, from plain]}}
+"#;
+    let path = server.data_dir().join("set.yaml");
+    std::fs::write(&path, manifest).unwrap();
+    let name = server.cli(&["wf", "submit", path.to_str().unwrap(), "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    let all = ["build/left: from left", "build/main: from main", "plain: from plain"];
+    let told = |flags: &[&str]| {
+        let said = server.cli(&[&["wf", "logs", &name][..], flags].concat()).ok();
+        said.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // What is followed at once comes in any order.
+    let followed = |flags: &[&str]| {
+        let mut lines = told(flags);
+        lines.sort();
+        lines
+    };
+    assert_eq!(followed(&["-f"]), all);
+    assert_eq!(told(&[]), all);
+    assert_eq!(followed(&["-f", "-c", "*"]), [all[0], all[1], "plain/main: from plain"]);
+    assert_eq!(told(&["-c", "*"]), [all[0], all[1], "plain/main: from plain"]);
+    assert_eq!(told(&["-c", "main"]), all[1..]);
+    assert_eq!(told(&["-c", "left"]), all[..1]);
+    assert_eq!(told(&["-l", "type=Container"]), all[..2]);
+    assert_eq!(told(&["-l", "displayName=left"]), all[..1]);
+    let json: Value = serde_json::from_str(&server.cli(&["wf", "get", &name, "-o", "json"]).ok()).unwrap();
+    let node = |name: &str| {
+        let nodes = json["status"]["nodes"].as_object().unwrap();
+        nodes.values().find(|n| n["displayName"] == name).unwrap().clone()
+    };
+    assert_eq!(told(&[node("left")["id"].as_str().unwrap()]), ["from left"]);
+    assert_eq!((&json["status"]["progress"], &node("build")["progress"]), (&"2/2".into(), &"1/1".into()));
+    let other = server.cli(&["wf", "logs", &name, node("left")["id"].as_str().unwrap(), "-c", "main"]);
+    assert!(other.code == 1 && other.err.contains("is the container \"left\""), "{}", other.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_can_be_retried_and_resubmitted() {
     let server = Server::start().await;
     let name = server.cli(&["wf", "submit", "examples/hello/failing.yaml", "-o", "name"]).ok();
@@ -275,6 +327,84 @@ async fn apply_get_and_delete_any_object() {
     assert!(server.cli(&["cron", "list"]).ok().contains("nightly-backup"));
     server.cli(&["delete", "-f", "examples/cron/backup.yaml"]).ok();
     assert!(!server.cli(&["cron", "list"]).ok().contains("nightly-backup"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_created_with_what_the_flags_say() {
+    let server = Server::start().await;
+    let manifest = r#"apiVersion: argoproj.io/v1alpha1
+kind: CronWorkflow
+metadata: {name: nightly}
+spec:
+  schedules: ["0 1 * * *"]
+  suspend: true
+  workflowSpec:
+    entrypoint: main
+    arguments: {parameters: [{name: target, value: one}, {name: day, value: today}]}
+    templates:
+    - {name: main, container: {image: busybox, command: [echo, main]}}
+    - name: other
+      container: {image: busybox, command: [echo, "{{workflow.parameters.target}} {{workflow.parameters.day}}"]}
+"#;
+    let path = server.data_dir().join("cron.yaml");
+    std::fs::write(&path, manifest).unwrap();
+    let path = path.to_str().unwrap();
+    let flags = ["--name", "weekly", "--schedule", "0 3 * * 0", "--entrypoint", "other", "-p", "target=two"];
+    let created = server.cli(&[&["cron", "create", path, "-l", "team=a", "-o", "json"][..], &flags].concat()).ok();
+    let object: Value = serde_json::from_str(&created).unwrap();
+    assert_eq!(
+        (&object["metadata"]["name"], &object["spec"]["schedules"][0], &object["metadata"]["labels"]["team"]),
+        (&"weekly".into(), &"0 3 * * 0".into(), &"a".into())
+    );
+    let backfill = ["--start", "2026-08-01", "--end", "2026-08-03", "--argname", "day", "--format", "2006-01-02"];
+    let made = server.cli(&[&["cron", "backfill", "weekly"][..], &backfill].concat()).ok();
+    let run = made.trim().strip_prefix("workflow ").and_then(|line| line.strip_suffix(" created")).unwrap();
+    server.cli(&["wf", "wait", run]).ok();
+    assert_eq!(server.cli(&["wf", "logs", run, "--no-prefix"]).ok(), "two 2026-08-02\n");
+    let updated = server.cli(&["cron", "update", path, "--name", "weekly", "--schedule", "0 5 * * *"]).ok();
+    assert_eq!(updated, "cronworkflow.argoproj.io/weekly updated\n");
+    let object: Value = serde_json::from_str(&server.cli(&["cron", "get", "weekly", "-o", "json"]).ok()).unwrap();
+    assert_eq!(object["spec"]["schedules"][0], "0 5 * * *");
+    let wrong = server.cli(&["cron", "create", path, "--entrypoint", "othr", "--name", "third"]);
+    assert!(wrong.code != 0 && wrong.err.contains("did you mean \"other\"?"), "{}", wrong.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_told_with_what_was_probably_meant() {
+    let server = Server::start().await;
+    let name = server.cli(&["wf", "submit", "examples/hello/hello.yaml", "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    server.cli(&["apply", "-f", "examples/templates/template-ref.yaml"]).ok();
+    server.cli(&["apply", "-f", "examples/cron/backup.yaml"]).ok();
+    for (words, meant) in [
+        (&["wf", "get", "hello"][..], name.as_str()),
+        (&["wf", "stop", &name[..name.len() - 1]], &name),
+        (&["wf", "logs", "hello"], &name),
+        (&["template", "get", "tolbox"], "toolbox"),
+        (&["cluster-template", "get", "scaners"], "scanners"),
+        (&["cron", "get", "nightly"], "nightly-backup"),
+        (&["wf", "submit", "--from", "workflowtemplate/toolbx"], "toolbox"),
+    ] {
+        let said = server.cli(words);
+        assert!(
+            said.code != 0 && said.err.contains(&format!("hint: did you mean `{meant}`?")),
+            "{words:?} {}",
+            said.err
+        );
+    }
+    let said = server.cli(&["wf", "get", "nothing-like-it"]);
+    assert!(said.err.contains("not found") && !said.err.contains("did you mean"), "{}", said.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_watched_in_part() {
+    let server = Server::start().await;
+    let name = server.cli(&["wf", "submit", "examples/dag/diamond.yaml", "-o", "name"]).ok();
+    let name = name.trim().rsplit('/').next().unwrap_or_default().to_owned();
+    let said =
+        server.cli(&["wf", "watch", &name, "--node-field-selector", "displayName=top", "--status", "Succeeded"]).ok();
+    assert!(said.contains("top") && !said.contains("bottom"), "{said}");
+    assert_eq!(server.cli(&["wf", "watch", &name, "--status", "Done"]).code, 2);
 }
 
 /// Each `colchis …` line of the README and of the examples' README is a command that there is.

@@ -19,8 +19,8 @@ use client::v1::*;
 use client::{Client, Options};
 use futures::stream::BoxStream;
 use model::workflow::{Artifact, WorkflowStatus};
-use runner::{LogLine, LogQuery};
-use runtime::control::{Command, Control, ControlError, NodeEvent, NodePage};
+use runner::LogQuery;
+use runtime::control::{Backfill, Command, Control, ControlError, NodeEvent, NodeLog, NodePage};
 use store::memory::MemoryStore;
 use store::stamp::ManualStamp;
 
@@ -70,24 +70,10 @@ impl Control for Nothing {
     async fn wait(&self, _: &str, _: &str) -> Result<Arc<WorkflowStatus>, ControlError> {
         Err(absent())
     }
-    async fn logs(
-        &self,
-        _: &str,
-        _: &str,
-        _: &str,
-        _: LogQuery,
-    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError> {
+    async fn logs(&self, _: &str, _: &str, _: &str, _: LogQuery) -> Result<NodeLog, ControlError> {
         Err(absent())
     }
-    async fn backfill(
-        &self,
-        _: &str,
-        _: &str,
-        _: i64,
-        _: i64,
-        _: bool,
-        _: Option<&str>,
-    ) -> Result<Vec<String>, ControlError> {
+    async fn backfill(&self, _: &str, _: &str, _: Backfill) -> Result<Vec<String>, ControlError> {
         Err(absent())
     }
 }

@@ -61,9 +61,16 @@ pub fn run(host: Arc<dyn Host>, args: Vec<OsString>, out: Option<Out>) -> Exit {
     let out = out.unwrap_or_else(|| Out::of_process(cli.globals.color()));
     let setting_flags = setting_flags(&matches, host.settings());
     let mut context = Context { host, globals: cli.globals, setting_flags, out };
-    let done = runtime(cli.command.is_heavy())
-        .map_err(CliError::from)
-        .and_then(|runtime| runtime.block_on(cli.command.run(&mut context)));
+    // A command with a server of its own has nobody else to ask.
+    let heavy = cli.command.is_heavy();
+    let done = runtime(heavy).map_err(CliError::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match cli.command.run(&mut context).await {
+                Err(error) if !heavy => Err(crate::support::near::hinted(&context, error).await),
+                done => done,
+            }
+        })
+    });
     match done {
         Ok(exit) => exit,
         Err(error) => {

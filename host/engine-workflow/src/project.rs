@@ -28,7 +28,7 @@ pub fn summary(state: &RunState) -> WorkflowStatus {
         phase: phase(run.phase),
         started_at: run.started.or(run.finished),
         finished_at: run.finished,
-        progress: format!("{}/{}", state.counts.done, state.counts.total),
+        progress: state.progress.to_string(),
         message,
         conditions: conditions(state),
         ..WorkflowStatus::default()
@@ -98,7 +98,7 @@ pub fn node_status(state: &RunState, ix: NodeIx) -> Option<NodeStatus> {
         status.pod_ip = leaf.ip.as_deref().unwrap_or_default().into();
         status.host_node_name = leaf.host.as_deref().unwrap_or_default().into();
     }
-    status.progress = progress(node).into();
+    status.progress = node.progress.to_string().into();
     if let Some((cpu, memory)) = used(node) {
         status.resources_duration.insert("cpu".to_owned(), cpu);
         status.resources_duration.insert("memory".to_owned(), memory);
@@ -232,19 +232,6 @@ fn used(node: &Node) -> Option<(i64, i64)> {
     let lasted_ms = node.finished?.millis_since(node.started?).max(0);
     let memory = i64::try_from((peak / (100 << 20)).max(1)).unwrap_or(i64::MAX);
     Some((i64::try_from(cpu_ms.div_ceil(1000)).unwrap_or(i64::MAX), memory.saturating_mul((lasted_ms + 999) / 1000)))
-}
-
-/// A leaf's own words, or whether it is done.
-fn progress(node: &Node) -> String {
-    if !node.kind.is_leaf() {
-        return String::new();
-    }
-    match (node.leaf().and_then(|l| l.progress), node.phase) {
-        (Some((_, total)), NodePhase::Succeeded) => format!("{total}/{total}"),
-        (Some((done, total)), _) => format!("{done}/{total}"),
-        (None, NodePhase::Succeeded) => "1/1".to_owned(),
-        (None, _) => "0/1".to_owned(),
-    }
 }
 
 /// Parameters and artifacts as Argo shows them.

@@ -91,6 +91,33 @@ pub struct NodePage {
     pub position: u64,
 }
 
+/// Which runs of a schedule are made up for, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backfill {
+    /// Scheduled at or after (milliseconds since the epoch).
+    pub from_ms: i64,
+    /// Scheduled before (milliseconds since the epoch).
+    pub until_ms: i64,
+    /// All at once instead of one after the other.
+    pub parallel: bool,
+    /// What the runs' names begin with, instead of the schedule's name.
+    pub name: Option<String>,
+    /// The argument that gets the scheduled time, and the layout (of Go's time package) in which it is written.
+    pub argument: Option<(String, String)>,
+}
+
+/// The log of a node's pod, or of one of its containers.
+pub struct NodeLog {
+    /// The pod's node: its full name.
+    pub pod_name: String,
+    /// … and its name for people.
+    pub pod_display_name: String,
+    /// The containers of a container set, each of which is a node of its own once the pod is over: `<pod_name>.<container>`.
+    pub set: Vec<String>,
+    /// The lines.
+    pub lines: BoxStream<'static, Result<LogLine, ControlError>>,
+}
+
 /// What a node watch tells.
 #[derive(Debug, Clone)]
 pub enum NodeEvent {
@@ -139,23 +166,10 @@ pub trait Control: Send + Sync + 'static {
     /// Waits until the run has ended (and its end is durable); answers its summary.
     async fn wait(&self, namespace: &str, name: &str) -> Result<Arc<WorkflowStatus>, ControlError>;
 
-    /// A container's log of one node (by node id).
-    async fn logs(
-        &self,
-        namespace: &str,
-        name: &str,
-        node_id: &str,
-        query: LogQuery,
-    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError>;
+    /// The log of one node (by node id): of the container that the query names, of all with `*`, and without one of `main`, which means all
+    /// containers of a container set.
+    async fn logs(&self, namespace: &str, name: &str, node_id: &str, query: LogQuery) -> Result<NodeLog, ControlError>;
 
-    /// Runs that are scheduled between two moments (milliseconds since the epoch) and were not run: `cron backfill`. Answers the names of the runs it created.
-    async fn backfill(
-        &self,
-        namespace: &str,
-        cron_workflow: &str,
-        from_ms: i64,
-        until_ms: i64,
-        parallel: bool,
-        name: Option<&str>,
-    ) -> Result<Vec<String>, ControlError>;
+    /// Runs that are scheduled between two moments and were not run: `cron backfill`. Answers the names of the runs it created.
+    async fn backfill(&self, namespace: &str, cron_workflow: &str, how: Backfill) -> Result<Vec<String>, ControlError>;
 }

@@ -43,11 +43,11 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use model::core::ConfigMap;
 use model::workflow::WorkflowStatus;
-use runner::{LogLine, LogQuery};
+use runner::LogQuery;
 use store::objects::{Gvk, Selector, WatchEvent};
 use tokio::task::JoinHandle;
 
-use crate::control::{Command, Control, ControlError, NodeEvent, NodePage};
+use crate::control::{Backfill, Command, Control, ControlError, NodeEvent, NodeLog, NodePage};
 use crate::instance::Common;
 use crate::limits::Limits;
 use crate::registry::Registry;
@@ -274,25 +274,11 @@ impl Control for Runtime {
         self.workflows.wait_for(namespace, name).await
     }
 
-    async fn logs(
-        &self,
-        namespace: &str,
-        name: &str,
-        node_id: &str,
-        query: LogQuery,
-    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError> {
+    async fn logs(&self, namespace: &str, name: &str, node_id: &str, query: LogQuery) -> Result<NodeLog, ControlError> {
         self.workflows.logs(namespace, name, node_id, query).await
     }
 
-    async fn backfill(
-        &self,
-        namespace: &str,
-        cron_workflow: &str,
-        from_ms: i64,
-        until_ms: i64,
-        parallel: bool,
-        name: Option<&str>,
-    ) -> Result<Vec<String>, ControlError> {
-        cron::backfill(&self.workflows, namespace, cron_workflow, (from_ms, until_ms), parallel, name).await
+    async fn backfill(&self, namespace: &str, cron_workflow: &str, how: Backfill) -> Result<Vec<String>, ControlError> {
+        cron::backfill(&self.workflows, namespace, cron_workflow, how).await
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use artifact::{ArtifactError, ErrorClass, Secret, Secrets};
 use async_trait::async_trait;
 use model::Object;
-use model::core::{ConfigMap, Secret as SecretObject};
+use model::core::{ConfigMap, CustomResourceDefinition, Secret as SecretObject};
+use model::meta::{Kind as _, KindInfo};
 use runner::References;
 use store::StoreError;
 use store::objects::{Gvk, ListQuery, Objects, Selector};
@@ -85,30 +86,24 @@ impl Workflows {
         self.secrets(namespace).secret(name, key).await.map_err(|e| e.to_string())
     }
 
-    /// Whether a kind that a CustomResourceDefinition names is namespaced; nothing for one that none names.
-    pub(crate) async fn custom_kind(&self, api_version: &str, kind: &str) -> Option<bool> {
-        let (group, version) = api_version.split_once('/')?;
+    /// The kinds that CustomResourceDefinitions name, one for each version that is served.
+    pub(crate) async fn custom_kinds(&self) -> store::Result<Vec<KindInfo>> {
+        let gvk = Gvk::new(CustomResourceDefinition::API_VERSION, CustomResourceDefinition::KIND);
+        let mut kinds = Vec::new();
         let mut token = None;
         loop {
-            let selector = Selector {
-                gvk: Some(Gvk::new("apiextensions.k8s.io/v1", "CustomResourceDefinition")),
-                ..Selector::default()
-            };
-            let page =
-                self.objects.list(&ListQuery { selector, continue_token: token, ..ListQuery::default() }).await.ok()?;
+            let query =
+                ListQuery { selector: Selector::of(gvk.clone()), continue_token: token, ..ListQuery::default() };
+            let page = self.objects.list(&query).await?;
             for object in &page.items {
-                let Ok(value) = object.to_value() else { continue };
-                let text =
-                    |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-                let serves =
-                    value.pointer("/spec/versions").and_then(serde_json::Value::as_array).is_some_and(|list| {
-                        list.iter().any(|v| v.get("name").and_then(serde_json::Value::as_str) == Some(version))
-                    });
-                if text("/spec/group") == group && text("/spec/names/kind") == kind && serves {
-                    return Some(text("/spec/scope") != "Cluster");
-                }
+                // One definition that cannot be read does not hide the others.
+                let Ok(definition) = object.decode::<CustomResourceDefinition>() else { continue };
+                kinds.extend(definition.kinds());
             }
-            token = Some(page.continue_token?);
+            token = page.continue_token;
+            if token.is_none() {
+                return Ok(kinds);
+            }
         }
     }
 }

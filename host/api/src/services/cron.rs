@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use model::Object;
 use proto_gen::v1::cron_workflows_server::CronWorkflows;
 use proto_gen::v1::*;
+use runtime::control::Backfill;
 use serde_json::Value;
 use store::objects::{ListQuery, Precondition};
 use tonic::{Request, Response, Status};
@@ -113,12 +114,14 @@ impl CronWorkflows for CronWorkflowsService {
         if r.from_ms >= r.until_ms {
             return Err(Failure::field("until_ms", "is not after from_ms").into());
         }
-        let name = some(r.run_name);
-        let made = grant
-            .control()
-            .backfill(&key.namespace, &key.name, r.from_ms, r.until_ms, r.parallel, name.as_deref())
-            .await
-            .map_err(Failure::from)?;
+        let how = Backfill {
+            from_ms: r.from_ms,
+            until_ms: r.until_ms,
+            parallel: r.parallel,
+            name: some(r.run_name),
+            argument: some(r.argument).map(|argument| (argument, r.format)),
+        };
+        let made = grant.control().backfill(&key.namespace, &key.name, how).await.map_err(Failure::from)?;
         Ok(Response::new(BackfillResponse { workflows: made }))
     }
 

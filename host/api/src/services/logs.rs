@@ -12,8 +12,8 @@ use model::workflow::{NodePhase, NodeStatus, NodeType};
 use proto_gen::v1::logs_server::Logs;
 use proto_gen::v1::*;
 use regex::bytes::{Regex, RegexBuilder};
-use runner::{LogLine, LogQuery};
-use runtime::control::{Control, ControlError, NodeEvent};
+use runner::LogQuery;
+use runtime::control::{Control, NodeEvent, NodeLog};
 use store::objects::Key;
 use tonic::{Request, Response, Status};
 
@@ -30,6 +30,8 @@ use crate::streams::{Answers, bounded};
 const LINES_PER_MESSAGE: usize = 256;
 /// … and about so many bytes.
 const BYTES_PER_MESSAGE: usize = 256 << 10;
+/// A query's container that means all of them.
+const ALL_CONTAINERS: &str = "*";
 /// A compiled filter's size (bytes).
 const FILTER_BYTES_MAX: usize = 1 << 20;
 
@@ -123,8 +125,18 @@ fn has_begun(node: &NodeStatus) -> bool {
 impl Reader {
     /// One node's lines.
     async fn node(&self, node: NodeStatus) -> Outcome<Lines> {
-        let lines = self.control.logs(&self.key.namespace, &self.key.name, &node.id, self.query.clone()).await?;
-        Ok(entries(lines, node).boxed())
+        let log = self.control.logs(&self.key.namespace, &self.key.name, &node.id, self.query.clone()).await?;
+        Ok(entries(log, node, self.key.name.to_string()).boxed())
+    }
+
+    /// Whether a node's lines are told by itself, `read` being the nodes that were read before: a container of a container set is a part of its pod, whose
+    /// node comes first, and is read by itself only where that one was not asked for.
+    fn tells(&self, node: &NodeStatus, read: &HashSet<Box<str>>) -> bool {
+        if node.r#type != Some(NodeType::Container) {
+            return true;
+        }
+        let asked = self.query.container.as_deref().is_none_or(|c| c == ALL_CONTAINERS || *c == *node.display_name);
+        asked && !pod_of(&self.key.name, node).is_some_and(|pod| read.contains(&*pod))
     }
 
     /// A node's lines among those of others: one that has none is left out.
@@ -141,14 +153,21 @@ impl Reader {
         struct State {
             reader: Arc<Reader>,
             nodes: VecDeque<NodeStatus>,
+            /// Pods that have been read.
+            read: HashSet<Box<str>>,
             token: Option<String>,
             page: u32,
         }
-        let state = State { reader: self, nodes: first.nodes.into(), token: first.continue_token, page };
+        let read = HashSet::new();
+        let state = State { reader: self, nodes: first.nodes.into(), read, token: first.continue_token, page };
         stream::try_unfold(state, |mut state| async move {
             loop {
                 if let Some(node) = state.nodes.pop_front() {
-                    if writes(&node) {
+                    if writes(&node) && state.reader.tells(&node, &state.read) {
+                        // Containers are children of their pod.
+                        if !node.children.is_empty() {
+                            state.read.insert(node.id.clone());
+                        }
                         let lines = state.reader.node_of_many(node).await;
                         return Ok(Some((lines, state)));
                     }
@@ -209,7 +228,11 @@ impl Reader {
                     event = event => match event {
                         Some(Ok(NodeEvent::Changed { nodes, .. })) => {
                             for node in nodes {
-                                if has_begun(&node) && wanted.shows(&node) && state.known.insert(node.id.clone()) {
+                                if has_begun(&node)
+                                    && wanted.shows(&node)
+                                    && state.reader.tells(&node, &state.known)
+                                    && state.known.insert(node.id.clone())
+                                {
                                     state.waiting.push_back(node);
                                 }
                             }
@@ -227,15 +250,27 @@ impl Reader {
     }
 }
 
-fn entries(
-    lines: impl Stream<Item = Result<LogLine, ControlError>> + Send + 'static,
-    node: NodeStatus,
-) -> impl Stream<Item = Outcome<LogEntry>> + Send + 'static {
+/// The id of the pod's node that a container is a part of.
+fn pod_of(run: &str, container: &NodeStatus) -> Option<String> {
+    let pod = container.name.strip_suffix(&*container.display_name)?.strip_suffix('.')?;
+    Some(model::names::node_id(run, pod))
+}
+
+fn entries(log: NodeLog, node: NodeStatus, run: String) -> impl Stream<Item = Outcome<LogEntry>> + Send + 'static {
+    let NodeLog { pod_name, pod_display_name, set, lines } = log;
+    let whole = if node.display_name.is_empty() { &node.name } else { &node.display_name }.to_string();
     lines.map(move |line| {
         let line = line?;
+        // A container of a container set is a node, and has the name of its pod's before its own: several pods may be made of the same template.
+        let (node_id, node_name) = if set.iter().any(|container| **container == *line.container) {
+            let name = format!("{pod_name}.{}", line.container);
+            (model::names::node_id(&run, &name), format!("{pod_display_name}/{}", line.container))
+        } else {
+            (node.id.to_string(), whole.clone())
+        };
         Ok(LogEntry {
-            node_id: node.id.to_string(),
-            node_name: if node.display_name.is_empty() { node.name.to_string() } else { node.display_name.to_string() },
+            node_id,
+            node_name,
             template_name: node.template_name.to_string(),
             container: line.container.to_string(),
             at_ms: line.at_ms,

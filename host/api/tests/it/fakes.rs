@@ -12,7 +12,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use model::workflow::{Artifact, NodeStatus, WorkflowPhase, WorkflowStatus};
 use runner::{LogLine, LogQuery};
-use runtime::control::{Command, Control, ControlError, NodeEvent, NodePage};
+use runtime::control::{Backfill, Command, Control, ControlError, NodeEvent, NodeLog, NodePage};
 use tokio::sync::watch;
 
 /// One run as the engine has it.
@@ -137,13 +137,7 @@ impl Control for FakeControl {
         Ok(Arc::new(ended.unwrap().get(&key).unwrap().status.clone()))
     }
 
-    async fn logs(
-        &self,
-        namespace: &str,
-        name: &str,
-        node_id: &str,
-        query: LogQuery,
-    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError> {
+    async fn logs(&self, namespace: &str, name: &str, node_id: &str, query: LogQuery) -> Result<NodeLog, ControlError> {
         let run = self.run(namespace, name)?;
         let unknown = || ControlError::Runner(runner::RunnerError::Unknown { unit: node_id.to_owned() });
         let lines = run.logs.get(node_id).cloned().ok_or_else(unknown)?;
@@ -153,19 +147,14 @@ impl Control for FakeControl {
         let line = move |(at, text): (usize, String)| {
             Ok(LogLine { container: container.clone(), at_ms: at as i64, text: Bytes::from(text) })
         };
-        Ok(stream::iter(lines.into_iter().enumerate()).map(line).boxed())
+        let lines = stream::iter(lines.into_iter().enumerate()).map(line).boxed();
+        Ok(NodeLog { pod_name: String::new(), pod_display_name: String::new(), set: Vec::new(), lines })
     }
 
-    async fn backfill(
-        &self,
-        _: &str,
-        cron_workflow: &str,
-        from_ms: i64,
-        until_ms: i64,
-        _: bool,
-        name: Option<&str>,
-    ) -> Result<Vec<String>, ControlError> {
-        Ok(vec![format!("{}-{}", name.unwrap_or(cron_workflow), until_ms - from_ms)])
+    async fn backfill(&self, _: &str, cron_workflow: &str, how: Backfill) -> Result<Vec<String>, ControlError> {
+        let argument = how.argument.map(|(name, format)| format!("-{name}={format}")).unwrap_or_default();
+        let prefix = how.name.as_deref().unwrap_or(cron_workflow);
+        Ok(vec![format!("{prefix}-{}{argument}", how.until_ms - how.from_ms)])
     }
 }
 

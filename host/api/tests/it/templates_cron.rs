@@ -72,6 +72,8 @@ async fn cron_workflows_are_suspended_resumed_and_caught_up() {
 
     let backfill = BackfillRequest { name: "n".to_owned(), from_ms: 10, until_ms: 15, ..BackfillRequest::default() };
     assert_eq!(root.cron_workflows().backfill(backfill.clone()).await.unwrap().workflows, ["n-5"]);
+    let argument = BackfillRequest { argument: "date".to_owned(), format: "2006".to_owned(), ..backfill.clone() };
+    assert_eq!(root.cron_workflows().backfill(argument).await.unwrap().workflows, ["n-5-date=2006"]);
     let error = refused(root.cron_workflows().backfill(BackfillRequest { until_ms: 10, ..backfill }).await);
     assert_eq!(error.violations[0].path, "until_ms");
 

@@ -7,6 +7,7 @@ use client::v1::{
 };
 use serde_json::Value;
 
+use super::cron_create;
 use crate::context::{Connection, Context, now_ms};
 use crate::error::{CliError, CliResult, Exit};
 use crate::render::fields::Fields;
@@ -25,9 +26,9 @@ const NEXT_SHOWN: u32 = 5;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create schedules from manifests
-    Create(stored::Create),
+    Create(cron_create::Create),
     /// Replace schedules by manifests
-    Update(stored::Update),
+    Update(cron_create::Update),
     /// Show schedules and their next runs
     Get(Get),
     /// List schedules
@@ -119,6 +120,14 @@ pub struct Backfill {
     #[arg(long, value_name = "N", default_value_t = BACKFILL_MAX)]
     maxworkflowcount: usize,
 
+    /// Argument of each run that gets the time for which it is
+    #[arg(long, value_name = "NAME", default_value = "cronScheduleTime")]
+    argname: String,
+
+    /// How that time is written, as a layout of Go's time package, such as 2006-01-02 [default: Mon, 02 Jan 2006 15:04:05 MST]
+    #[arg(long, value_name = "LAYOUT")]
+    format: Option<String>,
+
     /// Only tell when the runs would be
     #[arg(long)]
     dry_run: bool,
@@ -127,8 +136,8 @@ pub struct Backfill {
 impl Command {
     pub(super) async fn run(self, ctx: &mut Context) -> CliResult {
         match self {
-            Self::Create(command) => command.run(ctx, CRON_KIND).await,
-            Self::Update(command) => command.run(ctx, CRON_KIND).await,
+            Self::Create(command) => command.run(ctx).await,
+            Self::Update(command) => command.run(ctx).await,
             Self::Get(command) => command.run(ctx).await,
             Self::List(command) => command.run(ctx).await,
             Self::Delete(command) => command.run(ctx, CRON_KIND).await,
@@ -363,6 +372,8 @@ impl Backfill {
             until_ms,
             parallel: self.parallel,
             run_name: self.run_name.clone().unwrap_or_default(),
+            argument: self.argname.clone(),
+            format: self.format.clone().unwrap_or_default(),
         };
         let answer = connection.client.cron_workflows().backfill(request).await;
         let answer = answer.map_err(|e| refused(e, Some(format!("cannot backfill CronWorkflow {}", self.name))))?;

@@ -14,6 +14,7 @@ pub mod cluster_template;
 pub mod completion;
 pub mod config;
 pub mod cron;
+mod cron_create;
 pub mod delete;
 pub mod describe;
 pub mod explain;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use client::v1::{Node, NodePhase, WatchNodesResponse, WorkflowPhase, WorkflowSummary};
 
 use super::live::rows_max;
+use super::node_filter::NodeFilter;
 use super::terminal::Terminal;
 use super::text::{Paint, Text};
 use super::tree::{self, TreeOptions};
@@ -29,6 +30,7 @@ pub struct RunView {
     pub ended: bool,
     nodes: Vec<Node>,
     by_id: HashMap<String, usize>,
+    filter: NodeFilter,
     /// Messages of nodes that run or wait that were told: what many have in common is told once.
     said: HashSet<String>,
 }
@@ -46,6 +48,12 @@ impl RunView {
     /// A run of which nothing is known but its name.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Shows some of its nodes only.
+    #[must_use]
+    pub fn showing(self, filter: NodeFilter) -> Self {
+        Self { filter, ..self }
     }
 
     /// The nodes that are known.
@@ -100,7 +108,7 @@ impl RunView {
     }
 
     fn tree(&self, now_ms: i64, terminal: &Terminal, headings: bool, wanted: &dyn Fn(&Node) -> bool) -> Vec<Text> {
-        let lines = tree::lines(&self.nodes, terminal, wanted);
+        let lines = tree::lines(&self.nodes, terminal, &|node| self.filter.shows(node) && wanted(node));
         let options = TreeOptions { workflow: &self.name, wide: false, now_ms };
         tree::table(&lines, options, terminal).lines(terminal, headings)
     }
@@ -181,7 +189,7 @@ pub fn change_line(run: &mut RunView, change: &Change, many: bool, terminal: &Te
     // What one that has not begun waits for is told once, however many wait for it.
     let waits = node.phase() == NodePhase::Pending && !node.message.is_empty() && run.said.insert(node.message.clone());
     let tells = phase::node_ended(node.phase()) || node.phase() == NodePhase::Running || waits;
-    if !tells || (framing && !bad(node) && !waits) || node.r#type == "StepGroup" {
+    if !tells || !run.filter.shows(node) || (framing && !bad(node) && !waits) || node.r#type == "StepGroup" {
         return None;
     }
     let mut text = Text::empty();
@@ -281,6 +289,24 @@ mod tests {
         ");
         let tall = Terminal { interactive: true, size: Some((60, 80)), ..Terminal::plain() };
         assert_eq!(frame(&[view(20)], 3_400, &tall).len(), 1 + 1 + 21);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_shown() {
+        let terminal = Terminal { interactive: true, size: Some((60, 80)), ..Terminal::plain() };
+        let mut run = view(20).showing(NodeFilter::parse("type=Pod", &["failed".to_owned()]).unwrap());
+        insta::assert_snapshot!(shown(&frame(std::slice::from_ref(&run), 3_400, &terminal)), @r"
+        wide  Running  19/20  2.4s
+        STEP           PODNAME   DURATION   MESSAGE
+         ● wide                  2.4s
+         └─✖ wide.t3   wide.t3   250ms
+        ");
+        let told = |run: &mut RunView, node: Node| {
+            let change = Change { node, before: None };
+            change_line(run, &change, false, &Terminal::plain()).map(|line| line.letters())
+        };
+        assert!(told(&mut run, node("wide.a", "wide", "Pod", NodePhase::Failed)).is_some());
+        assert!(told(&mut run, node("wide.b", "wide", "Pod", NodePhase::Running)).is_none());
     }
 
     #[test]

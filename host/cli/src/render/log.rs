@@ -24,11 +24,10 @@ pub struct LogStyle {
 pub fn line(entry: &LogEntry, style: LogStyle, terminal: &Terminal) -> Vec<u8> {
     let mut head = Text::empty();
     if style.prefix {
-        let label = if style.containers {
-            format!("{}/{}: ", entry.node_name, entry.container)
-        } else {
-            format!("{}: ", entry.node_name)
-        };
+        // A container of a container set has its own name in the node's already.
+        let (name, container) = (&entry.node_name, &entry.container);
+        let named = name.rsplit_once('/').is_some_and(|(_, last)| last == container);
+        let label = if style.containers && !named { format!("{name}/{container}: ") } else { format!("{name}: ") };
         head.push(color_of(&entry.node_id), label);
     }
     if style.timestamps {

@@ -10,6 +10,7 @@ pub mod board;
 pub mod fields;
 pub mod live;
 pub mod log;
+pub mod node_filter;
 pub mod objects;
 pub mod phase;
 pub mod problems;

@@ -79,6 +79,12 @@ impl Document {
         Self::new(source, read, base, value.to_string().into())
     }
 
+    /// The same document with another object in it, which keeps the places of what it has in common with it.
+    #[must_use]
+    pub fn with_value(&self, value: &Value) -> Self {
+        Self::new(self.source.clone(), self.read.clone(), self.base.clone(), value.to_string().into())
+    }
+
     /// `Workflow`; empty when it says none.
     pub fn kind(&self) -> &str {
         &self.head.kind.0
@@ -153,6 +159,21 @@ pub fn parse_all(sources: &[Source]) -> CliResult<Vec<Document>> {
         return Err(CliError::usage(format!("{}: there is no object in it", names.join(", "))));
     }
     Ok(documents)
+}
+
+/// All objects of the sources, which must be of one kind.
+///
+/// # Errors
+/// As [`parse_all`]; an object of another kind.
+pub fn parse_of_kind(sources: &[Source], kind: &str) -> CliResult<Vec<Document>> {
+    let documents = parse_all(sources)?;
+    match documents.iter().find(|document| document.kind() != kind) {
+        Some(other) => {
+            Err(CliError::usage(format!("{} is not a {kind} but a {}", other.label(), other.kind_or_unknown()))
+                .hint("`colchis apply` takes objects of every kind"))
+        }
+        None => Ok(documents),
+    }
 }
 
 /// All objects that can be read, and what could not be.

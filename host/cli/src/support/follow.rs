@@ -14,6 +14,7 @@ use crate::error::{CliError, CliResult, Exit};
 use crate::out::{Out, Stream};
 use crate::render::board::{self, RunView};
 use crate::render::log::{self, LogStyle};
+use crate::render::node_filter::NodeFilter;
 use crate::render::{Paint, Terminal, Text};
 
 /// Between two pictures; a large run is drawn less often.
@@ -46,7 +47,7 @@ impl FollowFlags {
 }
 
 /// What is shown while staying.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FollowOptions {
     /// The trees.
     pub tree: bool,
@@ -56,6 +57,8 @@ pub struct FollowOptions {
     pub tree_on: Option<Stream>,
     /// Draw nothing of the end: somebody else does.
     pub without_end: bool,
+    /// Which nodes the trees show.
+    pub filter: NodeFilter,
 }
 
 /// What was interrupted from the keyboard, or how the runs ended.
@@ -83,7 +86,8 @@ pub async fn follow(
     runs: &[RunName],
     options: FollowOptions,
 ) -> CliResult<Followed> {
-    let mut views: Vec<RunView> = runs.iter().map(|run| RunView::new(&run.name)).collect();
+    let mut views: Vec<RunView> =
+        runs.iter().map(|run| RunView::new(&run.name).showing(options.filter.clone())).collect();
     let mut news = stream::select_all(runs.iter().enumerate().map(|(at, run)| nodes_of(connection, at, run)));
     if options.log {
         for run in runs {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod documents;
 pub mod follow;
+pub mod near;
 pub mod objects;
 pub mod output;
 pub mod parameters;

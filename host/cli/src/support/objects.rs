@@ -191,11 +191,11 @@ fn tell(ctx: &mut Context, key: &ObjectKey, outcome: ApplyOutcome, how: ApplyHow
     }
 }
 
-/// Replaces objects by documents; they must be there.
+/// Replaces objects by documents; they must be there. With `aside` it is told on standard error.
 ///
 /// # Errors
 /// The server refuses one.
-pub async fn update(ctx: &mut Context, connection: &Connection, documents: &[Document]) -> CliResult<()> {
+pub async fn update(ctx: &mut Context, connection: &Connection, documents: &[Document], aside: bool) -> CliResult<()> {
     for document in documents {
         let request = UpdateRequest {
             document: document.json(),
@@ -204,7 +204,11 @@ pub async fn update(ctx: &mut Context, connection: &Connection, documents: &[Doc
         };
         let answer = connection.client.resources().update(request).await;
         answer.map_err(|e| refused(e, Some(format!("cannot update {}", document.label()))))?;
-        ctx.out.line(format!("{} updated", object_name(document.api_version(), document.kind(), document.name())))?;
+        let line = format!("{} updated", object_name(document.api_version(), document.kind(), document.name()));
+        match aside {
+            true => ctx.out.note(line),
+            false => ctx.out.line(line)?,
+        }
     }
     Ok(())
 }

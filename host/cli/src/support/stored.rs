@@ -12,7 +12,7 @@ use super::objects::{self, ApplyHow, Kinds};
 use super::output::{self, Format};
 use super::refused;
 use crate::context::{Connection, Context, now_ms};
-use crate::error::{CliError, CliResult, Exit};
+use crate::error::{CliResult, Exit};
 use crate::input;
 use crate::render::fields::Fields;
 use crate::render::{Column, Paint, Table, Terminal, Text, time};
@@ -115,14 +115,7 @@ pub struct List {
 }
 
 async fn read(ctx: &Context, files: &[String], kind: &str) -> CliResult<Vec<Document>> {
-    let documents = documents::parse_all(&input::read_all(&*ctx.host, files).await?)?;
-    match documents.iter().find(|document| document.kind() != kind) {
-        Some(other) => {
-            Err(CliError::usage(format!("{} is not a {kind} but a {}", other.label(), other.kind_or_unknown()))
-                .hint("`colchis apply` takes objects of every kind"))
-        }
-        None => Ok(documents),
-    }
+    documents::parse_of_kind(&input::read_all(&*ctx.host, files).await?, kind)
 }
 
 impl Create {
@@ -147,7 +140,7 @@ impl Update {
     pub async fn run(self, ctx: &mut Context, kind: &str) -> CliResult {
         let documents = read(ctx, &self.files, kind).await?;
         let connection = ctx.connect().await?;
-        objects::update(ctx, &connection, &documents).await?;
+        objects::update(ctx, &connection, &documents, false).await?;
         Ok(Exit::Done)
     }
 }

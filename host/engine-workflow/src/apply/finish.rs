@@ -3,7 +3,7 @@
 use model::workflow::NodePhase;
 
 use crate::change::End;
-use crate::state::{Body, Kind, LockState, MemoState, NodeIx, RunState, Stage, Timer, Todo};
+use crate::state::{Body, Kind, LockState, MemoState, NodeIx, Progress, RunState, Stage, Timer, Todo};
 use crate::values::Outputs;
 
 pub(super) fn finish(state: &mut RunState, end: &End) {
@@ -45,12 +45,13 @@ pub(super) fn finish(state: &mut RunState, end: &End) {
             (other, ..) => other,
         };
     }
-    state.counts.active = state.counts.active.saturating_sub(1);
+    state.active = state.active.saturating_sub(1);
     if was_unit {
         state.units = state.units.saturating_sub(1);
     }
+    let complete = Progress { done: node.progress.total, ..node.progress };
     if node.kind.is_leaf() && end.phase == NodePhase::Succeeded {
-        state.counts.done += 1;
+        super::progress::set(state, ix, complete);
     }
     if let Some(timer) = due {
         state.timers.remove(&timer);

@@ -7,6 +7,7 @@ mod begin;
 mod claims;
 mod finish;
 mod node;
+mod progress;
 mod retry;
 mod settle;
 
@@ -14,7 +15,7 @@ use model::workflow::NodePhase;
 
 use crate::change::{Change, Place};
 use crate::input::Shutdown;
-use crate::state::{Body, ClaimState, LockState, MemoState, NodeIx, RunState, Stage, Timer, Todo};
+use crate::state::{Body, ClaimState, LockState, MemoState, NodeIx, Progress, RunState, Stage, Timer, Todo};
 
 /// Applies one change.
 pub(crate) fn apply(state: &mut RunState, change: &Change) {
@@ -85,9 +86,7 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
         }
         Change::Ready { node, ip } => node::ready(state, *node, ip.as_ref()),
         Change::Progress { node, done, total } => {
-            if let Some(leaf) = state.leaf_mut(*node) {
-                leaf.progress = Some((*done, *total));
-            }
+            progress::set(state, *node, Progress { done: *done, total: *total });
         }
         Change::StopWanted { node, phase, message, kill } => {
             if let Some(leaf) = state.leaf_mut(*node) {

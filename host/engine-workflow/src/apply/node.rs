@@ -5,8 +5,8 @@ use model::workflow::NodePhase;
 
 use crate::change::{End, NewNode, Place};
 use crate::state::{
-    Body, Branch, DagRun, Flags, GroupRun, HookRun, Kind, LeafRun, LoopRun, Node, NodeIx, RetryRun, Role, RunState,
-    Slots, StepsRun, TaskSlot, TaskState, Timer, Todo,
+    Body, Branch, DagRun, Flags, GroupRun, HookRun, Kind, LeafRun, LoopRun, Node, NodeIx, Progress, RetryRun, Role,
+    RunState, Slots, StepsRun, TaskSlot, TaskState, Timer, Todo,
 };
 use crate::values::Text;
 
@@ -28,11 +28,13 @@ pub(super) fn create(state: &mut RunState, new: &NewNode) {
         body: None,
         hooks: None,
         extra: None,
+        progress: Progress::default(),
     });
     state.alive = state.alive.saturating_add(1);
-    state.counts.active += 1;
-    if new.kind == Kind::Pod || new.kind == Kind::Http || new.kind == Kind::Plugin {
-        state.counts.total += 1;
+    state.active += 1;
+    if new.kind.is_leaf() {
+        let progress = super::progress::at_first(state, new.template);
+        super::progress::set(state, ix, progress);
     }
     place(state, ix, new);
     add_hooks(state, ix);

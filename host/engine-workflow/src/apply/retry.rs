@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::Timestamp;
 use model::workflow::NodePhase;
 
-use crate::state::{Body, Branch, HookRun, Kind, NodeIx, Role, RunState, Stage, TaskState, Timer, Todo};
+use crate::state::{Body, Branch, HookRun, Kind, NodeIx, Progress, Role, RunState, Stage, TaskState, Timer, Todo};
 use crate::values::Param;
 
 pub(super) fn retried(
@@ -95,10 +95,6 @@ fn remove(state: &mut RunState, ix: NodeIx) {
     }
     node.flags.removed = true;
     state.alive = state.alive.saturating_sub(1);
-    if node.kind.is_leaf() {
-        state.counts.total = state.counts.total.saturating_sub(1);
-        state.counts.done = state.counts.done.saturating_sub(u64::from(node.phase == NodePhase::Succeeded));
-    }
     let mut below: Vec<NodeIx> = node.hooks.iter().flat_map(|h| &h.list).filter_map(|(_, n)| *n).collect();
     match node.body.as_deref() {
         Some(Body::Dag(dag)) => below.extend(dag.tasks.iter().filter_map(|t| t.node)),
@@ -109,6 +105,9 @@ fn remove(state: &mut RunState, ix: NodeIx) {
         Some(Body::Leaf(leaf)) => below.extend(&leaf.containers),
         None => {}
     }
+    if node.kind.is_leaf() {
+        super::progress::set(state, ix, Progress::default());
+    }
     for child in below {
         remove(state, child);
     }
@@ -118,7 +117,7 @@ fn remove(state: &mut RunState, ix: NodeIx) {
 fn reopen(state: &mut RunState, ix: NodeIx, picked: &BTreeSet<NodeIx>, touched: &BTreeSet<NodeIx>) {
     let Some(node) = state.nodes.get_mut(ix.index()) else { return };
     if node.is_over() {
-        state.counts.active += 1;
+        state.active += 1;
         node.phase = NodePhase::Running;
         node.finished = None;
         node.message = None;

@@ -5,7 +5,7 @@ use model::workflow::NodePhase;
 use super::Decider;
 use crate::change::{Change, End};
 use crate::input::{LeafEnd, LeafEvent};
-use crate::state::{Kind, LockState, MemoState, NodeIx, Role};
+use crate::state::{Kind, LockState, MemoState, NodeIx, Progress, Role};
 use crate::values::{Outputs, Text};
 
 impl Decider<'_, '_> {
@@ -36,8 +36,8 @@ impl Decider<'_, '_> {
                 }
             }
             LeafEvent::Progress(done, total) => {
-                let known = node.leaf().and_then(|l| l.progress);
-                if known != Some((done, total)) && total > 0 && done <= total {
+                let said = Progress { done, total };
+                if node.progress != said && said.is_valid() {
                     self.tx.emit(Change::Progress { node: ix, done, total });
                 }
             }

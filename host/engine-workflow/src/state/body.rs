@@ -177,8 +177,6 @@ pub struct LeafRun {
     pub ip: Option<Text>,
     /// Its machine.
     pub host: Option<Text>,
-    /// `done/total` as it said itself.
-    pub progress: Option<(u64, u64)>,
     /// When it is to be stopped.
     pub deadline: Option<Timestamp>,
     /// Strings of its template that had expressions in them, evaluated.

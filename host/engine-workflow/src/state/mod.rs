@@ -12,6 +12,7 @@ mod body;
 mod index;
 mod names;
 mod node;
+mod progress;
 mod run;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -24,6 +25,7 @@ pub use body::{
 };
 pub use index::NodeIx;
 pub use node::{Extra, Flags, Kind, LockState, MemoState, Node, Role};
+pub use progress::Progress;
 pub use run::{ClaimState, Run, Stage};
 
 use crate::effect::Lookup;
@@ -53,21 +55,12 @@ pub struct RunState {
     pub units: u32,
     /// Nodes with an effect that is not answered: leaves, locks, memoization.
     pub open: BTreeSet<NodeIx>,
-    /// Nodes by phase, for progress and counts.
-    pub counts: Counts,
-    /// Nodes that exist and were not taken out by a retry.
-    pub alive: u32,
-}
-
-/// How many leaves there are and how many are over: `progress` is `done/total`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Leaves that came to be.
-    pub total: u64,
-    /// Leaves that succeeded.
-    pub done: u64,
+    /// How much of all leaves is done.
+    pub progress: Progress,
     /// Nodes that run or wait.
     pub active: u64,
+    /// Nodes that exist and were not taken out by a retry.
+    pub alive: u32,
 }
 
 /// A piece of ready work.

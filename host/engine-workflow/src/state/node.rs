@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body::{Body, HookRun};
 use super::index::NodeIx;
+use super::progress::Progress;
 use crate::change::Place;
 use crate::effect::LockRequest;
 use crate::values::{Inputs, Outputs, Text};
@@ -123,6 +124,8 @@ pub struct Node {
     pub hooks: Option<Box<HookRun>>,
     /// What few nodes have.
     pub extra: Option<Box<Extra>>,
+    /// How much of it, or of the leaves below it, is done.
+    pub progress: Progress,
 }
 
 /// A node's marks.

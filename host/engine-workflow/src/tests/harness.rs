@@ -202,7 +202,7 @@ impl<'f> Run<'f> {
         }
     }
 
-    fn state(&self) -> &RunState {
+    pub(super) fn state(&self) -> &RunState {
         &self.recorder.state
     }
 
@@ -243,7 +243,7 @@ impl<'f> Run<'f> {
         self.recorder.check_replay();
     }
 
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
         let again = input.clone();
         let (effects, report, _) = self.recorder.step(input, self.now, &mut self.ids);
         self.check_transitions(matches!(again, Input::Order(Order::Retry { .. })));

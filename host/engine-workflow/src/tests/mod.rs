@@ -5,6 +5,7 @@
 
 mod bench;
 mod harness;
+mod progress;
 mod property;
 
 use harness::{Fixture, Run};
@@ -28,7 +29,8 @@ fn fixtures() {
                 let fixture = Fixture::parse(&text);
                 let mut run = Run::new(&fixture, changes_max);
                 run.go();
-                run.problems()
+                let progress = progress::problems(run.state());
+                run.problems().into_iter().chain(progress).collect::<Vec<_>>()
             });
             let found = found.unwrap_or_else(|p| {
                 let text = p.downcast_ref::<String>().cloned().or(p.downcast_ref::<&str>().map(|s| (*s).to_owned()));

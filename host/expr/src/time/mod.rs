@@ -126,6 +126,11 @@ impl Time {
         Time { at, zone: Zone::Utc }
     }
 
+    /// Written as a layout of Go's time package shows.
+    pub fn format(&self, layout: &str) -> String {
+        layout::format_time(self, layout)
+    }
+
     /// The moment.
     pub fn at(&self) -> Timestamp {
         self.at

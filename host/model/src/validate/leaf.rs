@@ -5,7 +5,7 @@ use super::report::Report;
 use super::scope::Scope;
 use super::settings::duration_field;
 use crate::workflow::{
-    DataTemplate, HttpTemplate, ResourceAction, ResourceTemplate, ScriptTemplate, Template, TemplateKind,
+    DataTemplate, HttpTemplate, ManifestFrom, ResourceAction, ResourceTemplate, ScriptTemplate, Template, TemplateKind,
 };
 
 /// Checks the work of a template; the walk is at the template.
@@ -22,7 +22,7 @@ pub(super) fn check(report: &mut Report<'_>, scope: &Scope<'_, '_>, template: &T
         }),
         TemplateKind::Script(s) => report.within("script", |r| script(r, scope, s, own_image)),
         TemplateKind::ContainerSet(set) => container::set(report, scope, template, set),
-        TemplateKind::Resource(resource) => report.within("resource", |r| self::resource(r, scope, resource)),
+        TemplateKind::Resource(resource) => report.within("resource", |r| self::resource(r, scope, template, resource)),
         TemplateKind::Http(http) => report.within("http", |r| self::http(r, scope, http)),
         TemplateKind::Suspend(suspend) => report.within("suspend", |r| {
             duration_field(r, "duration", suspend.duration.as_deref(), true);
@@ -47,7 +47,7 @@ fn script(report: &mut Report<'_>, scope: &Scope<'_, '_>, script: &ScriptTemplat
     scope.check(report, script);
 }
 
-fn resource(report: &mut Report<'_>, scope: &Scope<'_, '_>, resource: &ResourceTemplate) {
+fn resource(report: &mut Report<'_>, scope: &Scope<'_, '_>, template: &Template, resource: &ResourceTemplate) {
     scope.check(report, resource);
     let manifest = resource.manifest.as_deref().filter(|m| !m.trim().is_empty());
     match resource.action {
@@ -65,6 +65,9 @@ fn resource(report: &mut Report<'_>, scope: &Scope<'_, '_>, resource: &ResourceT
     }
     if manifest.is_some() && resource.manifest_from.is_some() {
         report.error("WF121", "manifest and manifestFrom cannot stand together");
+    }
+    if let Some(from) = &resource.manifest_from {
+        report.within("manifestFrom", |r| manifest_from(r, template, from));
     }
     if let Some(strategy) = resource.merge_strategy.as_deref().filter(|s| !s.contains("{{"))
         && !["strategic", "merge", "json"].contains(&strategy)
@@ -118,6 +121,21 @@ fn manifest(report: &mut Report<'_>, text: &str, patch: bool) {
             Err(violation) if violation.code == "SC001" => {}
             Err(violation) => report.error("WF121", violation.reason).maybe_hinted(violation.hint),
         }
+    }
+}
+
+/// The artifact is one of the inputs, or says its place itself.
+fn manifest_from(report: &mut Report<'_>, template: &Template, from: &ManifestFrom) {
+    let Some(artifact) = from.artifact.as_deref() else {
+        return report.error("WF121", "the artifact is missing").hinted("artifact: {name: …} and an input artifact");
+    };
+    let known = artifact.name.contains("{{") || template.inputs.artifact(&artifact.name).is_some();
+    if !known && artifact.location.place().is_none() {
+        let inputs = template.inputs.artifacts.iter().map(|input| &*input.name);
+        let hint = crate::violation::did_you_mean(&artifact.name, inputs);
+        report
+            .error_in("artifact", "WF121", format!("there is no input artifact {:?}", artifact.name))
+            .hinted(hint.unwrap_or_else(|| "name one of inputs.artifacts".to_owned()));
     }
 }
 

@@ -4652,6 +4652,12 @@ pub struct BackfillRequest {
     /// The name of the run that carries them out; empty: generated.
     #[prost(string, tag = "6")]
     pub run_name: ::prost::alloc::string::String,
+    /// The argument of each run that gets its scheduled time; empty: none.
+    #[prost(string, tag = "7")]
+    pub argument: ::prost::alloc::string::String,
+    /// How that time is written, as a layout of Go's time package; empty: Mon, 02 Jan 2006 15:04:05 MST.
+    #[prost(string, tag = "8")]
+    pub format: ::prost::alloc::string::String,
 }
 /// What was created.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5886,7 +5892,7 @@ pub struct StreamLogsRequest {
     /// Field selector over nodes, as in Workflows.ListNodes; empty: all nodes that have logs.
     #[prost(string, tag = "4")]
     pub selector: ::prost::alloc::string::String,
-    /// One container; empty: `main`.
+    /// One container, or * for all; empty: `main`, and of a container set all of its containers.
     #[prost(string, tag = "5")]
     pub container: ::prost::alloc::string::String,
     /// Go on until the end.
@@ -5914,10 +5920,10 @@ pub struct StreamLogsRequest {
 /// One line.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogEntry {
-    /// The node's id.
+    /// The node's id. A container of a container set is a node of its own.
     #[prost(string, tag = "1")]
     pub node_id: ::prost::alloc::string::String,
-    /// The node's name as people see it.
+    /// The node's name as people see it; of a container of a container set after its pod's: build/compile.
     #[prost(string, tag = "2")]
     pub node_name: ::prost::alloc::string::String,
     /// The node's template.

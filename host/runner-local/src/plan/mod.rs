@@ -255,10 +255,14 @@ async fn root(planner: &Planner<'_>, unit: &Unit, wanted: &Wanted<'_>) -> Result
         }
         Err(e) => {
             let class = if e.unreachable { EndClass::Transient } else { EndClass::CouldNotStart };
-            Err(Cannot { class, message: format!("{}.image: {image}: {e}", wanted.field) })
+            let elsewhere = if mode == ImagesMode::Pull && e.unreachable { NO_REGISTRY } else { "" };
+            Err(Cannot { class, message: format!("{}.image: {image}: {e}{elsewhere}", wanted.field) })
         }
     }
 }
+
+/// What to do where no registry answers.
+const NO_REGISTRY: &str = " (without a registry: --images=auto takes this machine's own root for images that cannot be had, --images=host for all)";
 
 fn describe(wanted: &[Wanted<'_>], roots: &[Root]) -> String {
     let mut parts: Vec<String> = Vec::new();

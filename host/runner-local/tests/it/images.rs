@@ -387,6 +387,7 @@ async fn auto_takes_the_image_that_is_here_before_any_other_root() {
     let mut pull = Kit::with(Settings { images: ImagesMode::Pull, ..settings() }, kit.dir.clone()).await;
     let strict = pull.run(container("u/3", json!({"image": name, "imagePullPolicy": "Always"}))).await;
     assert!(strict.message.contains("cannot be reached"), "{strict:?}");
+    assert!(strict.message.contains("--images=auto takes"), "{strict:?}");
 }
 
 #[tokio::test]

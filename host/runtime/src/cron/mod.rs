@@ -10,14 +10,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use model::workflow::{CronPhase, CronWorkflow, CronWorkflowStatus};
-use model::{Condition, Object, Timestamp};
+use model::workflow::{CronPhase, CronWorkflow, CronWorkflowStatus, Parameter};
+use model::{AnyString, Condition, Object, Timestamp};
 use store::StoreError;
 use store::objects::{Gvk, ListQuery, Precondition, Selector, StatusUpdate, WatchEvent};
 use tokio::sync::mpsc;
 
 use crate::Runtime;
-use crate::control::ControlError;
+use crate::control::{Backfill, ControlError};
 use crate::workflows::{ARGO, Workflows, key};
 use plan::Due;
 
@@ -27,6 +27,8 @@ const QUEUE_MAX: usize = 4096;
 const BACKFILL_MAX: usize = 1_000;
 /// How often an object is looked at again after a store that could not serve.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How a scheduled time is written as an argument, unless the request says otherwise.
+const SCHEDULED_LAYOUT: &str = "Mon, 02 Jan 2006 15:04:05 MST";
 /// The label of a cron's runs.
 pub(crate) const LABEL: &str = "workflows.argoproj.io/cron-workflow";
 
@@ -267,9 +269,7 @@ pub(crate) async fn backfill(
     workflows: &Arc<Workflows>,
     namespace: &str,
     cron_workflow: &str,
-    (from_ms, until_ms): (i64, i64),
-    parallel: bool,
-    name: Option<&str>,
+    how: Backfill,
 ) -> Result<Vec<String>, ControlError> {
     let refused = |reason: String| ControlError::Refused {
         namespace: namespace.to_owned(),
@@ -283,20 +283,36 @@ pub(crate) async fn backfill(
         }
         Err(problem) => return Err(problem.into()),
     };
-    let cron: CronWorkflow = object.decode().map_err(|e| refused(e.to_string()))?;
-    let span = (Timestamp::from_millis(from_ms), Timestamp::from_millis(until_ms));
+    let mut cron: CronWorkflow = object.decode().map_err(|e| refused(e.to_string()))?;
+    let span = (Timestamp::from_millis(how.from_ms), Timestamp::from_millis(how.until_ms));
     let moments = plan::moments(&cron, span, BACKFILL_MAX, &workflows.settings.timezone).map_err(refused)?;
-    let prefix = name.unwrap_or(cron_workflow);
+    let prefix = how.name.as_deref().unwrap_or(cron_workflow);
     // One at a time is what a mutex is for: it holds over restarts too.
-    let mutex = (!parallel).then(|| format!("backfill-{cron_workflow}"));
+    let mutex = (!how.parallel).then(|| format!("backfill-{cron_workflow}"));
     let mut made = Vec::new();
     for at in moments {
         let name = format!("{prefix}-backfill-{}", at.as_secs());
         let locks: Vec<String> = mutex.iter().cloned().collect();
+        if let Some((argument, layout)) = &how.argument {
+            let text = scheduled(at, layout);
+            let arguments = &mut cron.spec.workflow_spec.arguments;
+            arguments.parameters.retain(|p| *p.name != **argument);
+            arguments.parameters.push(Parameter {
+                name: argument.as_str().into(),
+                value: Some(AnyString(text.into())),
+                ..Parameter::default()
+            });
+        }
         match workflows.create_run(&cron, &name, at, &locks).await {
             Ok(_) | Err(StoreError::AlreadyExists { .. }) => made.push(name),
             Err(problem) => return Err(problem.into()),
         }
     }
     Ok(made)
+}
+
+/// The moment of a schedule as an argument: in UTC.
+fn scheduled(at: Timestamp, layout: &str) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
+    expr::Time::utc(at).format(if layout.is_empty() { SCHEDULED_LAYOUT } else { layout })
 }

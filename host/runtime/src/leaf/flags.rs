@@ -8,7 +8,6 @@
 //! | `--validate=false`, `--force` … | no effect here |
 
 use expr::selector::Selector;
-use model::meta::KindInfo;
 
 /// Flags that speak of how `kubectl` works and not of what it does.
 const NO_EFFECT: [&str; 12] = [
@@ -31,8 +30,8 @@ const WITH_VALUE: [&str; 3] = ["timeout", "grace-period", "field-manager"];
 /// What flags say.
 #[derive(Default)]
 pub(super) struct Flags {
-    /// The kind.
-    pub(super) kind: Option<&'static KindInfo>,
+    /// What the kind is called.
+    pub(super) kind: Option<String>,
     /// The object's name.
     pub(super) name: Option<String>,
     /// Labels of the objects that are meant.
@@ -84,9 +83,7 @@ impl Flags {
             return Ok(());
         }
         let (kind, name) = text.split_once('/').map_or((text, None), |(kind, name)| (kind, Some(name.to_owned())));
-        let known =
-            model::meta::find_resource(kind).ok_or_else(|| format!("this server has no kind called {kind:?}"))?;
-        (self.kind, self.name) = (Some(known), name);
+        (self.kind, self.name) = (Some(kind.to_owned()), name);
         Ok(())
     }
 }
@@ -100,7 +97,7 @@ mod tests {
         match Flags::parse(&flags) {
             Ok(f) => format!(
                 "{} {} {} {}",
-                f.kind.map_or("-", |k| &*k.kind),
+                f.kind.as_deref().unwrap_or("-"),
                 f.name.as_deref().unwrap_or("-"),
                 f.selector.is_some_and(|s| s.matches(|key| (key == "cleanup").then_some("true"))),
                 f.ignore_not_found
@@ -112,13 +109,13 @@ mod tests {
     #[test]
     fn flags_say_which_objects_are_meant() {
         for (flags, expected) in [
-            (&["workflow", "a"][..], "Workflow a false false"),
-            (&["cm/a"], "ConfigMap a false false"),
-            (&["configmap", "--selector", "cleanup=true"], "ConfigMap - true false"),
-            (&["configmaps", "-l=cleanup=false"], "ConfigMap - false false"),
+            (&["workflow", "a"][..], "workflow a false false"),
+            (&["cm/a"], "cm a false false"),
+            (&["configmap", "--selector", "cleanup=true"], "configmap - true false"),
+            (&["configmaps", "-l=cleanup=false"], "configmaps - false false"),
             (&["--ignore-not-found", "--grace-period", "0", "--validate=false"], "- - false true"),
             (&["--ignore-not-found=false"], "- - false false"),
-            (&["pod", "a"], "this server has no kind called \"pod\""),
+            (&["widgets.example.com/a"], "widgets.example.com a false false"),
             (&["cm", "a", "b"], "\"b\": one object can be named"),
             (&["cm", "--selector"], "--selector: labels are missing"),
             (&["--all"], "--all has no meaning here; a kind, a name, --selector and --ignore-not-found have"),

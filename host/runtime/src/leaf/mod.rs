@@ -3,6 +3,7 @@
 mod data;
 mod flags;
 mod http;
+mod manifest;
 mod outputs;
 mod resource;
 

@@ -14,7 +14,7 @@ use store::objects::{DeleteOptions, Gvk, Key, ListQuery, Objects, Precondition, 
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::flags::Flags;
-use super::{Failure, RunFacts, outputs};
+use super::{Failure, RunFacts, manifest, outputs};
 use crate::workflows::{ARGO, Workflows, key};
 
 /// How often a write that lost a race is tried again.
@@ -37,26 +37,25 @@ pub(super) async fn run(
     let action = resource
         .action
         .ok_or_else(|| Failure::error("resource.action: get, create, apply, patch, replace or delete is needed"))?;
-    let manifest = resource.manifest.as_deref().unwrap_or_default();
-    if resource.manifest_from.is_some() {
-        return Err(Failure::error(
-            "resource.manifestFrom: give the manifest in place; an artifact as manifest acts on the Kubernetes runner",
-        ));
-    }
     let flags = Flags::parse(&resource.flags).map_err(|e| Failure::error(format!("resource.flags: {e}")))?;
-    let (at, value) = match (flags.kind, &flags.name) {
+    let kind = match &flags.kind {
+        Some(word) => Some(kind_called(workflows, word).await?),
+        None => None,
+    };
+    let (at, value) = match (kind, &flags.name) {
         (Some(kind), Some(name)) => {
             let namespace = if kind.namespaced { &*run.namespace } else { "" };
             // What there is of a manifest is what the object is patched with.
-            let value = if manifest.trim().is_empty() { Value::Null } else { parse(manifest)? };
+            let value = manifest::read(workflows, run, start, resource).await?.unwrap_or(Value::Null);
             (key(&kind.api_version, &kind.kind, namespace, name), value)
         }
         (Some(kind), None) if action == ResourceAction::Delete => {
-            delete_selected(workflows, run, kind, &flags).await?;
+            delete_selected(workflows, run, &kind, &flags).await?;
             return Ok(Outputs::default());
         }
         _ => {
-            let mut value = parse(manifest)?;
+            let value = manifest::read(workflows, run, start, resource).await?;
+            let mut value = value.ok_or_else(|| Failure::failed("resource.manifest: an object is needed"))?;
             complete(&mut value, run, resource)?;
             if action == ResourceAction::Create {
                 make_ours(&mut value, run, start);
@@ -81,16 +80,6 @@ pub(super) fn waits_for(resource: &ResourceTemplate) -> Option<String> {
         (Some(success), _) => Some(format!("Waiting for the object: {success}")),
         (None, Some(failure)) => Some(format!("Waiting for the object; it fails when {failure}")),
     }
-}
-
-/// The manifest, parsed after its tags were filled in: it is a document of its own.
-fn parse(manifest: &str) -> Result<Value, Failure> {
-    let documents = model::yaml::read(manifest, &model::yaml::Limits::default())
-        .map_err(|e| Failure::failed(format!("resource.manifest: {e}")))?;
-    let [document] = documents.as_slice() else {
-        return Err(Failure::failed(format!("resource.manifest: one object is needed, there are {}", documents.len())));
-    };
-    serde_json::from_str(document.json()).map_err(|e| Failure::failed(format!("resource.manifest: {e}")))
 }
 
 /// Fills in the namespace and, if asked for, the owner.
@@ -154,14 +143,39 @@ async fn target(workflows: &Workflows, value: &Value) -> Result<Key, Failure> {
     let (api_version, kind) = (field("/apiVersion"), field("/kind"));
     let namespaced = match model::meta::find_kind(api_version, kind) {
         Some(info) => info.namespaced,
-        None => workflows.custom_kind(api_version, kind).await.ok_or_else(|| {
-            Failure::failed(format!(
-                "resource.manifest: this server has no kind {kind:?} of {api_version:?}; apply a CustomResourceDefinition that names it"
-            ))
-        })?,
+        None => {
+            let custom = workflows.custom_kinds().await.map_err(|e| store_failure(&e))?;
+            let named = custom.iter().find(|info| info.api_version == api_version && info.kind == kind);
+            named.map(|info| info.namespaced).ok_or_else(|| {
+                Failure::failed(format!(
+                    "resource.manifest: this server has no kind {kind:?} of {api_version:?}; apply a CustomResourceDefinition that names it"
+                ))
+            })?
+        }
     };
     let namespace = if namespaced { field("/metadata/namespace") } else { "" };
     Ok(key(api_version, kind, namespace, field("/metadata/name")))
+}
+
+/// The kind that a flag calls `widget`, `widgets.example.com` or `widgets.v1.example.com`: one of this server's own, or of those that
+/// CustomResourceDefinitions name. Of several versions the first that its definition serves is meant.
+async fn kind_called(workflows: &Workflows, word: &str) -> Result<KindInfo, Failure> {
+    if let Some(info) = model::meta::find_resource(word) {
+        return Ok(info.clone());
+    }
+    let (name, rest) = word.split_once('.').map_or((word, None), |(name, rest)| (name, Some(rest)));
+    let of = |info: &KindInfo, rest: &str| {
+        rest.eq_ignore_ascii_case(info.group())
+            || rest.split_once('.').is_some_and(|(version, group)| version == info.version() && group == info.group())
+    };
+    let custom = workflows.custom_kinds().await.map_err(|e| store_failure(&e))?;
+    let found = custom.iter().find(|info| info.is_called(name) && rest.is_none_or(|rest| of(info, rest)));
+    found.cloned().ok_or_else(|| {
+        let known = model::meta::kinds().iter().chain(&custom).map(|info| &*info.plural);
+        let hint = model::violation::did_you_mean(word, known)
+            .unwrap_or_else(|| "apply a CustomResourceDefinition that names it".to_owned());
+        Failure::failed(format!("resource.flags: this server has no kind called {word:?}; {hint}"))
+    })
 }
 
 async fn act(

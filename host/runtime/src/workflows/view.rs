@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use model::Object;
 use model::workflow::WorkflowStatus;
-use runner::{LogLine, LogQuery};
+use runner::LogQuery;
 use store::StoreError;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -15,7 +15,7 @@ use super::Workflows;
 use super::admit::{ARGO, id_of, is_finished, key};
 use super::perform::unit_key;
 use super::select::NodeSelector;
-use crate::control::{ControlError, NodeEvent, NodePage};
+use crate::control::{ControlError, NodeEvent, NodeLog, NodePage};
 
 /// Nodes of one page (`nodes_page_max`).
 const NODES_PAGE_MAX: u32 = 1_000;
@@ -178,27 +178,27 @@ impl Workflows {
         name: &str,
         node_id: &str,
         query: LogQuery,
-    ) -> Result<BoxStream<'static, Result<LogLine, ControlError>>, ControlError> {
+    ) -> Result<NodeLog, ControlError> {
         let object = self.object(namespace, name).await?;
         let id = id_of(&object);
         let wanted = node_id.to_owned();
-        let node = self.look(&id, move |state, _| log_node(state, &wanted)).await?;
-        let Some((node, container)) = node else {
-            return Err(ControlError::Refused {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                reason: format!("it has no node {node_id:?} that writes a log"),
-            });
+        let refused =
+            |reason: String| ControlError::Refused { namespace: namespace.to_owned(), name: name.to_owned(), reason };
+        let source = self.look(&id, move |state, _| log_source(state, &wanted)).await?;
+        let source = source.ok_or_else(|| refused(format!("it has no node {node_id:?} that writes a log")))?;
+        let key = unit_key(&id, source.pod);
+        let containers = match (source.container, query.container.as_deref()) {
+            (Some(own), Some(asked)) if asked != own && asked != ALL_CONTAINERS => {
+                return Err(refused(format!("node {node_id:?} is the container {own:?}, and not {asked:?}")));
+            }
+            (Some(own), _) => vec![Some(own)],
+            (None, Some(ALL_CONTAINERS)) => self.runner.containers(&key).await?.into_iter().map(Some).collect(),
+            (None, None) if !source.set.is_empty() => source.set.iter().cloned().map(Some).collect(),
+            (None, asked) => vec![asked.map(str::to_owned)],
         };
-        let key = unit_key(&id, node);
-        let query = LogQuery { container: query.container.or(container), ..query };
-        if query.container.as_deref() != Some(ALL_CONTAINERS) {
-            let lines = self.runner.logs(&key, query).await?;
-            return Ok(lines.map(|line| line.map_err(ControlError::from)).boxed());
-        }
         let mut each = Vec::new();
-        for container in self.runner.containers(&key).await? {
-            each.push(self.runner.logs(&key, LogQuery { container: Some(container), ..query.clone() }).await?);
+        for container in containers {
+            each.push(self.runner.logs(&key, LogQuery { container, ..query.clone() }).await?);
         }
         // Side by side while they are followed, otherwise one after the other.
         let lines = if query.follow {
@@ -206,26 +206,42 @@ impl Workflows {
         } else {
             futures::stream::iter(each).flatten().boxed()
         };
-        Ok(lines.map(|line| line.map_err(ControlError::from)).boxed())
+        let lines = lines.map(|line| line.map_err(ControlError::from)).boxed();
+        Ok(NodeLog { pod_name: source.name, pod_display_name: source.display_name, set: source.set, lines })
     }
 }
 
 /// A log query's container that means all of them.
 const ALL_CONTAINERS: &str = "*";
 
+/// Where a node's log is.
+struct LogSource {
+    pod: NodeIx,
+    name: String,
+    display_name: String,
+    /// The container that the node is.
+    container: Option<String>,
+    /// Containers of a container set.
+    set: Vec<String>,
+}
+
 /// The leaf whose log is meant: the node itself, the last attempt of a retried one, the pod of a container and that container.
-fn log_node(state: &RunState, id: &str) -> Option<(NodeIx, Option<String>)> {
+fn log_source(state: &RunState, id: &str) -> Option<LogSource> {
     use engine_workflow::{Kind, Role};
     let ix = project::shown(state).find(|ix| state.id(*ix) == id)?;
     let node = state.node(ix)?;
-    match (node.kind, node.role, node.parent) {
-        (_, Role::Container(_), Some(parent)) => Some((parent, Some(state.display_name(ix)))),
+    let (pod, container) = match (node.kind, node.role, node.parent) {
+        (_, Role::Container(_), Some(parent)) => (parent, Some(state.display_name(ix))),
         (Kind::Retry, ..) => {
             let tries = project::shown(state).filter(|c| state.node(*c).and_then(|n| n.parent) == Some(ix));
-            tries.last().map(|last| (last, None))
+            (tries.last()?, None)
         }
-        _ => Some((ix, None)),
-    }
+        _ => (ix, None),
+    };
+    let template = state.node(pod)?.template.and_then(|at| state.run()?.program.get(at));
+    let set = template.and_then(|compiled| compiled.template.container_set.as_ref());
+    let set = set.into_iter().flat_map(|set| &set.containers).map(|c| c.container.name.to_string()).collect();
+    Some(LogSource { pod, name: state.name(pod), display_name: state.display_name(pod), container, set })
 }
 
 fn stored_status(object: &Object) -> WorkflowStatus {

@@ -57,11 +57,20 @@ impl Watchers {
 /// The nodes that changes name, each once, in order.
 fn touched(state: &RunState, changes: &[Change]) -> Vec<NodeIx> {
     let mut out: Vec<NodeIx> = changes.iter().filter_map(Change::node).collect();
+    let is_leaf = |ix: &NodeIx| state.node(*ix).is_some_and(|n| n.kind.is_leaf());
+    let moved = |c: &&Change| matches!(c, Change::Finished(_) | Change::Progress { .. });
+    let mut leaves: Vec<NodeIx> = changes.iter().filter(moved).filter_map(Change::node).filter(is_leaf).collect();
     let fresh = changes.iter().filter(|c| matches!(c, Change::Node(_))).count();
-    out.extend((state.nodes.len() - fresh..state.nodes.len()).map(NodeIx::new));
+    let fresh = (state.nodes.len() - fresh..state.nodes.len()).map(NodeIx::new);
+    leaves.extend(fresh.clone().filter(is_leaf));
+    out.extend(fresh);
     // A new child is a new link of its parent, and a new follower one of the node before it.
     let parents: Vec<NodeIx> = out.iter().filter_map(|ix| state.node(*ix)?.parent).collect();
     out.extend(parents);
+    // What a leaf has done is a part of what all nodes above it have.
+    for ix in leaves {
+        out.extend(std::iter::successors(Some(ix), |ix| state.node(*ix)?.parent));
+    }
     out.sort();
     out.dedup();
     out

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::context::{Connection, Context, now_ms};
 use crate::error::{CliError, CliResult, Exit};
+use crate::render::node_filter::NodeFilter;
 use crate::render::tree::{self, TreeOptions};
 use crate::render::{phase, summary};
 use crate::support::output::{self, Format};
@@ -48,26 +49,19 @@ pub(super) struct NodeFlags {
 }
 
 impl NodeFlags {
-    /// Whether a node is wanted by its phase.
+    /// What is shown of nodes that are looked at here.
     ///
     /// # Errors
-    /// A word that is no phase.
-    pub(super) fn by_phase(&self) -> CliResult<impl Fn(&Node) -> bool + use<>> {
-        let mut phases = Vec::new();
-        for word in &self.status {
-            phases.push(phase::node_phase(word).ok_or_else(|| {
-                CliError::usage(format!("--status {word}: not a phase of a step"))
-                    .hint("one of Pending, Running, Succeeded, Skipped, Failed, Error, Omitted")
-            })?);
-        }
-        Ok(move |node: &Node| phases.is_empty() || phases.contains(&node.phase()))
+    /// A field or phase that there is not.
+    pub(super) fn filter(&self) -> CliResult<NodeFilter> {
+        NodeFilter::parse(self.node_field_selector.as_deref().unwrap_or_default(), &self.status)
     }
 }
 
 impl Get {
     pub(in crate::commands) async fn run(self, ctx: &mut Context) -> CliResult {
         let format = Format::parse(self.output.as_deref(), output::RUNS)?;
-        let by_phase = self.nodes.by_phase()?;
+        let by_phase = NodeFilter::parse("", &self.nodes.status)?;
         let connection = ctx.connect().await?;
         for (at, word) in self.names.iter().enumerate() {
             let run = named(&connection, word).await?;
@@ -101,7 +95,8 @@ impl Get {
                 };
                 let ids: Option<std::collections::HashSet<String>> =
                     chosen.map(|nodes| nodes.into_iter().map(|n| n.id).collect());
-                let wanted = |node: &Node| by_phase(node) && ids.as_ref().is_none_or(|ids| ids.contains(&node.id));
+                let wanted =
+                    |node: &Node| by_phase.shows(node) && ids.as_ref().is_none_or(|ids| ids.contains(&node.id));
                 show(ctx, &got.summary, Some(&document), &nodes, format == Format::Wide, &wanted)?;
             }
         }

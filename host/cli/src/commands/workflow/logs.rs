@@ -26,9 +26,9 @@ pub struct Logs {
     #[arg(value_name = "POD")]
     pod: Option<String>,
 
-    /// Container; * for all
-    #[arg(short = 'c', long, value_name = "NAME", default_value = "main")]
-    container: String,
+    /// Container; * for all [default: main, and of a container set all of its containers]
+    #[arg(short = 'c', long, value_name = "NAME")]
+    container: Option<String>,
 
     /// Go on until the run has ended
     #[arg(short = 'f', long)]
@@ -80,7 +80,7 @@ impl Logs {
         };
         let connection = ctx.connect().await?;
         let run = named(&connection, &self.name).await?;
-        let all = self.container == "*";
+        let all = self.container.as_deref() == Some("*");
         let style = LogStyle {
             prefix: !self.no_prefix && (self.pod.is_none() || all),
             containers: all,
@@ -91,7 +91,7 @@ impl Logs {
             name: run.name.clone(),
             node_id: self.pod.unwrap_or_default(),
             selector: self.node_field_selector.unwrap_or_default(),
-            container: self.container,
+            container: self.container.unwrap_or_default(),
             follow: self.follow,
             tail_lines: self.tail,
             since_ms,
