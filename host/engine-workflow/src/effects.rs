@@ -64,7 +64,7 @@ fn run_locks(state: &RunState) -> Option<Effect> {
 /// What a node has open besides its start.
 fn of_node(state: &RunState, ix: NodeIx, out: &mut Vec<Effect>) {
     let (Some(run), Some(node)) = (state.run(), state.node(ix)) else { return };
-    if let Some((_, _, kill)) = node.leaf().and_then(|l| l.stopping.as_ref())
+    if let Some((_, _, kill)) = node.leaf().and_then(|l| l.facts().stopping.as_ref())
         && node.kind.is_leaf()
         && !node.is_over()
     {
@@ -147,7 +147,7 @@ fn with_values(mut template: Arc<Template>, inputs: Option<&Inputs>) -> Arc<Temp
 fn fill(vars: &Vars<'_>, ix: NodeIx) -> Option<Arc<Template>> {
     let compiled = vars.run.program.get(vars.state.node(ix)?.template?)?;
     let Some(tagged) = compiled.tagged() else { return Some(compiled.template.clone()) };
-    let recorded = vars.state.node(ix)?.leaf().map(|l| l.evaluated.as_slice()).unwrap_or_default();
+    let recorded = vars.state.node(ix)?.leaf().map(|l| &*l.evaluated).unwrap_or_default();
     let filled = tagged.fill(|i, string| {
         let known = recorded.iter().find(|(at, _)| *at as usize == i).map(|(_, text)| text.to_string());
         known.unwrap_or_else(|| match &string.template {

@@ -95,8 +95,8 @@ pub fn node_status(state: &RunState, ix: NodeIx) -> Option<NodeStatus> {
     name_template(state, ix, &mut status);
     let leaf = node.leaf();
     if let Some(leaf) = leaf {
-        status.pod_ip = leaf.ip.as_deref().unwrap_or_default().into();
-        status.host_node_name = leaf.host.as_deref().unwrap_or_default().into();
+        status.pod_ip = leaf.facts().ip.as_deref().unwrap_or_default().into();
+        status.host_node_name = leaf.facts().host.as_deref().unwrap_or_default().into();
     }
     status.progress = node.progress.to_string().into();
     if let Some((cpu, memory)) = used(node) {
@@ -278,7 +278,7 @@ fn children(state: &RunState, ix: NodeIx) -> Vec<NodeIx> {
         }
         Some(Body::Loop(it)) => out.extend(it.children.iter().flatten()),
         Some(Body::Retry(retry)) => out.extend(&retry.attempts),
-        Some(Body::Leaf(leaf)) => out.extend(&leaf.containers),
+        Some(Body::Leaf(leaf)) => out.extend(&leaf.facts().containers),
         None => {}
     }
     if let Some(hooks) = &node.hooks {
@@ -295,7 +295,7 @@ fn children(state: &RunState, ix: NodeIx) -> Vec<NodeIx> {
 /// Whether what follows hangs from this node itself, and not from nodes below it.
 fn is_outbound(state: &RunState, ix: NodeIx) -> bool {
     state.node(ix).is_some_and(|node| match node.body.as_deref() {
-        Some(Body::Leaf(leaf)) => leaf.containers.is_empty(),
+        Some(Body::Leaf(leaf)) => leaf.facts().containers.is_empty(),
         Some(Body::Dag(_) | Body::Steps(_) | Body::Group(_)) => false,
         Some(Body::Loop(it)) => it.children.is_empty(),
         Some(Body::Retry(retry)) => retry.attempts.is_empty(),

@@ -24,6 +24,12 @@ impl<T> Empty for Vec<T> {
     }
 }
 
+impl<T> Empty for Box<[T]> {
+    fn is_empty(&self) -> bool {
+        <[T]>::is_empty(self)
+    }
+}
+
 impl<K, V> Empty for BTreeMap<K, V> {
     fn is_empty(&self) -> bool {
         self.is_empty()

@@ -45,6 +45,9 @@ pub(super) fn finish(state: &mut RunState, end: &End) {
             (other, ..) => other,
         };
     }
+    if matches!(node.body.as_deref(), Some(Body::Leaf(leaf)) if leaf.is_plain()) {
+        node.body = None;
+    }
     state.active = state.active.saturating_sub(1);
     if was_unit {
         state.units = state.units.saturating_sub(1);

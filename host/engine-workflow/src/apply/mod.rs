@@ -80,8 +80,11 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
         Change::Running { node, at, message, ip, host, deadline } => {
             node::running(state, *node, *at, message.as_ref(), *deadline);
             if let Some(leaf) = state.leaf_mut(*node) {
-                leaf.ip.clone_from(ip);
-                leaf.host.clone_from(host);
+                if ip.is_some() || host.is_some() {
+                    let facts = leaf.facts_mut();
+                    facts.ip.clone_from(ip);
+                    facts.host.clone_from(host);
+                }
             }
         }
         Change::Ready { node, ip } => node::ready(state, *node, ip.as_ref()),
@@ -90,7 +93,7 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
         }
         Change::StopWanted { node, phase, message, kill } => {
             if let Some(leaf) = state.leaf_mut(*node) {
-                leaf.stopping = Some((*phase, message.clone(), *kill));
+                leaf.facts_mut().stopping = Some((*phase, message.clone(), *kill));
             }
             if let Some(node) = state.nodes.get_mut(node.index()) {
                 node.flags.stopping = true;

@@ -5,8 +5,8 @@ use model::workflow::NodePhase;
 
 use crate::change::{End, NewNode, Place};
 use crate::state::{
-    Body, Branch, DagRun, Flags, GroupRun, HookRun, Kind, LeafRun, LoopRun, Node, NodeIx, Progress, RetryRun, Role,
-    RunState, Slots, StepsRun, TaskSlot, TaskState, Timer, Todo,
+    Body, Branch, DagRun, Flags, GroupRun, HookRun, Kind, LeafRun, LoopRun, Node, NodeIx, Progress, Role, RunState,
+    Slots, StepsRun, TaskSlot, TaskState, Timer, Todo,
 };
 use crate::values::Text;
 
@@ -137,7 +137,7 @@ fn place(state: &mut RunState, ix: NodeIx, new: &NewNode) {
         }
         (Role::Container(_), Some(parent)) => {
             if let Some(leaf) = state.leaf_mut(parent) {
-                leaf.containers.push(ix);
+                leaf.facts_mut().containers.push(ix);
             }
         }
         (_, None) => {}
@@ -161,7 +161,7 @@ pub(super) fn items(state: &mut RunState, node: NodeIx, items: &[Text]) {
     it.phase = NodePhase::Running;
     it.flags.started = true;
     it.started = Some(it.created);
-    it.body = Some(Box::new(Body::Loop(LoopRun { items: items.to_vec(), ..LoopRun::default() })));
+    it.body = Some(Box::new(Body::Loop(Box::new(LoopRun { items: items.to_vec(), ..LoopRun::default() }))));
     state.todo.push_back(if items.is_empty() { Todo::Complete(node) } else { Todo::Items(node) });
 }
 
@@ -213,8 +213,7 @@ pub(super) fn started(
     match node.kind {
         Kind::Pod | Kind::Http | Kind::Plugin => {
             node.flags.run_slot = true;
-            node.body =
-                Some(Box::new(Body::Leaf(LeafRun { deadline, evaluated: evaluated.to_vec(), ..LeafRun::default() })));
+            node.body = Some(Box::new(Body::Leaf(LeafRun::new(deadline, evaluated))));
             state.units = state.units.saturating_add(1);
             state.open.insert(ix);
             if let Some(run) = &mut state.run {
@@ -226,14 +225,14 @@ pub(super) fn started(
         }
         Kind::Suspend => {
             node.phase = NodePhase::Running;
-            node.body = Some(Box::new(Body::Leaf(LeafRun { deadline, ..LeafRun::default() })));
+            node.body = Some(Box::new(Body::Leaf(LeafRun::new(deadline, &[]))));
             if let Some(deadline) = deadline {
                 state.timers.insert((deadline, Timer::Suspend(ix)));
             }
         }
         Kind::Retry => {
             node.phase = NodePhase::Running;
-            node.body = Some(Box::new(Body::Retry(RetryRun::default())));
+            node.body = Some(Box::new(Body::Retry(Box::default())));
             state.todo.push_back(Todo::Attempt(ix));
         }
         Kind::Group => start_group(state, ix),
@@ -248,12 +247,12 @@ fn start_group(state: &mut RunState, ix: NodeIx) {
     let count = crate::holder::group_len(state, ix);
     let Some(node) = state.nodes.get_mut(ix.index()) else { return };
     node.phase = NodePhase::Running;
-    node.body = Some(Box::new(Body::Group(GroupRun {
+    node.body = Some(Box::new(Body::Group(Box::new(GroupRun {
         steps: vec![None; count].into(),
         undecided: u32::try_from(count).unwrap_or(u32::MAX),
         running: 0,
         errored_hook: None,
-    })));
+    }))));
     if count == 0 {
         state.todo.push_back(Todo::Complete(ix));
     }
@@ -267,12 +266,12 @@ fn start_steps(state: &mut RunState, ix: NodeIx) {
     let groups = crate::holder::group_count(state, ix);
     let Some(node) = state.nodes.get_mut(ix.index()) else { return };
     node.phase = NodePhase::Running;
-    node.body = Some(Box::new(Body::Steps(StepsRun {
+    node.body = Some(Box::new(Body::Steps(Box::new(StepsRun {
         plan,
         groups: Vec::new(),
         slots: Slots { limit, ..Slots::default() },
         daemons: Vec::new(),
-    })));
+    }))));
     state.todo.push_back(if groups == 0 { Todo::Complete(ix) } else { Todo::Group(ix, 0) });
 }
 
@@ -298,7 +297,7 @@ fn start_dag(state: &mut RunState, ix: NodeIx, evaluated: &[(u32, Text)]) {
     }
     let Some(node) = state.nodes.get_mut(ix.index()) else { return };
     node.phase = NodePhase::Running;
-    node.body = Some(Box::new(Body::Dag(DagRun {
+    node.body = Some(Box::new(Body::Dag(Box::new(DagRun {
         plan,
         tasks: tasks.into(),
         open,
@@ -307,7 +306,7 @@ fn start_dag(state: &mut RunState, ix: NodeIx, evaluated: &[(u32, Text)]) {
         slots: Slots { limit, ..Slots::default() },
         daemons: Vec::new(),
         errored_hook: None,
-    })));
+    }))));
     if open == 0 {
         state.todo.push_back(Todo::Complete(ix));
     }
@@ -344,7 +343,7 @@ pub(super) fn ready(state: &mut RunState, ix: NodeIx, ip: Option<&Text>) {
     if let Some(Body::Leaf(leaf)) = node.body.as_deref_mut()
         && ip.is_some()
     {
-        leaf.ip = ip.cloned();
+        leaf.facts_mut().ip = ip.cloned();
     }
     // A daemon gives its slots back when it serves: it would hold them for as long as its template runs.
     super::finish::give_slots_back(state, ix);

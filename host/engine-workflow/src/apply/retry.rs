@@ -102,7 +102,7 @@ fn remove(state: &mut RunState, ix: NodeIx) {
         Some(Body::Group(group)) => below.extend(group.steps.iter().flatten()),
         Some(Body::Loop(it)) => below.extend(it.children.iter().flatten()),
         Some(Body::Retry(retry)) => below.extend(&retry.attempts),
-        Some(Body::Leaf(leaf)) => below.extend(&leaf.containers),
+        Some(Body::Leaf(leaf)) => below.extend(&leaf.facts().containers),
         None => {}
     }
     if node.kind.is_leaf() {

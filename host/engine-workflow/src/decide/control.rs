@@ -71,7 +71,7 @@ impl Decider<'_, '_> {
     /// Asks a leaf to stop; its performer tells its end.
     pub(super) fn stop_leaf(&mut self, ix: NodeIx, phase: NodePhase, message: Text, kill: bool) {
         let Some(node) = self.state().node(ix) else { return };
-        let asked = node.leaf().and_then(|l| l.stopping.as_ref());
+        let asked = node.leaf().and_then(|l| l.facts().stopping.as_ref());
         let again = asked.is_some_and(|(_, _, killed)| *killed || !kill);
         if node.kind.is_leaf() && node.flags.started && !node.is_over() && !again {
             self.tx.emit(Change::StopWanted { node: ix, phase, message, kill });

@@ -48,7 +48,7 @@ impl Decider<'_, '_> {
     fn leaf_ended(&mut self, ix: NodeIx, end: LeafEnd) {
         self.containers(ix, &end);
         let Some(node) = self.state().node(ix) else { return };
-        let stopping = node.leaf().and_then(|l| l.stopping.clone());
+        let stopping = node.leaf().and_then(|l| l.facts().stopping.clone());
         let LeafEnd { mut phase, mut message, outputs, mut transient, used, containers: _ } = end;
         let mut outputs = outputs;
         if let Some((as_phase, why, _)) = stopping {

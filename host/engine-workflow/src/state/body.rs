@@ -10,19 +10,19 @@ use super::index::NodeIx;
 use crate::program::{DagPlan, StepsPlan};
 use crate::values::Text;
 
-/// What a node of its kind needs.
+/// What a node of its kind needs. Most nodes are leaves, so these alone say how large it is.
 #[derive(Debug)]
 pub enum Body {
     /// A DAG.
-    Dag(DagRun),
+    Dag(Box<DagRun>),
     /// Steps.
-    Steps(StepsRun),
+    Steps(Box<StepsRun>),
     /// A group of steps.
-    Group(GroupRun),
+    Group(Box<GroupRun>),
     /// A loop.
-    Loop(LoopRun),
+    Loop(Box<LoopRun>),
     /// A retried template.
-    Retry(RetryRun),
+    Retry(Box<RetryRun>),
     /// A leaf.
     Leaf(LeafRun),
 }
@@ -171,20 +171,51 @@ pub struct RetryRun {
 }
 
 /// A leaf that runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LeafRun {
+    /// When it is to be stopped.
+    pub deadline: Option<Timestamp>,
+    /// Strings of its template that had expressions in them, evaluated.
+    pub evaluated: Box<[(u32, Text)]>,
+    /// What few leaves have.
+    facts: Option<Box<LeafFacts>>,
+}
+
+/// What few leaves have.
+#[derive(Debug, Default)]
+pub struct LeafFacts {
     /// Its address.
     pub ip: Option<Text>,
     /// Its machine.
     pub host: Option<Text>,
-    /// When it is to be stopped.
-    pub deadline: Option<Timestamp>,
-    /// Strings of its template that had expressions in them, evaluated.
-    pub evaluated: Vec<(u32, Text)>,
     /// Why it is being stopped, what its end is called, and whether without grace.
     pub stopping: Option<(NodePhase, Text, bool)>,
     /// Containers of a container set.
     pub containers: Vec<NodeIx>,
+}
+
+impl LeafRun {
+    /// A leaf that begins.
+    pub fn new(deadline: Option<Timestamp>, evaluated: &[(u32, Text)]) -> Self {
+        Self { deadline, evaluated: evaluated.into(), facts: None }
+    }
+
+    /// What few leaves have.
+    pub fn facts(&self) -> &LeafFacts {
+        const NONE: &LeafFacts = &LeafFacts { ip: None, host: None, stopping: None, containers: Vec::new() };
+        self.facts.as_deref().unwrap_or(NONE)
+    }
+
+    /// The same, made when needed.
+    pub fn facts_mut(&mut self) -> &mut LeafFacts {
+        self.facts.get_or_insert_default()
+    }
+
+    /// Whether there is anything to know of it once it is over.
+    pub fn is_plain(&self) -> bool {
+        let LeafFacts { ip, host, stopping: _, containers } = self.facts();
+        ip.is_none() && host.is_none() && containers.is_empty()
+    }
 }
 
 /// Hooks of a task, a step or the run.

@@ -22,7 +22,7 @@ record! {
         /// The tasks that must be done, separated by spaces; all by default.
         pub target: Option<String>,
         /// The tasks.
-        pub tasks: Vec<DagTask>,
+        pub tasks: Box<[DagTask]>,
         /// Starts no further task once one has failed; true by default.
         pub fail_fast: Option<bool>,
     }
