@@ -1,5 +1,6 @@
 //! What is wrong with an object, said so that a person can act on it.
 
+use std::cell::Cell;
 use std::fmt;
 
 /// How much a violation weighs.
@@ -88,7 +89,46 @@ pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
     best.filter(|(d, name)| *d < name.chars().count()).map(|(_, name)| format!("did you mean {name:?}?"))
 }
 
+/// Suggestions among names that may be many, for words that may be many: the comparisons of all of them together are bounded.
+pub(crate) struct Suggestions(Cell<usize>);
+
+impl Default for Suggestions {
+    fn default() -> Self {
+        Self(Cell::new(COMPARISONS_MAX))
+    }
+}
+
+impl Suggestions {
+    /// As [`did_you_mean`]; nothing once enough was compared.
+    pub(crate) fn among<'a>(
+        &self,
+        word: &str,
+        known: impl IntoIterator<Item = &'a str, IntoIter: ExactSizeIterator>,
+    ) -> Option<String> {
+        let known = known.into_iter();
+        let left = self.0.get().checked_sub(known.len().min(CANDIDATES_MAX))?;
+        self.0.set(left);
+        did_you_mean(word, known)
+    }
+}
+
+/// How many names are compared for all suggestions about one graph, or one spec (`comparisons_max`).
+const COMPARISONS_MAX: usize = 500_000;
 /// How many names are compared for a suggestion.
 const CANDIDATES_MAX: usize = 10_000;
 /// Longer words get no suggestion.
 const WORD_CHARS_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggestions_for_many_words_are_bounded() {
+        let names: Vec<String> = (0..1_000).map(|n| format!("task-{n}")).collect();
+        let suggestions = Suggestions::default();
+        let found =
+            (0..1_000).filter(|n| suggestions.among(&format!("tsak-{n}"), names.iter().map(String::as_str)).is_some());
+        assert_eq!(found.count(), COMPARISONS_MAX / 1_000);
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::calls::{Target, resolve};
 use super::report::Report;
 use super::spec::Program;
-use crate::violation::did_you_mean;
+use crate::violation::{Suggestions, did_you_mean};
 use crate::workflow::{DagTask, DagTemplate};
 
 /// The graph of a DAG template.
@@ -22,6 +22,7 @@ pub(super) struct Graph<'a> {
     targets: Vec<Target<'a>>,
     /// How many more edges may be walked to answer [`Graph::may_precede`]; then every answer is yes.
     walk_left: Cell<usize>,
+    suggestions: Suggestions,
 }
 
 /// What a task's `depends` may ask of another.
@@ -46,6 +47,7 @@ impl<'a> Graph<'a> {
             place: Vec::new(),
             targets: Vec::with_capacity(dag.tasks.len()),
             walk_left: Cell::new(0),
+            suggestions: Suggestions::default(),
         };
         for (i, task) in dag.tasks.iter().enumerate() {
             let before = report.within_item("tasks", i, |r| graph.edges(r, task));
@@ -64,7 +66,7 @@ impl<'a> Graph<'a> {
         graph.walk_left.set((edges + graph.tasks.len()) * WALKS_MAX);
         if let Some(target) = dag.target.as_deref().filter(|t| !t.contains("{{")) {
             for name in target.split_whitespace().filter(|n| graph.find(n).is_none()) {
-                let hint = did_you_mean(name, graph.names());
+                let hint = graph.suggestions.among(name, graph.names());
                 report.error_in("target", "WF025", format!("there is no task {name:?}")).maybe_hinted(hint);
             }
         }
@@ -114,7 +116,7 @@ impl<'a> Graph<'a> {
     }
 
     fn unknown(&self, report: &mut Report<'_>, name: &str) {
-        let hint = did_you_mean(name, self.names());
+        let hint = self.suggestions.among(name, self.names());
         report.error("WF021", format!("there is no task {name:?}")).maybe_hinted(hint);
     }
 
@@ -201,7 +203,7 @@ impl<'a> Graph<'a> {
     }
 
     /// All names, in the order of the manifest.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+    pub(super) fn names(&self) -> impl ExactSizeIterator<Item = &'a str> {
         self.tasks.iter().map(|t| &*t.name)
     }
 

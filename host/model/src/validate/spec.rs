@@ -6,7 +6,7 @@ use super::calls::{self, Target, told};
 use super::report::Report;
 use super::scope::{Globals, Scope};
 use super::{Lookup, arguments, metadata, settings, template, volumes};
-use crate::violation::{Violation, did_you_mean};
+use crate::violation::{Suggestions, Violation};
 use crate::workflow::{Template, WorkflowSpec};
 
 /// What the spec belongs to.
@@ -28,6 +28,7 @@ pub(super) struct Program<'a> {
     /// More templates and volumes may come from an object that is not known here.
     pub(super) open: bool,
     by_name: HashMap<&'a str, &'a Template>,
+    suggestions: Suggestions,
     /// Fields that every template has unless it says otherwise.
     pub(super) defaults: Option<&'a Template>,
 }
@@ -46,7 +47,7 @@ impl<'a> Program<'a> {
     }
 
     fn similar(&self, name: &str) -> Option<String> {
-        did_you_mean(name, self.by_name.keys().copied())
+        self.suggestions.among(name, self.by_name.keys().copied())
     }
 }
 
@@ -176,7 +177,7 @@ fn program<'a>(spec: &'a WorkflowSpec, base: Option<&'a WorkflowSpec>, role: Rol
         })
         .collect();
     let defaults = spec.template_defaults.as_deref().or_else(|| base.and_then(|b| b.template_defaults.as_deref()));
-    Program { role, globals, volumes, open, by_name, defaults }
+    Program { role, globals, volumes, open, by_name, suggestions: Suggestions::default(), defaults }
 }
 
 fn global_outputs<'a>(globals: &mut Globals<'a>, template: &'a Template, depth: usize) {
