@@ -52,6 +52,9 @@ pub(crate) struct Workflows {
     pub(crate) projector: Projector,
     pub(crate) watchers: watch::Watchers,
     pub(crate) expiring: crate::retention::Expiring,
+    pub(crate) collecting: artifact_gc::Collecting,
+    /// This server's generation among those of its store.
+    pub(crate) generation: u64,
     /// The revision at which this server began.
     pub(crate) since: std::sync::OnceLock<u64>,
     /// Generations of the specs that live runs have seen.

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use engine_workflow::{RunState, project};
 use model::Object;
-use model::workflow::{WorkflowPhase, WorkflowStatus};
+use model::workflow::{ArtifactGcStrategy, WorkflowPhase, WorkflowStatus};
 use store::StoreError;
 use store::objects::{Key, StatusUpdate};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Workflows;
 use super::admit::{ARGO, key};
+use super::{Workflows, artifact_gc};
 use crate::retention;
 
 /// How soon after a run's first change its object shows it.
@@ -81,23 +81,18 @@ impl Projector {
             labels.push((retention::EXPIRES.to_owned(), expires.map(|at| at.to_string())));
             let annotations = annotations(state);
             let phase = run.phase;
-            let collects = run.submission.spec.artifact_gc.is_some()
-                || state
-                    .nodes
-                    .iter()
-                    .filter_map(|n| n.outputs.as_ref())
-                    .flat_map(|o| &o.artifacts)
-                    .any(|a| a.artifact_gc.is_some());
+            let artifacts = artifact_gc::due(state, ArtifactGcStrategy::OnWorkflowCompletion);
+            let finished = run.finished.unwrap_or_default();
             let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
             tokio::spawn(async move {
+                if !artifacts.is_empty() {
+                    this.collect_of_ended(&id, &key, finished, artifacts).await;
+                }
                 this.projector.progress_written(&id).await;
                 this.write_for_good(&id, &key, &status, (labels, annotations)).await;
                 this.projector.tell_end(&id, status);
                 if let Some(at) = expires {
                     this.expiring.note(at, &key.namespace, &key.name, &id);
-                }
-                if collects && let Ok(object) = this.objects.get(&key).await {
-                    this.delete_artifacts(&id, &object, false).await;
                 }
                 this.keep_within_policy(phase).await;
             });
