@@ -104,6 +104,8 @@ impl Runtime {
             projector: Projector::default(),
             watchers: Default::default(),
             expiring: Default::default(),
+            collecting: Default::default(),
+            generation,
             since: Default::default(),
             seen: Mutex::default(),
             starts: Default::default(),
@@ -141,6 +143,7 @@ impl Runtime {
         });
         let this = workflows.clone();
         runtime.spawn(this.project());
+        runtime.spawn(workflows.clone().collect_artifacts());
         cron::start(&runtime, revision).await?;
         retention::start(&runtime);
         Ok(runtime)

@@ -153,11 +153,14 @@ async fn one_that_says_nothing_does_not_hold_a_run_that_is_ended() {
     assert_eq!(world.s3.get("bucket", "slow.bin"), None);
 }
 
-/// One that is down keeps nobody from deleting a run, although its artifacts were to be deleted with it; and a step of another run does not wait for that.
+/// One that is down keeps nobody from deleting a run, although its artifacts were to be deleted with it; and a step of another run does not wait for that. They are
+/// deleted when it is there again, by a later server too.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_down_holds_no_deletion() {
     let settings = [("artifacts.retry.attempts", "2")];
-    let Some(world) = World::start("an artifact repository that is down", Door::Open, &settings).await else { return };
+    let Some(mut world) = World::start("an artifact repository that is down", Door::Open, &settings).await else {
+        return;
+    };
     let mut manifest = world.hand_over("collected", "echo hello > /tmp/it");
     manifest["spec"]["artifactGC"] = json!({"strategy": "OnWorkflowDeletion"});
     submit(&world.client, &manifest).await.unwrap();
@@ -176,4 +179,55 @@ async fn one_that_is_down_holds_no_deletion() {
         .await
         .unwrap();
     assert_eq!(ended(&world.client, "next").await.phase(), WorkflowPhase::Succeeded);
+    eventually("what is left is counted", || async {
+        (world.server.metrics().sum("colchis_artifact_gc_left", &["namespace=\"default\""]) == 1.0).then_some(())
+    })
+    .await;
+    world.server.kill();
+    world.server.restart().await;
+    world.gate.set(Door::Open);
+    eventually("the artifact is deleted", || async { world.s3.get("bucket", "collected.bin").is_none().then_some(()) })
+        .await;
+    eventually("nothing is left", || async {
+        (world.server.metrics().sum("colchis_artifact_gc_left", &[]) == 0.0).then_some(())
+    })
+    .await;
+}
+
+/// What could not be deleted at a run's end is said on the run, and deleted later.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_at_the_end_is_said() {
+    let settings = [("artifacts.retry.attempts", "1")];
+    let Some(world) = World::start("an artifact repository that is down at the end", Door::Open, &settings).await
+    else {
+        return;
+    };
+    let mut manifest = world.hand_over("later", "echo hello > /tmp/it");
+    manifest["spec"]["artifactGC"] = json!({"strategy": "OnWorkflowCompletion"});
+    manifest["spec"]["onExit"] = json!("wait");
+    manifest["spec"]["templates"].as_array_mut().unwrap().push(json!({"name": "wait", "suspend": {}}));
+    submit(&world.client, &manifest).await.unwrap();
+    running(&world.client, "later", "later.onExit").await;
+    world.gate.set(Door::Shut);
+    world.server.cli(&["wf", "resume", "later"]).ok();
+    assert_eq!(ended(&world.client, "later").await.phase(), WorkflowPhase::Succeeded);
+    let condition = |document: &Value| -> Option<String> {
+        let conditions = document["status"]["conditions"].as_array()?;
+        let ours = conditions.iter().find(|c| c["type"] == "ArtifactGCError")?;
+        Some(ours["message"].as_str().unwrap_or_default().to_owned())
+    };
+    let message =
+        eventually("the run says what is left", || async { condition(&document(&world.client, "later").await) }).await;
+    assert!(message.starts_with("1 artifact ") && message.contains("bucket/later.bin"), "{message}");
+    let stored = || -> Value {
+        serde_json::from_str(&world.server.cli(&["get", "workflow", "later", "-o", "json"]).ok()).unwrap()
+    };
+    eventually("so does its object", || async { condition(&stored()) }).await;
+    world.gate.set(Door::Open);
+    eventually("the artifact is deleted", || async { world.s3.get("bucket", "later.bin").is_none().then_some(()) })
+        .await;
+    eventually("the run says no more of it", || async {
+        (condition(&document(&world.client, "later").await).is_none() && condition(&stored()).is_none()).then_some(())
+    })
+    .await;
 }

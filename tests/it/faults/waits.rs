@@ -169,3 +169,37 @@ async fn an_object_is_made_once() {
     }
     assert_eq!(maps(&server), before);
 }
+
+/// A step that patched an object and waits for it patches it once, also when the server is killed meanwhile: what it added stands there once, and what others
+/// changed since stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_patched_once() {
+    let mut server = Server::start().await;
+    let client = server.client().await;
+    let list = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "metadata": {"name": "list", "labels": {"state": "new"}}, "spec": {"arguments": {"parameters": [{"name": "first", "value": "1"}]}, "templates": [shell("x", "true")]}});
+    apply(&client, "default", &list).await;
+    let add = json!([{"op": "add", "path": "/spec/arguments/parameters/-", "value": {"name": "second", "value": "2"}}]);
+    let resource = json!({
+        "action": "patch", "mergeStrategy": "json", "flags": ["workflowtemplate", "list"], "manifest": add.to_string(),
+        "successCondition": "metadata.labels.state == done", "failureCondition": "metadata.labels.state == bad",
+    });
+    let spec = json!({"entrypoint": "main", "templates": [{"name": "main", "resource": resource}]});
+    submit(&client, &workflow("patch", spec)).await.unwrap();
+    let read = |server: &Server| -> Value {
+        serde_json::from_str(&server.cli(&["get", "workflowtemplate", "list", "-o", "json"]).ok()).unwrap()
+    };
+    let parameters = |server: &Server| read(server)["spec"]["arguments"]["parameters"].as_array().unwrap().len();
+    eventually("it is patched", || async { (parameters(&server) == 2).then_some(()) }).await;
+    for _ in 0..2 {
+        server.kill();
+        server.restart().await;
+        running(&server.client().await, "patch", "patch").await;
+    }
+    let client = server.client().await;
+    let mut done = read(&server);
+    done["metadata"]["labels"]["state"] = json!("done");
+    apply(&client, "default", &done).await;
+    let summary = ended(&client, "patch").await;
+    assert_eq!(summary.phase(), WorkflowPhase::Succeeded, "{}", summary.message);
+    assert_eq!(parameters(&server), 2);
+}

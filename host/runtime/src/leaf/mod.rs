@@ -23,6 +23,8 @@ pub(crate) struct RunFacts {
     pub(crate) name: Arc<str>,
     pub(crate) uid: Arc<str>,
     pub(crate) settings: serde_json::Value,
+    /// Whether the leaf was begun before, by a server that is gone.
+    pub(crate) again: bool,
 }
 
 /// Why a leaf did not succeed.

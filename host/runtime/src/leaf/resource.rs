@@ -1,5 +1,7 @@
 //! The `resource` template: an action on an object of this server, and waiting for its conditions.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine_workflow::{LeafStart, Outputs};
@@ -24,6 +26,10 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// The annotation that says which step made an object, so that a step which is performed again after a restart finds its own.
 const MADE_BY: &str = "colchis.dev/made-by-step";
+/// The annotation that says which steps patched an object, set in the same write: a step which is performed again finds that it did.
+const PATCHED_BY: &str = "colchis.dev/patched-by-steps";
+/// So many of them are remembered, the last ones; as many steps may wait on one object after they patched it.
+const PATCHED_BY_MAX: usize = 32;
 
 /// Does it. What the tool that Argo runs for it would refuse (a kind that is not there, a manifest that cannot be read) is a failure and no error, so
 /// that `continueOn.failed` and retries cover it.
@@ -63,8 +69,24 @@ pub(super) async fn run(
             (target(workflows, &value).await?, value)
         }
     };
-    let object = act(workflows, action, resource, &at, value, &flags).await?;
-    let Some(object) = object else { return Ok(Outputs::default()) };
+    let object = match action {
+        ResourceAction::Get => patiently(|| workflows.objects.get(&at)).await?,
+        ResourceAction::Create => create(workflows, &at, value).await?,
+        ResourceAction::Apply => apply(workflows, &at, value).await?,
+        ResourceAction::Replace => {
+            let object = decode(value)?;
+            patiently(|| workflows.objects.update(object.clone(), Precondition::default())).await?
+        }
+        ResourceAction::Patch => {
+            let strategy = resource.merge_strategy.as_deref().filter(|s| !s.is_empty()).unwrap_or("strategic");
+            let patched = |old| patched(strategy, &at.gvk.kind, old, &value);
+            change(workflows, &at, Some(&maker(run, start)), patched).await?
+        }
+        ResourceAction::Delete => {
+            delete(workflows, run, &at, &flags).await?;
+            return Ok(Outputs::default());
+        }
+    };
     // Waiting is no work: what is waited for may be a run whose own steps need a place.
     drop(slot);
     let object = wait(workflows, resource, &at, object).await?;
@@ -178,53 +200,66 @@ async fn kind_called(workflows: &Workflows, word: &str) -> Result<KindInfo, Fail
     })
 }
 
-async fn act(
-    workflows: &Workflows,
-    action: ResourceAction,
-    resource: &ResourceTemplate,
-    at: &Key,
-    value: Value,
-    flags: &Flags,
-) -> Result<Option<Object>, Failure> {
+fn decode(value: Value) -> Result<Object, Failure> {
+    Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")))
+}
+
+/// Asks again while the store cannot answer. What is asked for must be harmless when it was done and only its answer was lost.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = store::Result<T>>,
+{
+    for _ in 1..TRIES {
+        match ask().await {
+            Err(StoreError::Unavailable { .. }) => tokio::time::sleep(AGAIN).await,
+            answer => return answer.map_err(|e| store_failure(&e)),
+        }
+    }
+    ask().await.map_err(|e| store_failure(&e))
+}
+
+async fn create(workflows: &Workflows, at: &Key, value: Value) -> Result<Arc<Object>, Failure> {
     let objects = &workflows.objects;
-    let decode =
-        |value: Value| Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")));
-    let done = match action {
-        ResourceAction::Get => objects.get(at).await,
-        ResourceAction::Create => {
-            let object = decode(value)?;
-            let maker = object.metadata.annotations.get(MADE_BY).cloned();
-            match objects.create(object).await {
-                // This step made it, before the server's last start.
-                Err(StoreError::AlreadyExists { .. }) if made_by(objects.as_ref(), at, maker.as_deref()).await => {
-                    objects.get(at).await
-                }
-                other => other,
+    let object = decode(value)?;
+    let maker = object.metadata.annotations.get(MADE_BY).cloned();
+    patiently(|| async {
+        match objects.create(object.clone()).await {
+            // This step made it, before the server's last start.
+            Err(StoreError::AlreadyExists { .. }) if made_by(objects.as_ref(), at, maker.as_deref()).await? => {
+                objects.get(at).await
             }
+            other => other,
         }
-        ResourceAction::Apply => match objects.get(at).await {
-            Ok(_) => {
-                return change(workflows, at, |old| Ok(model::merge::strategic(&at.gvk.kind, old, &value)))
-                    .await
-                    .map(Some);
-            }
-            Err(StoreError::NotFound { .. }) => objects.create(decode(value)?).await,
+    })
+    .await
+}
+
+async fn apply(workflows: &Workflows, at: &Key, value: Value) -> Result<Arc<Object>, Failure> {
+    let there = patiently(|| async {
+        match workflows.objects.get(at).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
             Err(problem) => Err(problem),
-        },
-        ResourceAction::Replace => objects.update(decode(value)?, Precondition::default()).await,
-        ResourceAction::Patch => {
-            let strategy = resource.merge_strategy.as_deref().filter(|s| !s.is_empty()).unwrap_or("strategic");
-            return change(workflows, at, |old| patch(strategy, &at.gvk.kind, old, &value)).await.map(Some);
         }
-        ResourceAction::Delete => {
-            return match objects.delete(at, DeleteOptions::default()).await {
-                Ok(_) => Ok(None),
-                Err(StoreError::NotFound { .. }) if flags.ignore_not_found => Ok(None),
-                Err(problem) => Err(store_failure(&problem)),
-            };
+    });
+    if there.await? {
+        return change(workflows, at, None, |old| Ok(model::merge::strategic(&at.gvk.kind, old, &value))).await;
+    }
+    create(workflows, at, value).await
+}
+
+/// Deletes an object. One that is gone when the step is performed again was deleted by it, before the server's last start.
+async fn delete(workflows: &Workflows, run: &RunFacts, at: &Key, flags: &Flags) -> Result<(), Failure> {
+    let tried = AtomicBool::new(run.again);
+    patiently(|| async {
+        let again = tried.swap(true, Ordering::Relaxed);
+        match workflows.objects.delete(at, DeleteOptions::default()).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::NotFound { .. }) if flags.ignore_not_found || again => Ok(()),
+            Err(problem) => Err(problem),
         }
-    };
-    done.map(|object| Some((*object).clone())).map_err(|e| store_failure(&e))
+    })
+    .await
 }
 
 /// Deletes all objects of a kind in the run's namespace that have the labels.
@@ -241,17 +276,20 @@ async fn delete_selected(workflows: &Workflows, run: &RunFacts, kind: &KindInfo,
             ..Selector::default()
         };
         let query = ListQuery { selector, continue_token: token, without_body: true, ..ListQuery::default() };
-        let page = workflows.objects.list(&query).await.map_err(|e| store_failure(&e))?;
+        let page = patiently(|| workflows.objects.list(&query)).await?;
         for object in &page.items {
             let metadata = &object.metadata;
             if !labels.matches(|key| metadata.labels.get(key).map(String::as_str)) {
                 continue;
             }
             let at = key(&kind.api_version, &kind.kind, namespace, &metadata.name);
-            match workflows.objects.delete(&at, DeleteOptions::default()).await {
-                Ok(_) | Err(StoreError::NotFound { .. }) => {}
-                Err(problem) => return Err(store_failure(&problem)),
-            }
+            patiently(|| async {
+                match workflows.objects.delete(&at, DeleteOptions::default()).await {
+                    Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
+                    Err(problem) => Err(problem),
+                }
+            })
+            .await?;
         }
         token = page.continue_token;
         if token.is_none() {
@@ -260,12 +298,13 @@ async fn delete_selected(workflows: &Workflows, run: &RunFacts, kind: &KindInfo,
     }
 }
 
-async fn made_by(objects: &dyn Objects, at: &Key, maker: Option<&str>) -> bool {
-    let there = objects.get(at).await;
-    maker.is_some() && there.is_ok_and(|object| object.metadata.annotations.get(MADE_BY).map(String::as_str) == maker)
+async fn made_by(objects: &dyn Objects, at: &Key, maker: Option<&str>) -> store::Result<bool> {
+    let Some(maker) = maker else { return Ok(false) };
+    let there = objects.get(at).await?;
+    Ok(there.metadata.annotations.get(MADE_BY).is_some_and(|by| by == maker))
 }
 
-fn patch(strategy: &str, kind: &str, old: Value, patch: &Value) -> Result<Value, String> {
+fn patched(strategy: &str, kind: &str, old: Value, patch: &Value) -> Result<Value, String> {
     match strategy {
         "strategic" => Ok(model::merge::strategic(kind, old, patch)),
         "merge" => Ok(model::merge::merge_patch(old, patch)),
@@ -274,26 +313,42 @@ fn patch(strategy: &str, kind: &str, old: Value, patch: &Value) -> Result<Value,
     }
 }
 
-/// Changes an object as it is now; again when somebody else was faster.
+/// Changes an object as it is now; again when somebody else was faster, or when the store could not answer. With a `mark`, which is left on the object
+/// in the same write, it is changed once however often this is called: not every change may be made twice, and by then others may have changed it further.
 async fn change(
     workflows: &Workflows,
     at: &Key,
+    mark: Option<&str>,
     change: impl Fn(Value) -> Result<Value, String>,
-) -> Result<Object, Failure> {
+) -> Result<Arc<Object>, Failure> {
     for _ in 0..TRIES {
-        let old = workflows.objects.get(at).await.map_err(|e| store_failure(&e))?;
+        let old = patiently(|| workflows.objects.get(at)).await?;
+        let marks = old.metadata.annotations.get(PATCHED_BY).map(String::as_str).unwrap_or_default();
+        if mark.is_some_and(|mark| marks.split(' ').any(|m| m == mark)) {
+            return Ok(old);
+        }
         let revision = old.metadata.resource_version.parse().ok();
         let value = old.to_value().map_err(|e| Failure::error(e.to_string()))?;
-        let value = change(value).map_err(Failure::error)?;
-        let object = Object::from_value(value).map_err(|e| Failure::error(format!("resource.manifest: {e}")))?;
+        let mut object = decode(change(value).map_err(Failure::error)?)?;
+        if let Some(mark) = mark {
+            object.metadata.annotations.insert(PATCHED_BY.to_owned(), with_mark(marks, mark));
+        }
         let precondition = Precondition { resource_version: revision, ..Precondition::default() };
         match workflows.objects.update(object, precondition).await {
-            Ok(object) => return Ok((*object).clone()),
+            Ok(object) => return Ok(object),
             Err(StoreError::Conflict { .. }) => {}
+            Err(StoreError::Unavailable { .. }) => tokio::time::sleep(AGAIN).await,
             Err(problem) => return Err(store_failure(&problem)),
         }
     }
-    Err(Failure::error("others change the object all the time").transient(true))
+    Err(Failure::error("others change the object all the time, or the store does not answer").transient(true))
+}
+
+/// The marks with one more, and no more than are remembered.
+fn with_mark(marks: &str, mark: &str) -> String {
+    let mut marks: Vec<&str> = marks.split(' ').filter(|m| !m.is_empty()).chain([mark]).collect();
+    marks.drain(..marks.len().saturating_sub(PATCHED_BY_MAX));
+    marks.join(" ")
 }
 
 fn store_failure(problem: &StoreError) -> Failure {
@@ -301,7 +356,12 @@ fn store_failure(problem: &StoreError) -> Failure {
 }
 
 /// Waits until a condition holds. Without conditions there is nothing to wait for.
-async fn wait(workflows: &Workflows, resource: &ResourceTemplate, at: &Key, object: Object) -> Result<Object, Failure> {
+async fn wait(
+    workflows: &Workflows,
+    resource: &ResourceTemplate,
+    at: &Key,
+    object: Arc<Object>,
+) -> Result<Arc<Object>, Failure> {
     let parse = |field: &str, text: &Option<String>| match text.as_deref().filter(|t| !t.trim().is_empty()) {
         Some(text) => {
             ResourceCondition::parse(text).map(Some).map_err(|e| Failure::error(format!("resource.{field}: {e}")))
@@ -320,7 +380,7 @@ async fn wait(workflows: &Workflows, resource: &ResourceTemplate, at: &Key, obje
         ..Selector::default()
     };
     loop {
-        let mut events = workflows.objects.watch(&selector, None).await.map_err(|e| store_failure(&e))?;
+        let mut events = patiently(|| workflows.objects.watch(&selector, None)).await?;
         while let Some(Ok(event)) = events.next().await {
             let seen = match event {
                 WatchEvent::Added(seen) | WatchEvent::Modified(seen) => seen,
@@ -340,9 +400,22 @@ async fn wait(workflows: &Workflows, resource: &ResourceTemplate, at: &Key, obje
                 return Err(Failure::failed(format!("resource: failureCondition {condition:?} holds")));
             }
             if success.as_ref().is_none_or(|success| success.matches(&value)) {
-                return Ok((*seen).clone());
+                return Ok(seen);
             }
         }
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_bounded_and_the_last_stay() {
+        assert_eq!(with_mark("", "a/1"), "a/1");
+        let all = (0..100).fold(String::new(), |marks, n| with_mark(&marks, &format!("a/{n}")));
+        let all: Vec<&str> = all.split(' ').collect();
+        assert_eq!((all.len(), all.first(), all.last()), (PATCHED_BY_MAX, Some(&"a/68"), Some(&"a/99")));
     }
 }

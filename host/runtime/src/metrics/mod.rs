@@ -38,6 +38,8 @@ struct Inner {
     histograms: BTreeMap<&'static str, Series<series::Histogram>>,
     custom: Custom,
     live: Live,
+    /// Artifacts that could not be deleted yet, by namespace.
+    uncollected: BTreeMap<String, usize>,
 }
 
 impl Inner {
@@ -75,6 +77,16 @@ impl RuntimeMetrics {
     /// A run or a node waits for a limit that was full when it came: `by` names the limit.
     pub(crate) fn throttled(&self, by: &str, namespace: &str) {
         self.with(|m| m.add("colchis_throttled_total", &[("by", by), ("namespace", namespace)], 1.0));
+    }
+
+    /// Artifacts were deleted because their time was over.
+    pub(crate) fn collected(&self, namespace: &str, artifacts: usize) {
+        self.with(|m| m.add("colchis_artifact_gc_deleted_total", &[("namespace", namespace)], artifacts as f64));
+    }
+
+    /// Artifacts that could not be deleted yet, by namespace.
+    pub(crate) fn uncollected(&self, left: BTreeMap<String, usize>) {
+        self.with(|m| m.uncollected = left);
     }
 
     /// A cron schedule made, skipped or missed a run.

@@ -29,6 +29,10 @@ fn live(out: &mut String, m: &Inner, now: Timestamp) {
         let of = labels(&[("phase", phase.as_str()), ("namespace", namespace.as_str())]);
         line(out, "argo_workflows_gauge", &of, None, *count as f64);
     }
+    let _ = writeln!(out, "# TYPE colchis_artifact_gc_left gauge");
+    for (namespace, left) in &m.uncollected {
+        line(out, "colchis_artifact_gc_left", &labels(&[("namespace", namespace)]), None, *left as f64);
+    }
     let _ = writeln!(out, "# TYPE colchis_queue_oldest_seconds gauge");
     for (namespace, created) in m.live.oldest_pending() {
         let waits = created.map_or(0, |created| now.millis_since(created).max(0)) as f64 / 1000.0;

@@ -29,7 +29,7 @@ impl Workflows {
             {
                 tokio::time::sleep(LOOK).await;
             }
-            self.delete_artifacts(id, object, true).await;
+            self.collect_of_deleted(id, &object.metadata.namespace, &object.metadata.name).await?;
             self.journal.delete(&instance).await?;
         }
         if let Err(problem) = self.runner.forget(id).await {

@@ -54,6 +54,9 @@ pub(crate) struct Workflows {
     pub(crate) projector: Projector,
     pub(crate) watchers: watch::Watchers,
     pub(crate) expiring: crate::retention::Expiring,
+    pub(crate) collecting: artifact_gc::Collecting,
+    /// This server's generation among those of its store.
+    pub(crate) generation: u64,
     /// The revision at which this server began.
     pub(crate) since: std::sync::OnceLock<u64>,
     /// Generations of the specs that live runs have seen.
@@ -92,8 +95,7 @@ impl Host<WorkflowEngine> for Workflows {
     }
 
     fn shows(&self, id: &Arc<str>, state: &RunState, changes: &[Change]) -> Option<(Key, StatusUpdate)> {
-        // A write of progress that is under way could cover an end that does not wait for it.
-        let now = ends(changes) && !self.projector.is_writing(id);
+        let now = ends(changes) && self.projector.shows_end(id, state);
         now.then(|| status::end(state)).flatten()
     }
 

@@ -157,6 +157,7 @@ impl Workflows {
             name: run.submission.metadata.name.as_str().into(),
             uid: id.clone(),
             settings: run.submission.repository.as_ref().map(|r| r.settings.clone()).unwrap_or_default(),
+            again: state.node(start.node).is_some_and(|n| n.phase == NodePhase::Running),
         };
         let (this, id, key2) = (self.clone(), id.clone(), key.clone());
         let node = start.node;
@@ -166,12 +167,12 @@ impl Workflows {
                 this.waits(&id, node, format!("Waiting: {INNER_LEAVES_MAX} others are at work (inner_leaves_max)"));
             }
             let Ok(slot) = this.inner_slots.clone().acquire_owned().await else { return };
-            this.post(
-                &id,
-                Input::Leaf(node, LeafEvent::Running { message: leaf::waits_for(&start), ip: None, host: None }),
-            );
-            let end = leaf::run(&this, &run, start, slot).await;
-            this.post(&id, Input::Leaf(node, LeafEvent::Ended(Box::new(end))));
+            // Written down before anything is done, so that who does it again knows that.
+            let begun = LeafEvent::Running { message: leaf::waits_for(&start), ip: None, host: None };
+            if this.registry.commit(&id, Input::Leaf(node, begun)).await.is_ok() {
+                let end = leaf::run(&this, &run, start, slot).await;
+                this.post(&id, Input::Leaf(node, LeafEvent::Ended(Box::new(end))));
+            }
             this.inner.lock().unwrap_or_else(PoisonError::into_inner).remove(&key2);
         });
         inner.insert(key, task.abort_handle());

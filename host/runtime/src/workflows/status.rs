@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use engine_workflow::{RunState, project};
 use model::Object;
-use model::workflow::{NodePhase, WorkflowPhase, WorkflowStatus};
+use model::workflow::{ArtifactGcStrategy, WorkflowPhase, WorkflowStatus};
 use store::StoreError;
 use store::objects::{Key, Precondition, StatusUpdate};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Workflows;
 use super::admit::{ARGO, key};
+use super::{Workflows, artifact_gc};
 use crate::retention;
 
 /// How soon after a run's first change its object shows it.
@@ -91,22 +91,34 @@ impl Projector {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         let (Some(this), Some(run), Some((key, update))) = (workflows.arc(), state.run(), end(state)) else { return };
         let (id, phase, expires) = (id.clone(), run.phase, retention::expires(state));
-        let collects = collects_artifacts(state);
         let status = project::summary(state);
         if shown.is_some_and(|shown| for_good(&shown)) {
             self.tell_end(&id, status);
-            if expires.is_none() && !collects && this.retains(phase).is_none() {
-                return;
+            this.note_expiry(expires, &key, &id);
+            if this.retains(phase).is_some() {
+                tokio::spawn(async move { this.keep_within_policy(phase).await });
             }
-            tokio::spawn(async move { this.after_end(&id, &key, phase, expires, collects).await });
             return;
         }
+        let artifacts = artifact_gc::due(state, ArtifactGcStrategy::OnWorkflowCompletion);
+        let finished = run.finished.unwrap_or_default();
         tokio::spawn(async move {
+            if !artifacts.is_empty() {
+                this.collect_of_ended(&id, &key, finished, artifacts).await;
+            }
             this.projector.progress_written(&id).await;
             this.write_for_good(&key, update).await;
             this.projector.tell_end(&id, status);
-            this.after_end(&id, &key, phase, expires, collects).await;
+            this.note_expiry(expires, &key, &id);
+            this.keep_within_policy(phase).await;
         });
+    }
+
+    /// Whether a run's end may be shown by the commit that ends it: nothing must come before that.
+    pub(crate) fn shows_end(&self, id: &Arc<str>, state: &RunState) -> bool {
+        // A write of progress that is under way could cover an end that does not wait for it.
+        let writing = self.is_writing(id);
+        !writing && artifact_gc::due(state, ArtifactGcStrategy::OnWorkflowCompletion).is_empty()
     }
 
     /// Whether a write of the run's progress is under way.
@@ -256,15 +268,10 @@ impl Workflows {
         }
     }
 
-    /// What is to be done once the end of a run stands on its object.
-    async fn after_end(&self, id: &Arc<str>, key: &Key, phase: NodePhase, expires: Option<i64>, collects: bool) {
+    fn note_expiry(&self, expires: Option<i64>, key: &Key, id: &Arc<str>) {
         if let Some(at) = expires {
             self.expiring.note(at, &key.namespace, &key.name, id);
         }
-        if collects && let Ok(object) = self.objects.get(key).await {
-            self.delete_artifacts(id, &object, false).await;
-        }
-        self.keep_within_policy(phase).await;
     }
 
     pub(crate) async fn object_by_uid(&self, id: &str) -> Option<Arc<Object>> {
@@ -315,13 +322,6 @@ fn update(uid: &str, status: &WorkflowStatus, (labels, annotations): (Marks, Mar
     let status = serde_json::value::to_raw_value(status).ok()?;
     let precondition = Precondition { uid: Some(uid.to_owned()), ..Precondition::default() };
     Some(StatusUpdate { status, labels, annotations, precondition })
-}
-
-fn collects_artifacts(state: &RunState) -> bool {
-    let Some(run) = state.run() else { return false };
-    let outputs = state.nodes.iter().filter_map(|n| n.outputs.as_ref());
-    run.submission.spec.artifact_gc.is_some()
-        || outputs.flat_map(|o| &o.artifacts).any(|artifact| artifact.artifact_gc.is_some())
 }
 
 /// The labels by which people and other tools find runs.

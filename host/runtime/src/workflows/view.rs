@@ -76,7 +76,10 @@ impl Workflows {
         let object = self.object(namespace, name).await?;
         let full = self.look(&id_of(&object), |state, _| state.run().map(|_| project::full(state))).await?;
         match full {
-            Some(status) => Ok(Arc::new(status)),
+            Some(mut status) => {
+                status.conditions.extend(self.artifact_gc_condition(&object.metadata.uid));
+                Ok(Arc::new(status))
+            }
             // No journal: the object was refused, or is about to begin.
             None => Ok(Arc::new(stored_status(&object))),
         }

@@ -88,6 +88,44 @@ spec:
     container: {image: x, command: [x]}
 "#;
 
+/// A run whose steps act on objects. No act may be done twice, or find its own traces and fail: what the list holds in the end is an output.
+const OBJECTS: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: WorkflowTemplate
+metadata: {name: list, namespace: default}
+spec: {arguments: {parameters: [{name: first}]}, templates: []}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: objects, namespace: default}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {name: make, template: make}
+    - - {name: one, template: add, arguments: {parameters: [{name: n, value: one}]}}
+      - {name: two, template: add, arguments: {parameters: [{name: n, value: two}]}}
+    - - {name: look, template: look}
+    - - {name: gone, template: gone, arguments: {parameters: [{name: name, value: "{{steps.make.outputs.parameters.name}}"}]}}
+  - name: make
+    resource: {action: create, manifest: "{apiVersion: v1, kind: ConfigMap, metadata: {generateName: made-, labels: {made: here}}}"}
+    outputs: {parameters: [{name: name, valueFrom: {jsonPath: "{.metadata.name}"}}]}
+  - name: add
+    inputs: {parameters: [{name: n}]}
+    resource:
+      action: patch
+      mergeStrategy: json
+      flags: [workflowtemplate, list]
+      manifest: '[{"op": "add", "path": "/spec/arguments/parameters/-", "value": {"name": "{{inputs.parameters.n}}"}}]'
+  - name: look
+    resource: {action: get, flags: [workflowtemplate, list]}
+    outputs: {parameters: [{name: size, globalName: size, valueFrom: {jsonPath: "{range .spec.arguments.parameters[*]}x{end}"}}]}
+  - name: gone
+    inputs: {parameters: [{name: name}]}
+    resource: {action: delete, flags: [configmap, "{{inputs.parameters.name}}"]}
+"#;
+
 pub(crate) fn language() -> Scenario {
     Scenario { objects: objects(LANGUAGE), decide, exclusive: BTreeMap::new(), settings: Settings::default() }
 }
@@ -104,6 +142,10 @@ pub(crate) fn locks() -> Scenario {
         // Places of the server and of the namespace, for fewer than there are.
         settings: Settings { parallelism: Some(2), namespace_parallelism: Some(2), ..Settings::default() },
     }
+}
+
+pub(crate) fn acts() -> Scenario {
+    Scenario { objects: objects(OBJECTS), decide, exclusive: BTreeMap::new(), settings: Settings::default() }
 }
 
 fn objects(text: &str) -> Vec<Object> {

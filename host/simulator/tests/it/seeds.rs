@@ -39,3 +39,8 @@ fn one_run_with_most_of_the_language() {
 fn runs_that_wait_for_each_other() {
     ends_as_if_nothing_had_been(&scenarios::locks());
 }
+
+#[test]
+fn a_run_that_acts_on_objects() {
+    ends_as_if_nothing_had_been(&scenarios::acts());
+}
