@@ -29,6 +29,56 @@ fn run_shows_the_run_and_ends_with_its_result() {
     }
 }
 
+/// What kill -9 of `colchis run` left is removed by the next one; what is kept on purpose, and what another run works in, stays.
+#[test]
+fn a_killed_run_leaves_nothing_for_long() {
+    use std::time::{Duration, Instant};
+    let temporary = tempfile::Builder::new().prefix("colchis-it-").tempdir().unwrap();
+    let folders = || {
+        std::fs::read_dir(temporary.path())
+            .unwrap()
+            .flatten()
+            .map(|e| e.file_name())
+            .filter(|n| n.to_string_lossy().starts_with("colchis-run-"))
+            .count()
+    };
+    let until = |what: &str, condition: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + tests::DEADLINE;
+        while !condition() {
+            assert!(Instant::now() < deadline, "waited in vain until {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let manifest = |name: &str, command: &str| {
+        let file = temporary.path().join(format!("{name}.json"));
+        let spec = serde_json::json!({"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "x", "command": ["sh", "-c", command]}}]});
+        let workflow = serde_json::json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name}, "spec": spec});
+        std::fs::write(&file, workflow.to_string()).unwrap();
+        file
+    };
+    let run = |file: &std::path::Path, more: &[&str]| {
+        let mut command = colchis();
+        command
+            .env("HOME", temporary.path())
+            .env("COLCHIS_DATA_DIR", temporary.path().join("data"))
+            .env("TMPDIR", temporary.path());
+        command.args(["run", "--images", "host"]).args(more).arg(file);
+        command
+    };
+    let said = say(&mut run(&manifest("kept", "true"), &["--keep"]));
+    assert_eq!((said.code, folders()), (0, 1), "{}", said.err);
+    let mut killed = run(&manifest("killed", "sleep 300"), &[]);
+    let mut killed = killed.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    until("it has its folder", &|| folders() == 2);
+    let alone = say(&mut run(&manifest("beside", "true"), &[]));
+    assert_eq!((alone.code, folders()), (0, 2), "one at work is left alone: {}", alone.err);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    until("a later run has removed it", &|| {
+        say(&mut run(&manifest("later", "sleep 0.2"), &[])).code == 0 && folders() == 1
+    });
+}
+
 #[test]
 fn an_imported_image_is_there_for_every_run() {
     let (home, mut import) = alone();

@@ -2,6 +2,7 @@
 
 mod commands;
 mod server;
+mod steps;
 
 use std::time::{Duration, Instant};
 

@@ -9,6 +9,7 @@ use cli::host::Target;
 use runner_local::{ImageStore, ImagesMode};
 
 use crate::config::{Config, RunnerKind};
+use crate::run_folder::{self, RunFolder};
 use crate::wiring::{Ground, Server};
 
 /// How long stopping waits for calls: they are this program's own.
@@ -38,7 +39,7 @@ pub struct Embedded {
 
 enum Folder {
     Named(PathBuf),
-    Temporary(tempfile::TempDir),
+    Temporary(RunFolder),
 }
 
 impl Folder {
@@ -58,12 +59,12 @@ impl Embedded {
     pub async fn start(mut config: Config, options: EmbeddedOptions, ground: Ground) -> anyhow::Result<Self> {
         let folder = match options.data_dir {
             Some(path) => Folder::Named(path),
-            None => {
-                let made = tempfile::Builder::new().prefix("colchis-run-").disable_cleanup(options.keep).tempdir();
-                Folder::Temporary(made.context("no temporary folder can be made")?)
-            }
+            None => Folder::Temporary(RunFolder::make(options.keep).context("no temporary folder can be made")?),
         };
         let on_machine = matches!(ground, Ground::Machine);
+        if on_machine {
+            run_folder::remove_forgotten();
+        }
         // Artifacts lie in the folder unless they were sent elsewhere.
         if config.artifacts.directory.starts_with(&config.data_dir)
             && let Ok(inner) = config.artifacts.directory.strip_prefix(&config.data_dir)
@@ -110,8 +111,9 @@ impl Embedded {
     /// It broke while it ended, or the folder cannot be removed.
     pub async fn shut_down(self) -> anyhow::Result<()> {
         self.server.stop().await?;
-        if let Folder::Temporary(folder) = self.folder {
-            let path = folder.keep();
+        if let Folder::Temporary(folder) = self.folder
+            && let Some((path, _lock)) = folder.leave()
+        {
             remove(&path).await.with_context(|| format!("{} cannot be removed", path.display()))?;
         }
         Ok(())

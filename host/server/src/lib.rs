@@ -22,6 +22,7 @@ pub mod host;
 mod images;
 pub mod observe;
 mod rehearsal;
+mod run_folder;
 mod serve;
 pub mod token;
 pub mod wiring;

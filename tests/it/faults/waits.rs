@@ -203,3 +203,40 @@ async fn an_object_is_patched_once() {
     assert_eq!(summary.phase(), WorkflowPhase::Succeeded, "{}", summary.message);
     assert_eq!(parameters(&server), 2);
 }
+
+/// Steps that end well when they are told to end did not do what they had to: not at a stop, not at a termination, not when their time is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_is_stopped_fails() {
+    let server = Server::start().await;
+    let client = server.client().await;
+    let polite = || shell("polite", "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done");
+    let steps = json!({"name": "main", "steps": [[{"name": "it", "template": "polite"}], [{"name": "after", "template": "polite"}]]});
+    let spec = json!({"entrypoint": "main", "onExit": "bye", "templates": [steps, polite(), shell("bye", "echo bye")]});
+    for (name, order, message) in [("stop", "stop", "'Stop'"), ("terminate", "terminate", "'Terminate'")] {
+        submit(&client, &workflow(name, spec.clone())).await.unwrap();
+        eventually("it is up", || async { (log(&client, name, "it").await == "up\n").then_some(()) }).await;
+        server.cli(&["wf", order, name]).ok();
+        let summary = ended(&client, name).await;
+        assert_eq!(summary.phase(), WorkflowPhase::Failed, "{}", summary.message);
+        assert_eq!(summary.message, format!("Stopped with strategy {message}"));
+        let it = node(&client, name, "it").await;
+        assert_eq!(it.phase(), NodePhase::Failed, "{}", it.message);
+        assert!(it.message.contains("shutdown with strategy"), "{}", it.message);
+        let nodes = nodes(&client, name).await;
+        assert!(nodes.iter().all(|n| n.display_name != "after"));
+        let bye = nodes.iter().find(|n| n.display_name.ends_with(".onExit")).map(Node::phase);
+        assert_eq!(bye, (order == "stop").then_some(NodePhase::Succeeded), "{name}");
+    }
+    let mut late = polite();
+    late["activeDeadlineSeconds"] = json!(1);
+    submit(&client, &workflow("late", json!({"entrypoint": "polite", "templates": [late]}))).await.unwrap();
+    let late = ended(&client, "late").await;
+    assert_eq!(late.phase(), WorkflowPhase::Failed, "{}", late.message);
+    assert!(late.message.contains("Step exceeded its deadline"), "{}", late.message);
+    // The run's own deadline.
+    let spec = json!({"entrypoint": "polite", "activeDeadlineSeconds": 1, "templates": [polite()]});
+    submit(&client, &workflow("over", spec)).await.unwrap();
+    let over = ended(&client, "over").await;
+    assert_eq!((over.phase(), over.message.as_str()), (WorkflowPhase::Failed, "Workflow exceeded its deadline"));
+    assert_eq!(node(&client, "over", "over").await.phase(), NodePhase::Failed);
+}

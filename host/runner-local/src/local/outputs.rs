@@ -114,7 +114,12 @@ async fn save_one(
         class: artifact::ErrorClass::Permanent,
         source: Some(Box::new(e)),
     })?;
-    inner.environment.artifacts.save(context, artifact, &source.path).await?;
+    let saved = inner.environment.artifacts.save(context, artifact, &source.path).await;
+    saved.map_err(|mut e| {
+        // People know it by the step's own name for it.
+        e.reason = e.reason.replace(&*source.path.to_string_lossy(), path);
+        e
+    })?;
     Ok(artifact.clone())
 }
 

@@ -105,7 +105,7 @@ pub(super) async fn begin(inner: Arc<Inner>, handle: Arc<Handle>, mut orders: Un
             Err(ended(EndPhase::Failed, EndClass::Stopped, "it was stopped before it started".to_owned()))
         }
         () = deadline(unit.deadline_ms) => {
-            let message = "its deadline passed before it could start (activeDeadlineSeconds)".to_owned();
+            let message = "Step exceeded its deadline before it could start (activeDeadlineSeconds)".to_owned();
             Err(ended(EndPhase::Failed, EndClass::DeadlineExceeded, message))
         }
         prepared = prepare(&inner, &handle, &unit) => prepared,

@@ -51,6 +51,32 @@ async fn a_deadline_is_kept_by_the_supervisor() {
     assert!(result.message.contains("activeDeadlineSeconds"), "{}", result.message);
 }
 
+/// A program that ends well because it was told to end did not do what it had to; one that had ended before, with a sidecar still there, did.
+#[tokio::test]
+async fn an_exit_code_of_zero_at_a_stop_is_no_success() {
+    namespaces!();
+    let mut kit = Kit::new().await;
+    let polite = "trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done";
+    let stopped = kit.start(shell("u/1", polite)).await;
+    kit.line(&stopped, "up").await;
+    kit.runner.stop(&stopped, 20_000).await.unwrap();
+    let result = kit.ended(&stopped).await;
+    assert_eq!((result.phase, result.class, result.exit_code), (EndPhase::Failed, EndClass::Stopped, Some(0)));
+    let mut late = shell("u/2", polite);
+    late.deadline_ms = Some(jiff_now() + 500);
+    let result = kit.run(late).await;
+    assert_eq!((result.phase, result.class), (EndPhase::Failed, EndClass::DeadlineExceeded), "{result:?}");
+    let stubborn = "trap '' TERM; echo up; while :; do sleep 0.05; done";
+    let done = json!({"name": "t", "container": {"image": "i", "command": ["sh", "-c", "sleep 0.2; echo done"]},
+        "sidecars": [{"name": "s", "image": "i", "command": ["sh", "-c", stubborn]}]});
+    let done = kit.start(unit("u/3", done)).await;
+    // Its log ends with it.
+    assert_eq!(kit.log(&done, LogQuery { follow: true, ..LogQuery::default() }).await, ["done"]);
+    kit.runner.stop(&done, 100).await.unwrap();
+    let result = kit.ended(&done).await;
+    assert_eq!(result.phase, EndPhase::Succeeded, "{result:?}");
+}
+
 fn jiff_now() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_millis()).unwrap()

@@ -75,6 +75,7 @@ async fn an_ordinary_user_gets_user_namespaces() {
         .args(["--ignored", "--exact", "unprivileged::as_nobody", "--nocapture"])
         .env("TMPDIR", path)
         .env("COLCHIS_TEST_AGENT", path.join("agent"))
+        .env_remove("COLCHIS_SKIPPED")
         .current_dir(path)
         .output();
     let Ok(output) = run else {
@@ -84,6 +85,11 @@ async fn an_ordinary_user_gets_user_namespaces() {
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
     println!("{said}");
+    // That user cannot write to the file in which skips are counted.
+    if let Some((_, why)) = said.split_once("skipped: as_nobody: ") {
+        let why = why.lines().next().unwrap_or_default();
+        testkit::tools::skip("an_ordinary_user_gets_user_namespaces", why);
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ use crate::limits::{Asker, News};
 /// How long a stopped step may take to end by itself (milliseconds), unless it is killed.
 const GRACE_MS: u64 = 30_000;
 
+/// What a step's message may be long (`message_bytes_max`).
+const MESSAGE_BYTES_MAX: usize = 8 << 10;
+
 /// Performs an effect of a run.
 pub(super) fn perform(workflows: &Workflows, id: &Arc<str>, state: &RunState, effect: Effect) {
     let (Some(this), id) = (workflows.arc(), id.clone()) else { return };
@@ -218,6 +221,16 @@ impl Workflows {
     }
 }
 
+/// A message that passes `message_bytes_max` keeps its beginning and its end: it stands on each node above, too.
+fn cut(message: String) -> String {
+    if message.len() <= MESSAGE_BYTES_MAX {
+        return message;
+    }
+    let (head, rest) = message.split_at(message.floor_char_boundary(MESSAGE_BYTES_MAX / 2));
+    let (_, tail) = rest.split_at(rest.ceil_char_boundary(rest.len() - MESSAGE_BYTES_MAX / 2));
+    format!("{head} … {tail}")
+}
+
 pub(super) fn leaf_end(result: UnitResult) -> LeafEnd {
     let phase = match result.phase {
         EndPhase::Succeeded => NodePhase::Succeeded,
@@ -238,7 +251,7 @@ pub(super) fn leaf_end(result: UnitResult) -> LeafEnd {
     });
     LeafEnd {
         phase,
-        message: result.message.into(),
+        message: cut(result.message).into(),
         containers: containers.collect(),
         outputs: Outputs {
             parameters: parameters.collect(),
@@ -248,5 +261,24 @@ pub(super) fn leaf_end(result: UnitResult) -> LeafEnd {
         },
         transient: result.class == EndClass::Transient,
         used: result.cpu_ms.map(|cpu| (cpu, result.memory_peak_bytes.unwrap_or(0))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_keep_both_ends() {
+        assert_eq!(cut("short".to_owned()), "short");
+        for letter in ["x", "ä", "€", "🦀"] {
+            let long = format!("begin{}end", letter.repeat(20_000));
+            let cut = cut(long);
+            assert!(
+                cut.starts_with("begin") && cut.ends_with("end") && cut.len() <= MESSAGE_BYTES_MAX + 5,
+                "{}",
+                cut.len()
+            );
+        }
     }
 }

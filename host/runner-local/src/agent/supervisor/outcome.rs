@@ -121,14 +121,12 @@ fn termination_message(container: &Container<'_>) -> Option<String> {
 
 fn verdict(unit: &mut Unit<'_>, group_out_of_memory: bool) -> (EndPhase, EndClass, String) {
     let ok = |c: &Container<'_>| matches!(&c.state, State::Ended(end) if end.success());
-    let inits = unit.containers.iter().filter(|c| c.spec.role == Role::Init).all(ok);
     let mains = unit.containers.iter().filter(|c| c.is_main()).all(ok);
     if let Some(stop) = &unit.stop {
-        let over_anyway = inits && mains && unit.containers.iter().any(Container::is_main);
         match stop.class {
             EndClass::CouldNotStart => return (EndPhase::Error, stop.class, stop.message.clone()),
-            // It had succeeded when the order came.
-            EndClass::Stopped | EndClass::DeadlineExceeded if over_anyway && !unit.spec.daemon => {}
+            // One that ends well because it was told to end did not finish what it had to do.
+            EndClass::Stopped | EndClass::DeadlineExceeded if stop.too_late && !unit.spec.daemon => {}
             EndClass::Stopped if unit.spec.daemon && unit.was_ready => {
                 return (EndPhase::Succeeded, stop.class, stop.message.clone());
             }

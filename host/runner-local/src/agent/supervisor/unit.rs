@@ -39,6 +39,8 @@ pub(super) struct Stop {
     pub class: EndClass,
     pub message: String,
     pub grace: Duration,
+    /// It had succeeded when the order came, and only its sidecars were still there.
+    pub too_late: bool,
 }
 
 /// A unit.
@@ -162,7 +164,9 @@ impl<'a> Unit<'a> {
     pub(super) fn fail(&mut self, class: EndClass, message: String) {
         if self.stop.is_none() {
             let grace = Duration::from_millis(self.spec.grace_ms);
-            self.stop = Some(Stop { class, message, grace });
+            let too_late = self.containers.iter().any(Container::is_main)
+                && self.containers.iter().filter(|c| c.spec.role != Role::Sidecar).all(ended_well);
+            self.stop = Some(Stop { class, message, grace, too_late });
         }
     }
 
@@ -332,7 +336,7 @@ impl<'a> Unit<'a> {
         let now = Instant::now();
         if self.deadline.is_some_and(|d| d <= now) {
             self.deadline = None;
-            self.fail(EndClass::DeadlineExceeded, "its deadline passed (activeDeadlineSeconds)".to_owned());
+            self.fail(EndClass::DeadlineExceeded, "Step exceeded its deadline (activeDeadlineSeconds)".to_owned());
         }
         for at in 0..self.containers.len() {
             if let Some(container) = self.containers.get_mut(at) {
