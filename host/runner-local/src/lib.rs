@@ -13,6 +13,9 @@
 //!   each unit. Whoever embeds this crate calls it first thing in `main` when the hidden subcommand is given.
 //! - [`ImageStore`] keeps images: pulled by digest or imported, each layer unpacked once.
 //!
+//! Where there is no Linux, steps are plain processes and say so. What needs Linux stands in modules of which each has a `plain` one in its place
+//! (`container`, `namespaces`, `network`, `inside`, `source`); `--cfg colchis_plain` chooses those on Linux, so that they are known to compile.
+//!
 //! Invariants
 //! - A key is claimed once for ever, durably, before anything of it runs; life is told by a lock, never by a process id.
 //! - Secrets go to a step through sockets and memory, never through a file of the runner, a log line, an event or an error.
@@ -20,6 +23,11 @@
 //! - When the server is killed steps go on; when a supervisor is killed its containers end with it and the unit is lost.
 //!
 //! Must not know: engines, stores, how artifacts are packed or where they go.
+
+#![cfg_attr(
+    not(all(target_os = "linux", not(colchis_plain))),
+    allow(dead_code, reason = "of what containers need, plain processes need only a part")
+)]
 
 pub(crate) mod agent;
 mod images;

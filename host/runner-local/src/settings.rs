@@ -1,7 +1,7 @@
 //! What a local runner can be told.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,13 @@ pub struct AgentProgram {
 
 impl Default for AgentProgram {
     fn default() -> Self {
-        Self { program: PathBuf::from("/proc/self/exe"), args: vec!["__agent".into()] }
+        // The very program that runs, though its file may have been replaced since; by its name where only that is known.
+        let running = Path::new("/proc/self/exe");
+        let program = match std::env::current_exe() {
+            Ok(named) if !cfg!(target_os = "linux") => named,
+            _ => running.to_owned(),
+        };
+        Self { program, args: vec!["__agent".into()] }
     }
 }
 

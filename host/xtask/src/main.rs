@@ -72,6 +72,11 @@ const COMMANDS: &[Command] = &[
         run: bench::command,
     },
     Command { name: "fuzz", help: "hostile input for a bounded time: [--seconds N] [NAME…]", run: fuzz::command },
+    Command {
+        name: "plain",
+        help: "what stands in for namespaces where there is no Linux, compiled",
+        run: cargo::plain,
+    },
     Command { name: "clippy", help: "lints of the workspace, warnings are errors", run: cargo::clippy },
 ];
 

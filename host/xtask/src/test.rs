@@ -28,6 +28,7 @@ const CHECKS: &[Step] = &[
     Step { title: "advisories", run: advisories::command },
     Step { title: "proto files", run: proto::command },
     Step { title: "clippy", run: cargo::clippy },
+    Step { title: "without Linux", run: cargo::plain },
 ];
 
 /// How a step ended.

@@ -38,7 +38,7 @@ impl Groups {
     /// Looks at this process's own groups and makes one below each that is useful.
     pub(crate) fn find(isolation: Isolation) -> Self {
         let mut found = Self::default();
-        if isolation == Isolation::Plain || cfg!(not(target_os = "linux")) {
+        if isolation == Isolation::Plain || cfg!(not(all(target_os = "linux", not(colchis_plain)))) {
             return found;
         }
         let membership = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();

@@ -11,6 +11,15 @@
 pub(crate) mod cgroup;
 pub(crate) mod container;
 pub(crate) mod fault;
+#[cfg(all(target_os = "linux", not(colchis_plain)))]
+mod namespaces;
+#[cfg(not(all(target_os = "linux", not(colchis_plain))))]
+#[path = "namespaces_plain.rs"]
+mod namespaces;
+#[cfg(all(target_os = "linux", not(colchis_plain)))]
+pub(crate) mod network;
+#[cfg(not(all(target_os = "linux", not(colchis_plain))))]
+#[path = "network_plain.rs"]
 pub(crate) mod network;
 pub(crate) mod protocol;
 pub(crate) mod supervisor;

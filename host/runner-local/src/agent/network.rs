@@ -35,7 +35,6 @@ pub(crate) struct Attached {
 }
 
 /// Gives the calling process a network of its own; answers remarks for people.
-#[cfg(target_os = "linux")]
 pub(crate) fn attach(
     bridge: &str,
     base: [u8; 4],
@@ -68,11 +67,6 @@ pub(crate) fn attach(
     // As in pods: every user may open every port of its own network.
     let _ = fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
     Ok((Attached { address: Some(address.to_string()), _lease: Some(lease) }, notes))
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn attach(_: &str, _: [u8; 4], _: u8, _: Isolation) -> Result<(Attached, Vec<String>), Fault> {
-    Err(Fault::new("a network of its own needs Linux"))
 }
 
 /// Shared by all servers of this machine, because the bridge is.
@@ -199,7 +193,6 @@ fn run(program: &str, args: &[&str], input: Option<&str>) -> Result<(), String> 
 }
 
 /// The little of rtnetlink that is needed, asked and answered one by one.
-#[cfg(target_os = "linux")]
 mod route {
     use super::*;
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::cgroup::{Groups, UnitGroup};
 use super::container::{DeviceTemplate, Filters, limit_bounding_set, machine_mounts};
 use super::fault::{At, Fault};
+use super::namespaces::{attempt, enter, own_namespaces};
 use super::protocol::Isolation;
 use super::{supervisor, sys};
 
@@ -257,23 +258,12 @@ fn fs_happened(fds: &[PollFd<'_>]) -> Vec<bool> {
     fds.iter().map(|f| !f.revents().is_empty()).collect()
 }
 
-/// A unit's containers share these; each container has further ones of its own.
-#[cfg(target_os = "linux")]
-fn own_namespaces() -> io::Result<()> {
-    sys::unshare(libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn own_namespaces() -> io::Result<()> {
-    Ok(())
-}
-
 /// The best isolation to be had, and why none better.
 fn choose(dir: &Path, wanted: Option<Isolation>) -> (Isolation, Vec<String>) {
     if wanted == Some(Isolation::Plain) {
         return (Isolation::Plain, vec!["steps run as plain processes, as asked".to_owned()]);
     }
-    if cfg!(not(target_os = "linux")) {
+    if cfg!(not(all(target_os = "linux", not(colchis_plain)))) {
         let note = "steps run as plain processes with your own rights and files: isolation needs Linux".to_owned();
         return (Isolation::Plain, vec![note]);
     }
@@ -319,61 +309,6 @@ fn forbidden(read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let set = |name: &str| read(&format!("/proc/sys/{}", name.replace('.', "/"))).unwrap_or_default();
     let (name, is, wanted) = SETTINGS.into_iter().find(|(name, forbids, _)| set(name).trim() == *forbids)?;
     Some(format!("this machine forbids them: {name} is {is}; as root, `sysctl -w {name}={wanted}` allows them"))
-}
-
-/// Tries in a child what every container needs.
-#[cfg(target_os = "linux")]
-fn attempt(dir: &Path, isolation: Isolation) -> Result<(), String> {
-    let (read, write) = rustix::pipe::pipe().map_err(|e| e.to_string())?;
-    match sys::fork().map_err(|e| e.to_string())? {
-        None => {
-            let tried = enter(isolation).and_then(|()| {
-                own_namespaces().at(|| "make namespaces".to_owned())?;
-                super::container::try_overlay(&dir.join("probe"), isolation)
-            });
-            if let Err(fault) = tried {
-                let _ = rustix::io::write(&write, fault.to_string().as_bytes());
-            }
-            sys::exit_now(0)
-        }
-        Some(pid) => {
-            drop(write);
-            let mut why = String::new();
-            let _ = File::from(read).read_to_string(&mut why);
-            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-            if why.is_empty() { Ok(()) } else { Err(why) }
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn attempt(_: &Path, _: Isolation) -> Result<(), String> {
-    Err("this is not Linux".to_owned())
-}
-
-/// Takes the agent's mounts apart from the machine's; for an unprivileged user, makes it root of a user namespace.
-#[cfg(target_os = "linux")]
-fn enter(isolation: Isolation) -> Result<(), Fault> {
-    use rustix::mount::{MountPropagationFlags, mount_change};
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    match isolation {
-        Isolation::Plain => return Ok(()),
-        Isolation::Root => sys::unshare(libc::CLONE_NEWNS).at(|| "make a mount namespace".to_owned())?,
-        Isolation::User => {
-            sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS).at(|| "make a user namespace".to_owned())?;
-            // Whoever maps a group must first give up changing the list of groups.
-            fs::write("/proc/self/setgroups", "deny").at(|| "write /proc/self/setgroups".to_owned())?;
-            fs::write("/proc/self/uid_map", format!("0 {uid} 1")).at(|| "map the user".to_owned())?;
-            fs::write("/proc/self/gid_map", format!("0 {gid} 1")).at(|| "map the group".to_owned())?;
-        }
-    }
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .at(|| "take the mounts apart from the machine's".to_owned())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn enter(_: Isolation) -> Result<(), Fault> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, XattrFlags, linkat, mkdirat, openat, symlinkat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RawMode, XattrFlags, linkat, mkdirat, openat, symlinkat, unlinkat,
+};
 use rustix::io::Errno;
 use sha2::Digest;
 use tar::{Archive, EntryType};
@@ -63,12 +65,12 @@ pub(super) fn layer(store: &Path, blob: &Path, diff_id: &str) -> Result<u64, Ima
     unpacked
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(colchis_plain)))]
 fn synced(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::syncfs(File::open(folder)?)?)
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", not(colchis_plain))))]
 fn synced(_: &Path) -> io::Result<()> {
     Ok(())
 }
@@ -184,7 +186,7 @@ fn place<R: Read>(
         return whiteout(&parent, name, hidden);
     }
     let header = entry.header();
-    let (kind, mode) = (header.entry_type(), Mode::from_raw_mode(header.mode()? & 0o7777));
+    let (kind, mode) = (header.entry_type(), Mode::from_raw_mode((header.mode()? & 0o7777) as RawMode));
     let seconds = header.mtime().unwrap_or(0);
     // An archive may leave them out.
     let id = |number: io::Result<u64>| number.ok().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
@@ -232,7 +234,7 @@ fn place<R: Read>(
         }
         EntryType::Fifo => {
             clear(&parent, name)?;
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(colchis_plain)))]
             rustix::fs::mknodat(&parent, name, FileType::Fifo, mode, 0)?;
         }
         // Containers see the devices of the runner, never an image's.
@@ -285,7 +287,7 @@ fn whiteout(parent: &OwnedFd, name: &OsStr, hidden: &str) -> io::Result<()> {
         return Ok(());
     }
     clear(parent, OsStr::new(hidden))?;
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(colchis_plain)))]
     rustix::fs::mknodat(parent, hidden, FileType::CharacterDevice, Mode::empty(), 0)?;
     Ok(())
 }

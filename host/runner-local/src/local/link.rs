@@ -165,6 +165,12 @@ async fn connect(dir: &Path, name: &str) -> io::Result<UnixStream> {
     if path.as_os_str().len() <= SOCKET_PATH_MAX {
         return UnixStream::connect(path).await;
     }
+    if cfg!(not(target_os = "linux")) {
+        return Err(io::Error::other(format!(
+            "{} is too long a path for a socket: use a data folder with a shorter one",
+            path.display()
+        )));
+    }
     let folder: OwnedFd = openat(CWD, dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let through = format!("/proc/self/fd/{}/{name}", std::os::fd::AsRawFd::as_raw_fd(&folder));
     UnixStream::connect(through).await

@@ -5,6 +5,11 @@ mod link;
 mod logs;
 mod outputs;
 mod slots;
+#[cfg(all(target_os = "linux", not(colchis_plain)))]
+mod source;
+#[cfg(not(all(target_os = "linux", not(colchis_plain))))]
+#[path = "source_plain.rs"]
+mod source;
 mod unit;
 
 use std::collections::HashMap;

@@ -4,8 +4,7 @@
 //! driver: nothing a step made can lead to a file of the machine.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use artifact::{ArtifactError, Context};
@@ -14,11 +13,11 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use model::workflow::{ArchiveStrategy, Artifact, NoneStrategy};
 use runner::{EndClass, EndPhase, UnitResult};
-use rustix::fs::{CWD, Mode, OFlags, openat};
 use tokio::io::AsyncWriteExt;
 
 use super::Inner;
 use super::keys::Places;
+use super::source::{Root, root, source};
 use super::unit::Claim;
 use crate::agent::protocol::Outcome;
 use crate::agent::supervisor::log::file_name;
@@ -26,8 +25,6 @@ use crate::plan::artifacts;
 
 /// Artifacts saved at a time for one unit.
 const PARALLEL: usize = 4;
-/// Links followed in one output's path.
-const LINKS_MAX: usize = 40;
 
 /// Saves what was found and answers the unit's result.
 pub(super) async fn save(
@@ -81,24 +78,6 @@ fn add_failure(result: &mut UnitResult, class: EndClass, message: String) {
     }
 }
 
-/// Where outputs are read from.
-enum Root {
-    Container(OwnedFd),
-    Machine,
-}
-
-fn root(claim: &Claim, root_fd: &Option<i32>, supervisor: Option<u32>) -> io::Result<Root> {
-    if claim.plain {
-        return Ok(Root::Machine);
-    }
-    let (Some(fd), Some(pid)) = (root_fd, supervisor) else {
-        return Err(io::Error::other("its supervisor is gone"));
-    };
-    let path = format!("/proc/{pid}/fd/{fd}");
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(Root::Container(openat(CWD, path, flags, Mode::empty())?))
-}
-
 async fn save_one(
     inner: &Arc<Inner>,
     context: &Context,
@@ -121,45 +100,6 @@ async fn save_one(
         e
     })?;
     Ok(artifact.clone())
-}
-
-/// A path that the driver may open, valid as long as the folder's descriptor is held.
-struct Source {
-    path: PathBuf,
-    _folder: Option<OwnedFd>,
-}
-
-#[cfg(target_os = "linux")]
-fn source(root: &Root, path: &str) -> io::Result<Source> {
-    use crate::agent::container::resolve;
-    let Root::Container(root) = root else {
-        return Ok(Source { path: PathBuf::from(path), _folder: None });
-    };
-    let mut path = Path::new("/").join(path);
-    for _ in 0..LINKS_MAX {
-        let Some(name) = path.file_name().map(ToOwned::to_owned) else {
-            // The root itself, or a path that ends in `..`: its folder is what is meant.
-            let folder = resolve(root, &path, OFlags::PATH | OFlags::DIRECTORY)?;
-            let path = PathBuf::from(format!("/proc/self/fd/{}/.", folder.as_raw_fd()));
-            return Ok(Source { path, _folder: Some(folder) });
-        };
-        let parent = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let folder = resolve(root, &parent, OFlags::PATH | OFlags::DIRECTORY)?;
-        let stat = rustix::fs::statat(&folder, &name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
-        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink() {
-            let path = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
-            return Ok(Source { path, _folder: Some(folder) });
-        }
-        let target = rustix::fs::readlinkat(&folder, &name, Vec::new())?;
-        let target = PathBuf::from(std::ffi::OsString::from(target.to_string_lossy().into_owned()));
-        path = if target.is_absolute() { target } else { parent.join(target) };
-    }
-    Err(io::Error::other("too many links"))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn source(_: &Root, path: &str) -> io::Result<Source> {
-    Ok(Source { path: PathBuf::from(path), _folder: None })
 }
 
 /// Saves each container's log as plain text below the archive's key, as `<container>-logs`.

@@ -8,20 +8,15 @@
 //!
 //! The step's program is not process 1, so that signals have their usual effect on it and orphans are reaped.
 
-mod attach;
-mod init;
-mod place;
+#[cfg(all(target_os = "linux", not(colchis_plain)))]
+mod linux;
+#[cfg(not(all(target_os = "linux", not(colchis_plain))))]
+#[path = "plain.rs"]
+mod linux;
 mod process;
-mod root;
-mod seccomp;
-mod user;
 
-pub(crate) use attach::resolve;
-pub(crate) use init::{Command, Handles, Message, run};
-pub(crate) use place::place;
+pub(crate) use linux::*;
 pub(crate) use process::{Program, become_plain, null_device};
-pub(crate) use root::{DeviceTemplate, machine_mounts, memory_volume, shared_memory, try_overlay};
-pub(crate) use seccomp::{Filters, limit_bounding_set};
 
 use std::path::PathBuf;
 

@@ -4,8 +4,9 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::container::State;
+use super::inside::command;
 use super::probe::{self, Going, Purpose, Verdict};
-use super::unit::{Unit, command};
+use super::unit::Unit;
 use crate::agent::container::{self as inside, Command};
 use crate::agent::protocol::ProbeAction;
 use crate::agent::sys;

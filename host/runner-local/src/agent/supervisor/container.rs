@@ -1,8 +1,7 @@
 //! One container as its supervisor sees it.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::mem::MaybeUninit;
+use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -19,8 +18,6 @@ use crate::agent::sys::{self, Reaped};
 
 /// Bytes taken from a pipe before the others get their turn.
 const READ_BYTES: usize = 64 << 10;
-/// Of one message of init, which holds a reason at most.
-const MESSAGE_BYTES_MAX: usize = 256 << 10;
 /// How long a plain process's leftovers may hold its output open.
 const PLAIN_DRAIN: Duration = Duration::from_millis(300);
 
@@ -145,7 +142,7 @@ impl<'a> Container<'a> {
     /// Sends a signal to its program.
     pub(super) fn signal(&self, signal: i32) {
         if let Some(control) = &self.control {
-            super::unit::command(control, &crate::agent::container::Command::Signal(signal));
+            super::inside::command(control, &crate::agent::container::Command::Signal(signal));
         } else if let (true, Some(pid), Some(signal)) = (self.plain, self.process, Signal::from_named_raw(signal)) {
             let _ = kill_process_group(pid, signal);
         }
@@ -229,32 +226,6 @@ pub(super) fn pipe() -> Result<(File, OwnedFd), Fault> {
     }
     rustix::fs::fcntl_setfl(&read, rustix::fs::OFlags::NONBLOCK).at(|| "set up a pipe".to_owned())?;
     Ok((read.into(), write))
-}
-
-/// Receives one message of init with the descriptors that came along.
-#[cfg(target_os = "linux")]
-pub(super) fn receive(control: &OwnedFd) -> Option<(Vec<u8>, Vec<OwnedFd>)> {
-    use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recv, recvmsg};
-    let ahead = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
-    let (_, length) = recv(control, &mut [0u8; 1], ahead).ok()?;
-    let mut buffer = vec![0u8; length.clamp(1, MESSAGE_BYTES_MAX)];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = {
-        let mut slices = [io::IoSliceMut::new(&mut buffer)];
-        recvmsg(control, &mut slices, &mut ancillary, RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC).ok()?
-    };
-    if received.bytes == 0 {
-        return None;
-    }
-    let mut fds = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(rights) = message {
-            fds.extend(rights);
-        }
-    }
-    buffer.truncate(received.bytes);
-    Some((buffer, fds))
 }
 
 /// Starts a plain process.

@@ -10,6 +10,11 @@
 mod checks;
 mod clock;
 mod container;
+#[cfg(all(target_os = "linux", not(colchis_plain)))]
+mod inside;
+#[cfg(not(all(target_os = "linux", not(colchis_plain))))]
+#[path = "inside_plain.rs"]
+mod inside;
 mod link;
 pub(crate) mod log;
 mod outcome;

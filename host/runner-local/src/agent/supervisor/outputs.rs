@@ -18,10 +18,7 @@ pub(super) enum OutputRoot<'a> {
 impl OutputRoot<'_> {
     fn open(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
         match self {
-            #[cfg(target_os = "linux")]
             Self::Container(root) => crate::agent::container::resolve(root, path, flags),
-            #[cfg(not(target_os = "linux"))]
-            Self::Container(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
             Self::Machine { working_dir } => {
                 let path = Path::new(working_dir).join(path);
                 Ok(rustix::fs::open(&path, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty())?)
@@ -45,11 +42,7 @@ impl OutputRoot<'_> {
     }
 
     fn exists(&self, path: &str) -> io::Result<bool> {
-        #[cfg(target_os = "linux")]
-        let flags = OFlags::PATH;
-        #[cfg(not(target_os = "linux"))]
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        match self.open(path, flags) {
+        match self.open(path, crate::agent::container::LOOK) {
             Ok(_) => Ok(true),
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
             Err(e) => Err(e),

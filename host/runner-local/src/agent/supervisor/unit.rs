@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use runner::EndClass;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{SendFlags, send};
 
 use super::clock;
 use super::container::{Container, End, State};
 use super::describe;
+use super::inside::start_inside;
 use super::link::Links;
 use super::log::Stream;
 use super::outputs::OutputRoot;
 use super::probe::{Going, ProbeState, Purpose};
 use super::record::RecordFile;
 use crate::agent::cgroup::UnitGroup;
-use crate::agent::container::{self as inside, Command, Message, Pod};
-use crate::agent::fault::{At, Fault};
+use crate::agent::container::{self as inside, Pod};
+use crate::agent::fault::Fault;
 use crate::agent::network::Attached;
 use crate::agent::protocol::{FromSupervisor, Isolation, LaunchSpec, Record, Role, ToSupervisor};
 use crate::agent::sys;
@@ -258,7 +258,7 @@ impl<'a> Unit<'a> {
     }
 
     /// Its program runs now.
-    fn runs(&mut self, at: usize) {
+    pub(super) fn runs(&mut self, at: usize) {
         let Some(container) = self.containers.get_mut(at) else { return };
         container.state = State::Running;
         container.started_ms.get_or_insert(clock::now_ms());
@@ -526,36 +526,6 @@ impl<'a> Unit<'a> {
         }
     }
 
-    #[cfg(target_os = "linux")]
-    fn hear(&mut self, at: usize) {
-        loop {
-            let Some(container) = self.containers.get_mut(at) else { return };
-            let Some(control) = &container.control else { return };
-            let Some((bytes, fds)) = super::container::receive(control) else { return };
-            match serde_json::from_slice(&bytes) {
-                Ok(Message::Ready) => {
-                    let mut fds = fds.into_iter();
-                    (container.root, container.namespace) = (fds.next(), fds.next());
-                    if self.stop.is_none() {
-                        command(control, &Command::Go);
-                    } else {
-                        container.kill();
-                    }
-                }
-                Ok(Message::Failed(why)) => container.said = Some(End::Failed(why)),
-                Ok(Message::Running) => self.runs(at),
-                Ok(Message::Exited { code, signal }) => container.said = Some(End::Exit { code, signal }),
-                Ok(Message::ExecEnded { id, code }) => {
-                    self.probe_finished(at, |g| matches!(g, Going::Inside(i, _) if *i == id), code == 0);
-                }
-                Err(_) => return,
-            }
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn hear(&mut self, _at: usize) {}
-
     /// Writes down how it ended, says it, and stays as long as its files are wanted.
     fn finish(&mut self, signals: &OwnedFd) {
         // What it reached since the last look.
@@ -584,44 +554,4 @@ impl<'a> Unit<'a> {
 
 fn ended_well(container: &Container<'_>) -> bool {
     matches!(&container.state, State::Ended(end) if end.success())
-}
-
-/// Sends to init; a full or closed socket means that it is about to end anyway.
-pub(super) fn command(control: &OwnedFd, command: &Command) {
-    if let Ok(bytes) = serde_json::to_vec(command) {
-        let _ = send(control, &bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-    }
-}
-
-/// Starts a container in namespaces of its own.
-#[cfg(target_os = "linux")]
-fn start_inside(
-    pod: &Pod<'_>,
-    at: usize,
-    container: &mut Container<'_>,
-    group: &UnitGroup,
-    notes: &mut Vec<String>,
-) -> Result<(), Fault> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-    let ((out_read, stdout), (err_read, stderr)) = (super::container::pipe()?, super::container::pipe()?);
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        .at(|| "make a control socket".to_owned())?;
-    match sys::fork_into(libc::CLONE_NEWNS | libc::CLONE_NEWPID).at(|| "make the container's namespaces".to_owned())? {
-        None => {
-            let handles = inside::Handles { control: theirs, stdout, stderr };
-            inside::run(pod, container.spec, at, container.attempt, &handles)
-        }
-        Some(pid) => {
-            container.process = Some(pid);
-            container.control = Some(ours);
-            (container.stdout, container.stderr) = (Some(out_read), Some(err_read));
-            notes.extend(group.container(&container.spec.name, container.spec.limits, pid));
-            Ok(())
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn start_inside(_: &Pod<'_>, _: usize, _: &mut Container<'_>, _: &UnitGroup, _: &mut Vec<String>) -> Result<(), Fault> {
-    Err(Fault::new("containers need Linux"))
 }

@@ -25,6 +25,9 @@ pub(crate) const NO_SUID: u64 = 0x2;
 pub(crate) const NO_DEV: u64 = 0x4;
 pub(crate) const NO_EXEC: u64 = 0x8;
 
+/// How a path is opened to see whether it is there.
+pub(crate) const LOOK: OFlags = OFlags::PATH;
+
 /// Opens a path as a container sees it below `root`; links never lead out.
 pub(crate) fn resolve(root: impl AsFd, path: impl AsRef<Path>, flags: OFlags) -> io::Result<OwnedFd> {
     let path = path.as_ref();

@@ -12,7 +12,8 @@ use rustix::process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_
 use serde::{Deserialize, Serialize};
 
 use super::Pod;
-use super::process::{Program, become_program, null_device};
+use super::confined::become_program;
+use super::process::{Program, null_device};
 use super::root;
 use super::user::{Identity, lookup};
 use crate::agent::fault::{At, Fault};
