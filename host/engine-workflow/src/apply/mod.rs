@@ -79,12 +79,12 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
         }
         Change::Running { node, at, message, ip, host, deadline } => {
             node::running(state, *node, *at, message.as_ref(), *deadline);
-            if let Some(leaf) = state.leaf_mut(*node) {
-                if ip.is_some() || host.is_some() {
-                    let facts = leaf.facts_mut();
-                    facts.ip.clone_from(ip);
-                    facts.host.clone_from(host);
-                }
+            if (ip.is_some() || host.is_some())
+                && let Some(leaf) = state.leaf_mut(*node)
+            {
+                let facts = leaf.facts_mut();
+                facts.ip.clone_from(ip);
+                facts.host.clone_from(host);
             }
         }
         Change::Ready { node, ip } => node::ready(state, *node, ip.as_ref()),
