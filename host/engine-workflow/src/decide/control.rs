@@ -5,7 +5,7 @@ use model::workflow::NodePhase;
 use super::Decider;
 use crate::change::{Change, End};
 use crate::input::{Order, SpecChange};
-use crate::state::{Kind, NodeIx, Stage, Timer};
+use crate::state::{Body, Kind, LockState, NodeIx, Stage, Timer};
 use crate::values::{Outputs, Param, Text};
 
 impl Decider<'_, '_> {
@@ -65,7 +65,9 @@ impl Decider<'_, '_> {
     }
 
     fn between_attempts(&self, ix: NodeIx) -> bool {
-        matches!(self.state().node(ix).and_then(|n| n.body.as_deref()), Some(crate::state::Body::Retry(retry)) if retry.due.is_some())
+        // One that let its locks go has no attempt until it holds them again.
+        let locks = matches!(self.lock_state(Some(ix)), LockState::Wanted | LockState::Releasing);
+        matches!(self.state().node(ix).and_then(|n| n.body.as_deref()), Some(Body::Retry(retry)) if retry.due.is_some() || locks)
     }
 
     /// Asks a leaf to stop; its performer tells its end.
