@@ -4,6 +4,7 @@ mod admit;
 mod artifact_gc;
 mod claims;
 mod commands;
+mod deadlocks;
 mod forget;
 mod lookups;
 mod memo;
@@ -91,6 +92,9 @@ impl Host<WorkflowEngine> for Workflows {
             for refusal in report.refusals.into_iter().chain(refused) {
                 tracing::warn!(workflow = %run.submission.metadata.name, namespace = %run.submission.metadata.namespace, "{refusal}");
             }
+        }
+        if changes.iter().any(deadlocks::may_follow) {
+            self.limits.suspect();
         }
         self.metrics.changed(id, state, changes);
         self.watchers.tell(id, state, changes, position);
