@@ -48,6 +48,8 @@ pub struct Scenario {
 pub struct RunOutcome {
     /// Its phase.
     pub phase: WorkflowPhase,
+    /// Why.
+    pub message: String,
     /// Its nodes' phases by name.
     pub nodes: BTreeMap<String, NodePhase>,
     /// Its output parameters.
@@ -277,6 +279,7 @@ fn outcome(status: &WorkflowStatus) -> RunOutcome {
     let parameters = status.outputs.iter().flat_map(|outputs| &outputs.parameters);
     RunOutcome {
         phase: status.phase,
+        message: status.message.to_string(),
         nodes: status.nodes.values().map(|node| (node.name.to_string(), node.phase)).collect(),
         outputs: parameters
             .map(|p| (p.name.to_string(), p.value.as_ref().map(ToString::to_string).unwrap_or_default()))

@@ -6,6 +6,7 @@ use model::Object;
 use runner::{EndClass, EndPhase, Unit, UnitResult};
 use runtime::Settings;
 use simulator::{Scenario, Step};
+use testkit::hostile::Random;
 
 /// Most of the language in one run: a graph with retries, a loop whose results are used, a condition, hooks, an exit handler, a timer.
 const LANGUAGE: &str = r#"
@@ -87,6 +88,128 @@ spec:
     synchronization: {mutexes: [{name: m}]}
     container: {image: x, command: [x]}
 "#;
+
+/// A run that holds one mutex while a step of it wants another: two that name them the other way round wait for each other.
+const CIRCLE: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: NAME, namespace: default}
+spec:
+  entrypoint: main
+  priority: PRIORITY
+  templates:
+  - name: main
+    steps: [[{name: holds, template: holds}], [{name: after, template: quick, continueOn: {failed: true}}]]
+  - name: holds
+    synchronization: {mutexes: [{name: FIRST}]}
+    retryStrategy: {limit: RETRIES, backoff: {duration: 10s}}
+    steps: [[{name: pause, template: pause}], [{name: wants, template: wants}]]
+  - name: wants
+    synchronization: {mutexes: [{name: THEN}]}
+    container: {image: x, command: [x]}
+  - {name: pause, suspend: {duration: 10m}}
+  - {name: quick, container: {image: x, command: [x]}}
+"#;
+
+/// A run that wants two mutexes at once, when others hold the second.
+const BOTH: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: both, namespace: default}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps: [[{name: pause, template: pause}], [{name: both, template: both}]]
+  - name: both
+    synchronization: {mutexes: [{name: m5}, {name: m6}]}
+    container: {image: x, command: [x]}
+  - {name: pause, suspend: {duration: 5m}}
+"#;
+
+/// A run that is in a circle alone: one branch holds a mutex and waits for the only slot, the other takes the slot and waits for the mutex.
+const SLOTS: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: slots, namespace: default}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    parallelism: 1
+    dag:
+      tasks:
+      - {name: slot, template: slot}
+      - {name: lock, template: lock}
+  - name: slot
+    steps: [[{name: pause, template: pause}], [{name: wants, template: lock}]]
+  - name: lock
+    synchronization: {mutexes: [{name: m7}]}
+    container: {image: x, command: [x]}
+  - {name: pause, suspend: {duration: 5m}}
+"#;
+
+/// Runs that wait for each other without end, unless one of them gives way: for good, to be tried again, by asking anew.
+pub(crate) fn circles() -> Scenario {
+    let run = |name: &str, first: &str, then: &str, priority: i32, retries: u32| {
+        let text = CIRCLE.replace("NAME", name).replace("FIRST", first).replace("THEN", then);
+        text.replace("PRIORITY", &priority.to_string()).replace("RETRIES", &retries.to_string())
+    };
+    let texts = [
+        run("ends-a", "m1", "m2", 1, 0),
+        run("ends-b", "m2", "m1", 0, 0),
+        run("again-a", "m3", "m4", 1, 0),
+        run("again-b", "m4", "m3", 0, 1),
+        run("before-both", "m6", "m5", 0, 0),
+        BOTH.to_owned(),
+        SLOTS.to_owned(),
+    ];
+    Scenario {
+        objects: texts.iter().flat_map(|text| objects(text)).collect(),
+        decide,
+        exclusive: [("both".to_owned(), 1), ("lock".to_owned(), 1)].into(),
+        settings: Settings::default(),
+    }
+}
+
+/// Runs of two branches each, in which templates that hold a lock invoke others that want one; in an order that all keep to, or in any.
+pub(crate) fn nested_locks(seed: u64, in_order: bool) -> Scenario {
+    const LOCKS: &[&str] =
+        &["mutexes: [{name: a}]", "mutexes: [{name: b}]", "mutexes: [{name: c}]", PAIR, "mutexes: [{name: d}]"];
+    const PAIR: &str = "semaphores: [{configMapKeyRef: {name: limits, key: two}}]";
+    let mut random = Random::new(seed);
+    let mut texts = vec![LIMITS.to_owned()];
+    for run in 0..5 {
+        let mut templates = String::new();
+        for branch in 0..2 {
+            let mut wanted: Vec<usize> = (0..2 + random.below(2)).map(|_| random.below(LOCKS.len())).collect();
+            if in_order {
+                wanted.sort_unstable();
+            }
+            for (depth, lock) in wanted.iter().enumerate() {
+                let pause = format!("pause-{}", random.below(3));
+                let next =
+                    if depth + 1 == wanted.len() { "quick".to_owned() } else { format!("b{branch}-{}", depth + 1) };
+                templates += &format!(
+                    "  - {{name: b{branch}-{depth}, synchronization: {{{}}}, steps: [[{{name: pause, template: {pause}}}], [{{name: next, template: {next}}}]]}}\n",
+                    LOCKS[*lock]
+                );
+            }
+        }
+        texts.push(format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: run-{run}, namespace: default}}\nspec:\n  entrypoint: main\n  templates:\n\
+             {templates}  - {{name: main, steps: [[{{name: x, template: b0-0}}, {{name: y, template: b1-0}}]]}}\n\
+             \x20 - {{name: quick, container: {{image: x, command: [x]}}}}\n  - {{name: pause-0, suspend: {{duration: 1s}}}}\n\
+             \x20 - {{name: pause-1, suspend: {{duration: 4s}}}}\n  - {{name: pause-2, suspend: {{duration: 9s}}}}\n"
+        ));
+    }
+    Scenario {
+        objects: texts.iter().flat_map(|text| objects(text)).collect(),
+        decide,
+        exclusive: BTreeMap::new(),
+        settings: Settings::default(),
+    }
+}
 
 pub(crate) fn language() -> Scenario {
     Scenario { objects: objects(LANGUAGE), decide, exclusive: BTreeMap::new(), settings: Settings::default() }
