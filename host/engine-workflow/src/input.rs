@@ -186,8 +186,13 @@ pub struct ContainerEnd {
 /// A command of a person.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
-    /// Ends matching suspend nodes (all that wait when there is no selector), or lifts the run's suspension.
-    Resume(Option<Vec<NodeIx>>),
+    /// Ends these suspend nodes, and lifts the run's suspension. They are named, so that the same order again does not end those that began to wait meanwhile.
+    Resume {
+        /// Which.
+        nodes: Vec<NodeIx>,
+        /// Whether the run's suspension is lifted.
+        run: bool,
+    },
     /// Fails these nodes.
     StopNodes(Vec<NodeIx>, Text),
     /// Supplies outputs.

@@ -82,12 +82,12 @@ impl Decider<'_, '_> {
 
     pub(super) fn order(&mut self, order: Order) {
         match order {
-            Order::Resume(None) => {
-                self.spec_changed(SpecChange { suspend: Some(false), ..SpecChange::default() });
-                let waiting: Vec<NodeIx> = (0..self.state().nodes.len()).map(NodeIx::new).collect();
-                self.resume(&waiting);
+            Order::Resume { nodes, run } => {
+                if run {
+                    self.spec_changed(SpecChange { suspend: Some(false), ..SpecChange::default() });
+                }
+                self.resume(&nodes);
             }
-            Order::Resume(Some(nodes)) => self.resume(&nodes),
             Order::StopNodes(nodes, message) => {
                 for ix in nodes {
                     match self.state().node(ix).map(|n| (n.kind, n.is_over())) {
@@ -114,11 +114,7 @@ impl Decider<'_, '_> {
 
     fn resume(&mut self, nodes: &[NodeIx]) {
         for ix in nodes {
-            let waits = self
-                .state()
-                .node(*ix)
-                .is_some_and(|n| n.kind == Kind::Suspend && n.flags.started && !n.is_over() && !n.flags.removed);
-            if waits {
+            if self.state().node(*ix).is_some_and(crate::state::Node::waits_for_a_person) {
                 self.end_suspend(*ix, NodePhase::Succeeded, Text::default());
             }
         }

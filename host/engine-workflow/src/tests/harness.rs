@@ -465,7 +465,10 @@ impl<'f> Run<'f> {
         } else if at.suspend {
             spec(SpecChange { suspend: Some(true), ..SpecChange::default() })
         } else if at.resume {
-            Input::Order(Order::Resume(None))
+            Input::Order(Order::Resume {
+                nodes: (0..self.state().nodes.len()).map(crate::NodeIx::new).collect(),
+                run: true,
+            })
         } else if let Some(name) = &at.only {
             let only = Some(by_name(self.state(), name));
             Input::Order(Order::Retry { restart: Vec::new(), only, parameters: Vec::new() })
