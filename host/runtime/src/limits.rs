@@ -428,7 +428,7 @@ impl Host<Limiter> for Limits {
 
     fn committed(&self, _: &Arc<str>, _: &State, _: &[Change], _: Vec<Report>, _: u64) {}
 
-    fn recovered(&self, _: &Arc<str>, _: &State) {}
+    fn recovered(&self, _: &Arc<str>, _: &State, _: u64) {}
 
     fn unloaded(&self, _: &Arc<str>, _: bool) {}
 

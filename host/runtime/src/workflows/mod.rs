@@ -105,7 +105,8 @@ impl Host<WorkflowEngine> for Workflows {
         }
     }
 
-    fn recovered(&self, id: &Arc<str>, state: &RunState) {
+    fn recovered(&self, id: &Arc<str>, state: &RunState, position: u64) {
+        self.watchers.tell_all(id, state, position);
         // The end may be in the journal and not yet on the object.
         if let Some(run) = state.run() {
             self.projector.changed(self, id, state, run.finished.is_some());
