@@ -1,18 +1,47 @@
 //! A journal whose appends fail, are slow, or are the last thing that a server did.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use store::Result;
 use store::journal::{Append, InstanceId, InstanceInfo, Journal, Record, Replay};
 use store::memory::MemoryStore;
+use store::{Result, StoreError};
 
 use crate::faults::{Crash, Faults, unavailable};
 
 pub(crate) struct LyingJournal {
     pub(crate) inner: Arc<MemoryStore>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) owners: Arc<Owners>,
+}
+
+/// Which generation of servers has appended to which instance last.
+#[derive(Default)]
+pub(crate) struct Owners {
+    generations: Mutex<BTreeMap<String, u64>>,
+    seen: Mutex<(Vec<String>, u64)>,
+}
+
+impl Owners {
+    fn appended(&self, instance: String, generation: u64) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = generations.insert(instance.clone(), generation).unwrap_or(0);
+        if before > generation {
+            let what = format!("{instance}: generation {generation} commits after {before}");
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.push(what);
+        }
+    }
+
+    fn fenced(&self) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1 += 1;
+    }
+
+    /// Commits that should have been refused, and how many were.
+    pub(crate) fn seen(&self) -> (Vec<String>, u64) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl LyingJournal {
@@ -37,7 +66,14 @@ impl Journal for LyingJournal {
         if self.faults.strikes(|| format!("{what} fails")) {
             return Err(unavailable("append"));
         }
-        let appended = self.inner.append(append).await?;
+        let (instance, generation) = (append.instance.to_string(), append.generation);
+        let appended = self.inner.append(append).await;
+        match &appended {
+            Ok(_) => self.owners.appended(instance, generation),
+            Err(StoreError::Fenced { .. }) => self.owners.fenced(),
+            Err(_) => {}
+        }
+        let appended = appended?;
         if self.faults.dies(Crash::After(nth)) {
             self.faults.alive().await;
         }

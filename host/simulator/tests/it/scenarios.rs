@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use model::Object;
 use runner::{EndClass, EndPhase, Unit, UnitResult};
 use runtime::Settings;
-use simulator::{Scenario, Step};
+use runtime::control::Command;
+use simulator::{Asked, Scenario, Step, When};
 use testkit::hostile::Random;
 
 /// Most of the language in one run: a graph with retries, a loop whose results are used, a condition, hooks, an exit handler, a timer.
@@ -169,7 +170,103 @@ pub(crate) fn circles() -> Scenario {
         decide,
         exclusive: [("both".to_owned(), 1), ("lock".to_owned(), 1)].into(),
         settings: Settings::default(),
+        commands: Vec::new(),
     }
+}
+
+/// Steps one after another, and an exit handler.
+const SEQUENCE: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: sequence, namespace: default}
+spec:
+  entrypoint: main
+  onExit: quick
+  templates:
+  - name: main
+    steps:
+    - - {name: a, template: alone}
+    - - {name: b, template: alone}
+      - {name: c, template: again}
+    - - {name: d, template: alone}
+  - {name: again, retryStrategy: {limit: 1}, container: {image: x, command: [x]}}
+  - {name: alone, synchronization: {mutexes: [{name: m}]}, container: {image: x, command: [x]}}
+  - {name: quick, container: {image: x, command: [x]}}
+"#;
+
+/// A run one step of which fails unless a parameter says otherwise.
+const RETRIED: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: retried, namespace: default}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: wanted, value: "no"}]}
+  templates:
+  - name: main
+    dag:
+      tasks:
+      - {name: first, template: alone}
+      - {name: beside, template: quick, dependencies: [first]}
+      - {name: wants, template: given, dependencies: [first], arguments: {parameters: [{name: n, value: "{{workflow.parameters.wanted}}"}]}}
+      - {name: last, template: quick, dependencies: [wants]}
+  - name: given
+    inputs: {parameters: [{name: n}]}
+    container: {image: x, command: [x], args: ["{{inputs.parameters.n}}"]}
+  - {name: alone, synchronization: {mutexes: [{name: m}]}, container: {image: x, command: [x]}}
+  - {name: quick, container: {image: x, command: [x]}}
+"#;
+
+/// Two pauses, one right behind the other.
+const PAUSES: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: pauses, namespace: default}
+spec:
+  entrypoint: main
+  templates:
+  - {name: main, steps: [[{name: one, template: wait}], [{name: two, template: wait}], [{name: last, template: quick}]]}
+  - {name: wait, suspend: {}}
+  - {name: quick, container: {image: x, command: [x]}}
+"#;
+
+fn commanded(text: &str, commands: Vec<Asked>) -> Scenario {
+    let exclusive = [("alone".to_owned(), 1)].into();
+    Scenario { objects: objects(text), decide, exclusive, settings: Settings::default(), commands }
+}
+
+fn asked(run: &'static str, when: When, command: Command) -> Asked {
+    Asked { run, when, command }
+}
+
+pub(crate) fn terminated_never() -> Scenario {
+    commanded(SEQUENCE, Vec::new())
+}
+
+pub(crate) fn terminated() -> Scenario {
+    commanded(SEQUENCE, vec![asked("sequence", When::Planned, Command::Terminate)])
+}
+
+pub(crate) fn stopped() -> Scenario {
+    commanded(SEQUENCE, vec![asked("sequence", When::Planned, Command::Stop { node_selector: None, message: None })])
+}
+
+pub(crate) fn suspended() -> Scenario {
+    let resume = Command::Resume { node_selector: None };
+    let commands =
+        vec![asked("sequence", When::Planned, Command::Suspend), asked("sequence", When::After(60_000), resume)];
+    commanded(SEQUENCE, commands)
+}
+
+pub(crate) fn retried() -> Scenario {
+    let parameters = vec![("wanted".to_owned(), "yes".to_owned())];
+    let retry = Command::Retry { restart_successful: false, node_selector: None, parameters };
+    commanded(RETRIED, vec![asked("retried", When::Ended, retry)])
+}
+
+pub(crate) fn paused_twice() -> Scenario {
+    let resume = || asked("pauses", When::After(60_000), Command::Resume { node_selector: None });
+    commanded(PAUSES, vec![resume(), resume()])
 }
 
 /// Runs of two branches each, in which templates that hold a lock invoke others that want one; in an order that all keep to, or in any.
@@ -208,11 +305,18 @@ pub(crate) fn nested_locks(seed: u64, in_order: bool) -> Scenario {
         decide,
         exclusive: BTreeMap::new(),
         settings: Settings::default(),
+        commands: Vec::new(),
     }
 }
 
 pub(crate) fn language() -> Scenario {
-    Scenario { objects: objects(LANGUAGE), decide, exclusive: BTreeMap::new(), settings: Settings::default() }
+    Scenario {
+        objects: objects(LANGUAGE),
+        decide,
+        exclusive: BTreeMap::new(),
+        settings: Settings::default(),
+        commands: Vec::new(),
+    }
 }
 
 pub(crate) fn locks() -> Scenario {
@@ -226,6 +330,7 @@ pub(crate) fn locks() -> Scenario {
         exclusive: exclusive.map(|(name, max)| (name.to_owned(), max)).into(),
         // Places of the server and of the namespace, for fewer than there are.
         settings: Settings { parallelism: Some(2), namespace_parallelism: Some(2), ..Settings::default() },
+        commands: Vec::new(),
     }
 }
 
@@ -250,6 +355,11 @@ fn decide(unit: &Unit) -> Step {
         "says" => {
             let said = unit.template.inputs.parameters.first().and_then(|p| p.value.as_ref()).map(ToString::to_string);
             (400, UnitResult { result: said, ..well })
+        }
+        "given"
+            if unit.template.inputs.parameters.first().and_then(|p| p.value.as_ref()).is_some_and(|v| &**v == "no") =>
+        {
+            (300, badly)
         }
         "alone" | "pair" | "both" => (2_000, well),
         _ => (100, well),

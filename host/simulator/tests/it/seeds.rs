@@ -24,7 +24,7 @@ fn ends_as_if_nothing_had_been(scenario: &Scenario) {
     let calm = play(scenario, Plan::default());
     let mut faults = 0;
     for seed in seeds() {
-        let plan = Plan { seed, per_mille: 40, faults_max: 60, crash: None };
+        let plan = Plan { seed, per_mille: 40, faults_max: 60, ..Plan::default() };
         let outcome = play(scenario, plan);
         let told = outcome.faults.join("\n  ");
         assert_eq!(outcome.violations, Vec::<String>::new(), "COLCHIS_SIM_SEED={seed}\n  {told}");
@@ -68,7 +68,7 @@ fn runs_that_hold_and_want_locks_at_random() {
     let (mut failed, mut succeeded) = (0, 0);
     for seed in seeds() {
         for in_order in [false, true] {
-            let plan = Plan { seed, per_mille: 10, faults_max: 10, crash: None };
+            let plan = Plan { seed, per_mille: 10, faults_max: 10, ..Plan::default() };
             let outcome = play(&scenarios::nested_locks(seed, in_order), plan);
             assert_eq!(
                 outcome.violations,
