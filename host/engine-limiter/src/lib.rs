@@ -15,7 +15,11 @@
 //! - Higher priority first; then the account that holds less, or had its last place longer ago; then the older run, then the holder's name: one
 //!   namespace with a hundred thousand runs does not keep another one out, and the order is the same at every replay.
 //!
+//! - Who holds one lock and waits for another may wait for ever: [`deadlock`] says who, and who is to give way.
+//!
 //! Must not know: what is limited, who the holders are.
+
+pub mod deadlock;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

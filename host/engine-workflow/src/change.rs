@@ -147,6 +147,23 @@ pub enum Change {
         #[serde(rename = "m")]
         message: Text,
     },
+    /// A deadlock was found in the attempt of a retried node: how the node gives way.
+    #[serde(rename = "giveway")]
+    GivesWay {
+        /// The retried node.
+        #[serde(rename = "i")]
+        node: NodeIx,
+        /// How.
+        #[serde(rename = "w")]
+        gives_way: crate::state::GivesWay,
+    },
+    /// A retried node gives its locks back between two attempts.
+    #[serde(rename = "letgo")]
+    LetGo {
+        /// The retried node.
+        #[serde(rename = "i")]
+        node: NodeIx,
+    },
     /// The locks are held.
     #[serde(rename = "locked")]
     Locked {
@@ -425,6 +442,8 @@ impl Change {
             | Self::MemoMissed { node }
             | Self::MemoSaved { node }
             | Self::LocksWanted { node, .. }
+            | Self::GivesWay { node, .. }
+            | Self::LetGo { node }
             | Self::Started { node, .. }
             | Self::Waiting { node, .. }
             | Self::Running { node, .. }

@@ -17,7 +17,10 @@ pub(crate) fn of_change(state: &RunState, change: &Change, out: &mut Vec<Effect>
         Change::RunLocksWanted { .. } => out.extend(run_locks(state)),
         Change::ClaimsWanted => out.push(Effect::CreateClaims),
         Change::LookupWanted { what } => out.push(Effect::Lookup(what.clone())),
-        Change::MemoWanted { node, .. } | Change::LocksWanted { node, .. } | Change::StopWanted { node, .. } => {
+        Change::MemoWanted { node, .. }
+        | Change::LocksWanted { node, .. }
+        | Change::LetGo { node }
+        | Change::StopWanted { node, .. } => {
             of_node(state, *node, out);
         }
         Change::Started { node, .. } => out.extend(start(state, *node)),

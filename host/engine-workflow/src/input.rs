@@ -186,8 +186,13 @@ pub struct ContainerEnd {
 /// A command of a person.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
-    /// Ends matching suspend nodes (all that wait when there is no selector), or lifts the run's suspension.
-    Resume(Option<Vec<NodeIx>>),
+    /// Ends these suspend nodes, and lifts the run's suspension. They are named, so that the same order again does not end those that began to wait meanwhile.
+    Resume {
+        /// Which.
+        nodes: Vec<NodeIx>,
+        /// Whether the run's suspension is lifted.
+        run: bool,
+    },
     /// Fails these nodes.
     StopNodes(Vec<NodeIx>, Text),
     /// Supplies outputs.
@@ -229,6 +234,17 @@ pub enum Input {
     Granted(Option<NodeIx>),
     /// The node, or the run, waits for its locks.
     LockWaiting(Option<NodeIx>, Text),
+    /// The node, or the run, waits for a lock that never comes: its holders wait for what this run holds. It is the one to give way.
+    Deadlock {
+        /// Who waits.
+        node: Option<NodeIx>,
+        /// What the others wait for: the node, above the one that waits or itself, or the run, that is to end.
+        until: Option<NodeIx>,
+        /// Whether they wait for locks that this holds, and not for its slot.
+        holds: bool,
+        /// Who waits for whom; for people.
+        message: Text,
+    },
     /// The limiters let go of the locks of the node, or the run.
     Released(Option<NodeIx>),
     /// The memoization cache's answer.

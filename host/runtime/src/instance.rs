@@ -49,6 +49,8 @@ pub(crate) enum Message<E: Engine> {
     Look(Look<E>),
     /// Handle what this makes of the state, unless it refuses.
     Decide(Decide<E>, oneshot::Sender<Result<()>>),
+    /// Perform again what is outstanding, as one that an earlier server left: it came into memory for another reason first.
+    Recover,
 }
 
 /// Reads a state and its position.
@@ -67,7 +69,7 @@ pub(crate) trait Host<E: Engine>: Send + Sync + 'static {
     /// A transaction is durable.
     fn committed(&self, id: &Arc<str>, state: &E::State, committed: Committed<E>);
     /// The state was read from the journal and holds what another server committed: nobody here was told of it.
-    fn recovered(&self, id: &Arc<str>, state: &E::State);
+    fn recovered(&self, id: &Arc<str>, state: &E::State, position: u64);
     /// The instance leaves memory.
     fn unloaded(&self, id: &Arc<str>, live: bool);
     /// Its journal cannot be read: it is set aside, and nothing else is disturbed.
@@ -228,7 +230,7 @@ where
                     let committed = Committed { changes, reports, position: self.seq, shown: None };
                     self.host.committed(&self.instance.id, &self.state, committed);
                 }
-                None => self.host.recovered(&self.instance.id, &self.state),
+                None => self.host.recovered(&self.instance.id, &self.state, self.seq),
             }
         }
         true
@@ -260,10 +262,14 @@ where
             }
         }
         if recovered {
-            self.perform_outstanding();
-            self.host.recovered(&self.instance.id, &self.state);
+            self.recovered();
         }
         true
+    }
+
+    fn recovered(&self) {
+        self.perform_outstanding();
+        self.host.recovered(&self.instance.id, &self.state, self.seq);
     }
 
     async fn try_load(&mut self) -> Result<()> {
@@ -312,6 +318,12 @@ where
                         return false;
                     }
                     look(&self.state, self.seq);
+                }
+                Message::Recover => {
+                    if !pending.is_empty() && !self.commit(&mut pending).await {
+                        return false;
+                    }
+                    self.recovered();
                 }
                 Message::Decide(decide, done) => {
                     if !pending.is_empty() && !self.commit(&mut pending).await {

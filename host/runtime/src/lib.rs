@@ -144,6 +144,7 @@ impl Runtime {
         let this = workflows.clone();
         runtime.spawn(this.project());
         runtime.spawn(workflows.clone().collect_artifacts());
+        runtime.spawn(workflows.clone().end_deadlocks());
         cron::start(&runtime, revision).await?;
         retention::start(&runtime);
         Ok(runtime)

@@ -1,19 +1,20 @@
 //! Limiters: who asks for which, in which order, and how many may.
 //!
 //! A holder that wants several locks gets them one after another in the order of their keys, the same for all, so that no two holders wait
-//! for each other. A limiter's limit comes from the settings or from a config map, which is watched.
+//! for each other for that alone. Those in which other holders wait may: `workflows::deadlocks` finds them. A limiter's limit comes from the settings or from a config map, which is watched.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::{Engine, Timestamp};
+use engine_limiter::deadlock::Lock;
 use engine_limiter::{Effect, Holder, Input, Limiter, State};
 use engine_workflow::{LockKind, LockRequest, Text};
 use model::core::ConfigMap;
 use store::StoreError;
 use store::objects::Objects;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::config::Settings;
 use crate::instance::{Committed, Host};
@@ -57,6 +58,17 @@ struct Session {
     /// The last lock that it was counted as held back by.
     counted: Option<usize>,
     tell: Tell,
+    /// It gives back what it holds, and begins again: until then nothing is granted to it.
+    anew: bool,
+    /// Held while its locks are given back.
+    giving_back: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Session {
+    /// The lock that it asks for.
+    fn wanted(&self) -> Option<&LockRequest> {
+        self.locks.get(self.next).filter(|_| !self.anew)
+    }
 }
 
 /// All limiters.
@@ -64,6 +76,9 @@ pub(crate) struct Limits {
     registry: Arc<Registry<Limiter>>,
     objects: Arc<dyn Objects>,
     sessions: Mutex<HashMap<Holder, Session>>,
+    /// Those who had to wait and may have others wait for them: nodes, and runs that hold a part of what they want.
+    suspects: Mutex<BTreeSet<Holder>>,
+    suspicion: Notify,
     settings: Settings,
     pace: Option<Pace>,
     metrics: Arc<RuntimeMetrics>,
@@ -81,6 +96,8 @@ impl Limits {
             registry: registry.clone(),
             objects,
             sessions: Mutex::default(),
+            suspects: Mutex::default(),
+            suspicion: Notify::new(),
             settings: settings.clone(),
             pace: settings.start_rate.map(|(per_second, burst)| Pace::new(per_second, burst)),
             metrics: metrics.clone(),
@@ -108,22 +125,88 @@ impl Limits {
     /// Asks for locks. Asking again (after a restart) finds what was granted.
     pub(crate) fn acquire(&self, asker: Asker, locks: Vec<LockRequest>, tell: Tell) {
         let holder = asker.holder.clone();
-        let session = Session { asker, locks, next: 0, counted: None, tell };
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.clone(), session);
-        self.ask(&holder);
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sessions.get(&holder).map(|known| (known.anew, known.giving_back.clone()));
+        let (anew, giving_back) = known.unwrap_or_default();
+        let session = Session { asker, locks, next: 0, counted: None, tell, anew, giving_back };
+        sessions.insert(holder.clone(), session);
+        drop(sessions);
+        if !anew {
+            self.ask(&holder);
+        }
     }
 
     /// Gives locks back, also those that were asked for and not granted. Returns when that is durable.
     pub(crate) async fn release(&self, holder: &Holder, locks: &[LockRequest]) {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(holder);
+        let session = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(holder);
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner).remove(holder);
+        let giving_back = session.map(|session| session.giving_back).unwrap_or_default();
+        let _alone = giving_back.lock().await;
         for lock in locks {
-            let mut pause = RETRY_MIN;
-            while let Err(problem) = self.registry.commit(&id(lock), Input::Release(holder.clone())).await {
-                tracing::warn!(%problem, lock = %lock.key, "a lock could not be given back; trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY_MAX);
-            }
+            self.give_back(lock, holder).await;
         }
+    }
+
+    async fn give_back(&self, lock: &LockRequest, holder: &Holder) {
+        let mut pause = RETRY_MIN;
+        while let Err(problem) = self.registry.commit(&id(lock), Input::Release(holder.clone())).await {
+            tracing::warn!(%problem, lock = %lock.key, "a lock could not be given back; trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_MAX);
+        }
+    }
+
+    /// Gives back what a holder has of the locks that it asked for, and asks for all of them anew: others who want them go first.
+    pub(crate) async fn ask_anew(&self, holder: &Holder) {
+        let (locks, giving_back) = {
+            let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(session) = sessions.get_mut(holder).filter(|s| s.next > 0 && s.wanted().is_some()) else { return };
+            session.anew = true;
+            let locks: Vec<LockRequest> = session.locks.iter().take(session.next + 1).cloned().collect();
+            (locks, session.giving_back.clone())
+        };
+        let alone = giving_back.lock().await;
+        let still = |sessions: &HashMap<Holder, Session>| sessions.get(holder).is_some_and(|session| session.anew);
+        if !still(&self.sessions.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return;
+        }
+        for lock in &locks {
+            self.give_back(lock, holder).await;
+        }
+        if let Some(session) = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get_mut(holder) {
+            session.anew = false;
+            session.next = 0;
+        }
+        drop(alone);
+        self.ask(holder);
+    }
+
+    /// Says that there may be a deadlock.
+    pub(crate) fn suspect(&self) {
+        if !self.suspects.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.suspicion.notify_one();
+        }
+    }
+
+    /// Returns when there may be a deadlock.
+    pub(crate) async fn somebody_waits(&self) {
+        self.suspicion.notified().await;
+    }
+
+    /// Those who wait and may have others wait for them, each with the lock that it asks for now.
+    pub(crate) fn waiting(&self) -> BTreeMap<Holder, LockRequest> {
+        let suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        suspects
+            .into_iter()
+            .filter_map(|holder| Some((holder.clone(), sessions.get(&holder)?.wanted()?.clone())))
+            .collect()
+    }
+
+    /// Who holds a lock, of how many that may.
+    pub(crate) async fn look(&self, lock: &LockRequest) -> store::Result<Lock> {
+        let seen = |state: &State, _| Lock { limit: state.limit(), holders: state.holding().cloned().collect() };
+        self.registry.look(&id(lock), seen).await
     }
 
     /// Asks for the next lock of a session.
@@ -132,6 +215,7 @@ impl Limits {
         let Some(session) = sessions.get(holder) else { return };
         let Some(lock) = session.locks.get(session.next).cloned() else {
             (session.tell)(News::Granted);
+            self.suspects.lock().unwrap_or_else(PoisonError::into_inner).remove(holder);
             return;
         };
         let Asker { namespace, priority, created, .. } = &session.asker;
@@ -148,7 +232,7 @@ impl Limits {
                 pause = (pause * 2).min(RETRY_MAX);
                 let sessions = this.sessions.lock().unwrap_or_else(PoisonError::into_inner);
                 // Given back meanwhile: nobody waits for it any more.
-                if sessions.get(&holder).is_none_or(|s| s.locks.get(s.next) != Some(&lock)) {
+                if sessions.get(&holder).is_none_or(|s| s.wanted() != Some(&lock)) {
                     return;
                 }
             }
@@ -173,7 +257,7 @@ impl Limits {
             (Ok((true, ..)), _) => self.granted(lock, holder),
             (_, Err(problem)) => tell(News::Waiting(format!("Waiting for {}: {problem}", shown(lock)).into())),
             (Ok((false, first, holding)), Ok(limit)) => {
-                self.count(lock, holder);
+                self.held_back(lock, holder);
                 // Told once: who holds it may have changed by the time this is read.
                 let by = first.map(|holder| format!(", by {} when asked", self.name_of(&holder))).unwrap_or_default();
                 tell(News::Waiting(format!("Waiting for {}: {holding} of {limit} taken{by}", shown(lock)).into()));
@@ -183,12 +267,17 @@ impl Limits {
     }
 
     /// Counts a holder that is held back, once for each lock.
-    fn count(&self, lock: &LockRequest, holder: &Holder) {
+    fn held_back(&self, lock: &LockRequest, holder: &Holder) {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(session) = sessions.get_mut(holder) else { return };
         if session.counted != Some(session.next) {
             session.counted = Some(session.next);
             self.metrics.throttled(counted_as(lock), &session.asker.namespace);
+        }
+        // A run that holds nothing yet holds nobody up: however many wait for a place under a limit, they are not looked at.
+        if session.next > 0 || holder.contains('/') {
+            self.suspects.lock().unwrap_or_else(PoisonError::into_inner).insert(holder.clone());
+            self.suspicion.notify_one();
         }
     }
 
@@ -203,7 +292,7 @@ impl Limits {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(session) = sessions.get_mut(holder) else { return };
         // A grant that was told twice moves nothing on twice.
-        if session.locks.get(session.next) != Some(lock) {
+        if session.wanted() != Some(lock) {
             return;
         }
         session.next += 1;
@@ -267,6 +356,10 @@ impl Limits {
                 })
                 .collect()
         };
+        if !wanted.is_empty() {
+            // Fewer may hold it now: who waited for one that goes may wait for ever.
+            self.suspect();
+        }
         for (lock, field) in wanted {
             let limit = map.map_or(Err("gone".to_owned()), |m| limit_in(m, &field)).ok();
             self.registry.post(&id(&lock), Input::Limit(limit));
@@ -289,7 +382,7 @@ fn first(state: &State) -> Option<Holder> {
 }
 
 /// A limiter's id in the journal.
-fn id(lock: &LockRequest) -> Arc<str> {
+pub(crate) fn id(lock: &LockRequest) -> Arc<str> {
     format!("{}/{}", kind(lock.kind), lock.key).into()
 }
 
@@ -303,7 +396,8 @@ fn kind(kind: LockKind) -> &'static str {
     }
 }
 
-fn shown(lock: &LockRequest) -> String {
+/// A lock's name for people.
+pub(crate) fn shown(lock: &LockRequest) -> String {
     match (lock.kind, &*lock.key) {
         (LockKind::Parallelism, "") => "a place under the server's parallelism".to_owned(),
         (LockKind::Parallelism, namespace) => format!("a place under the parallelism of namespace {namespace}"),
@@ -325,7 +419,7 @@ impl Host<Limiter> for Limits {
     fn perform(&self, id: &Arc<str>, _state: &State, effect: Effect) {
         let Effect::Grant(holder) = effect;
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let lock = sessions.get(&holder).and_then(|s| s.locks.get(s.next)).cloned();
+        let lock = sessions.get(&holder).and_then(|s| s.wanted()).cloned();
         drop(sessions);
         if let Some(lock) = lock.filter(|lock| self::id(lock) == *id) {
             self.granted(&lock, &holder);
@@ -334,7 +428,7 @@ impl Host<Limiter> for Limits {
 
     fn committed(&self, _: &Arc<str>, _: &State, _: Committed<Limiter>) {}
 
-    fn recovered(&self, _: &Arc<str>, _: &State) {}
+    fn recovered(&self, _: &Arc<str>, _: &State, _: u64) {}
 
     fn unloaded(&self, _: &Arc<str>, _: bool) {}
 

@@ -37,11 +37,16 @@ where
     }
 
     fn sender(&self, id: &Arc<str>, begin: Begin) -> Option<mpsc::Sender<Message<E>>> {
+        self.sender_or_new(id, begin).map(|(sender, _)| sender)
+    }
+
+    /// Where an instance takes its messages, and whether it was made just now.
+    fn sender_or_new(&self, id: &Arc<str>, begin: Begin) -> Option<(mpsc::Sender<Message<E>>, bool)> {
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = senders.get(id)
             && !sender.is_closed()
         {
-            return Some(sender.clone());
+            return Some((sender.clone(), false));
         }
         let host = self.host.get()?.clone();
         let (sender, inbox) = mpsc::channel(INPUTS_MAX);
@@ -60,7 +65,7 @@ where
                 senders.remove(&id);
             }
         });
-        Some(sender)
+        Some((sender, true))
     }
 
     async fn deliver(&self, id: &Arc<str>, mut message: Message<E>) -> Result<()> {
@@ -76,8 +81,19 @@ where
     }
 
     /// Makes an instance from its journal and performs its outstanding effects again.
-    pub(crate) fn recover(&self, id: &Arc<str>) {
-        let _ = self.sender(id, Begin::Recovered);
+    pub(crate) fn recover(self: &Arc<Self>, id: &Arc<str>)
+    where
+        E::Input: Send,
+    {
+        if let Some((_, false)) = self.sender_or_new(id, Begin::Recovered) {
+            // Somebody has asked for it before: then nothing of it was performed again.
+            let (this, id) = (self.clone(), id.clone());
+            tokio::spawn(async move {
+                if let Err(problem) = this.deliver(&id, Message::Recover).await {
+                    tracing::warn!(%problem, "what an earlier server left open was not taken up");
+                }
+            });
+        }
     }
 
     /// Makes an instance that has no journal yet, and sends it its first input.

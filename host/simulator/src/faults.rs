@@ -24,6 +24,10 @@ pub struct Plan {
     pub crash: Option<Crash>,
     /// Whether objects and journal are two stores, as on Kubernetes: the status of a run's end is a write of its own then.
     pub apart: bool,
+    /// The number of appends after which [`crate::When::Planned`] commands are given.
+    pub command: Option<u64>,
+    /// The number of appends after which another server takes over, while the first lives on.
+    pub takeover: Option<u64>,
 }
 
 /// An exact point: the n-th append to the journal, counted from 0 over all lives.
@@ -41,6 +45,7 @@ pub(crate) struct Faults {
     random: Mutex<Random>,
     left: AtomicU32,
     appends: AtomicU64,
+    appended: Notify,
     dead: AtomicBool,
     died: Notify,
     told: Mutex<Vec<String>>,
@@ -53,6 +58,7 @@ impl Faults {
             random: Mutex::new(Random::new(plan.seed)),
             left: AtomicU32::new(plan.faults_max),
             appends: AtomicU64::new(0),
+            appended: Notify::new(),
             dead: AtomicBool::new(false),
             died: Notify::new(),
             told: Mutex::default(),
@@ -100,7 +106,30 @@ impl Faults {
 
     /// The number of this append.
     pub(crate) fn next_append(&self) -> u64 {
+        self.appended.notify_waiters();
         self.appends.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether there were as many appends as the plan says for commands.
+    pub(crate) fn is_planned_append(&self) -> bool {
+        self.plan.command.is_none_or(|nth| self.appends() >= nth)
+    }
+
+    /// Whether another server is to take over.
+    pub(crate) fn plans_takeover(&self) -> bool {
+        self.plan.takeover.is_some()
+    }
+
+    /// Returns when there were as many appends as the plan says for another server.
+    pub(crate) async fn takeover(&self) {
+        while self.plan.takeover.is_some_and(|nth| self.appends() < nth) {
+            self.appended(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Returns at the next append, or after a while.
+    pub(crate) async fn appended(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.appended.notified()).await;
     }
 
     pub(crate) fn appends(&self) -> u64 {

@@ -1,13 +1,14 @@
 //! A journal whose appends fail, are slow, or are the last thing that a server did.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use store::Result;
 use store::journal::{Append, Appended, InstanceId, InstanceInfo, Journal, Record, Replay};
 use store::memory::MemoryStore;
 use store::objects::{Key, StatusUpdate};
+use store::{Result, StoreError};
 
 use crate::faults::{Crash, Faults, unavailable};
 
@@ -16,6 +17,34 @@ pub(crate) struct LyingJournal {
     pub(crate) faults: Arc<Faults>,
     /// Whether a status cannot be written with an append.
     pub(crate) apart: bool,
+    pub(crate) owners: Arc<Owners>,
+}
+
+/// Which generation of servers has appended to which instance last.
+#[derive(Default)]
+pub(crate) struct Owners {
+    generations: Mutex<BTreeMap<String, u64>>,
+    seen: Mutex<(Vec<String>, u64)>,
+}
+
+impl Owners {
+    fn appended(&self, instance: String, generation: u64) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = generations.insert(instance.clone(), generation).unwrap_or(0);
+        if before > generation {
+            let what = format!("{instance}: generation {generation} commits after {before}");
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.push(what);
+        }
+    }
+
+    fn fenced(&self) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1 += 1;
+    }
+
+    /// Commits that should have been refused, and how many were.
+    pub(crate) fn seen(&self) -> (Vec<String>, u64) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl LyingJournal {
@@ -30,7 +59,11 @@ impl LyingJournal {
 
 impl LyingJournal {
     /// An append, with or without a status, around which something goes wrong.
-    async fn appends<T>(&self, instance: &InstanceId, append: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn appends<T>(
+        &self,
+        (instance, generation): (InstanceId, u64),
+        append: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let what = format!("append to {instance}");
         self.faults.call(&what).await;
         let nth = self.faults.next_append();
@@ -40,7 +73,13 @@ impl LyingJournal {
         if self.faults.strikes(|| format!("{what} fails")) {
             return Err(unavailable("append"));
         }
-        let appended = append.await?;
+        let appended = append.await;
+        match &appended {
+            Ok(_) => self.owners.appended(instance.to_string(), generation),
+            Err(StoreError::Fenced { .. }) => self.owners.fenced(),
+            Err(_) => {}
+        }
+        let appended = appended?;
         if self.faults.dies(Crash::After(nth)) {
             self.faults.alive().await;
         }
@@ -54,16 +93,16 @@ impl LyingJournal {
 #[async_trait]
 impl Journal for LyingJournal {
     async fn append(&self, append: Append) -> Result<u64> {
-        let instance = append.instance.clone();
-        self.appends(&instance, self.inner.append(append)).await
+        let by = (append.instance.clone(), append.generation);
+        self.appends(by, self.inner.append(append)).await
     }
 
     async fn append_with_status(&self, append: Append, key: &Key, status: StatusUpdate) -> Result<Appended> {
-        let instance = append.instance.clone();
+        let by = (append.instance.clone(), append.generation);
         if self.apart {
-            return Ok((self.appends(&instance, self.inner.append(append)).await?, None));
+            return Ok((self.appends(by, self.inner.append(append)).await?, None));
         }
-        self.appends(&instance, self.inner.append_with_status(append, key, status)).await
+        self.appends(by, self.inner.append_with_status(append, key, status)).await
     }
 
     async fn read(&self, instance: &InstanceId) -> Result<Replay> {

@@ -39,6 +39,7 @@ struct Inner {
     units: BTreeMap<UnitKey, Process>,
     released: BTreeSet<UnitKey>,
     violations: Vec<String>,
+    started: Vec<(i64, String)>,
 }
 
 struct Process {
@@ -59,6 +60,11 @@ impl Machine {
     /// What it saw that must not be.
     pub(crate) fn violations(&self) -> Vec<String> {
         self.inner().violations.clone()
+    }
+
+    /// Steps that began, in order: when, and which node.
+    pub(crate) fn started(&self) -> Vec<(i64, String)> {
+        self.inner().started.clone()
     }
 
     /// Steps whose results nobody has taken.
@@ -82,6 +88,7 @@ impl Machine {
             inner.violations.push(format!("{} runs beside {running} others of {template}", unit.node_name));
         }
         let ends_ms = now.saturating_add(step.lasts_ms);
+        inner.started.push((now, unit.node_name.to_string()));
         inner.units.insert(unit.key.clone(), Process { template, ends_ms, result: step.result });
     }
 

@@ -16,9 +16,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::faults::{Faults, Plan};
-use crate::journal::LyingJournal;
+use crate::journal::{LyingJournal, Owners};
 use crate::machine::{Decide, Machine, MachineRunner};
 use crate::objects::LyingObjects;
+use crate::person::{Answer, Asked, Person};
 use crate::ports::Nothing;
 use crate::time::Time;
 
@@ -41,6 +42,8 @@ pub struct Scenario {
     pub exclusive: BTreeMap<String, usize>,
     /// The server's settings.
     pub settings: Settings,
+    /// What a person asks of the runs, one after another.
+    pub commands: Vec<Asked>,
 }
 
 /// How a run ended.
@@ -48,6 +51,8 @@ pub struct Scenario {
 pub struct RunOutcome {
     /// Its phase.
     pub phase: WorkflowPhase,
+    /// Why.
+    pub message: String,
     /// Its nodes' phases by name.
     pub nodes: BTreeMap<String, NodePhase>,
     /// Its output parameters.
@@ -55,7 +60,7 @@ pub struct RunOutcome {
 }
 
 /// How a world ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// Runs by name.
     pub runs: BTreeMap<String, RunOutcome>,
@@ -63,6 +68,12 @@ pub struct Outcome {
     pub appends: u64,
     /// Crashes.
     pub crashes: usize,
+    /// Answers to the commands, in order.
+    pub answers: Vec<Answer>,
+    /// Steps that began, in order: when (milliseconds since the epoch), and the node's name.
+    pub started: Vec<(i64, String)>,
+    /// Commits of a server that another one had followed: all were refused.
+    pub fenced: u64,
     /// What must not be: steps that ran twice, locks that did not hold, things that were left behind, runs that did not end.
     pub violations: Vec<String>,
     /// The faults that were, in order.
@@ -73,10 +84,16 @@ pub struct Outcome {
 pub fn play(scenario: &Scenario, plan: Plan) -> Outcome {
     let time = Arc::new(Time::new(plan.seed));
     let machine = Arc::new(Machine::new(time.clone(), scenario.decide, scenario.exclusive.clone()));
-    let world = World { store: MemoryStore::new(time.clone()), faults: Arc::new(Faults::new(plan)), time, machine };
+    let world = World {
+        store: MemoryStore::new(time.clone()),
+        faults: Arc::new(Faults::new(plan)),
+        time,
+        machine,
+        owners: Arc::default(),
+        person: Arc::default(),
+    };
     let mut crashes = 0;
-    let mut outcome =
-        Outcome { runs: BTreeMap::new(), appends: 0, crashes: 0, violations: Vec::new(), faults: Vec::new() };
+    let mut outcome = Outcome::default();
     loop {
         match world.live(scenario, crashes) {
             Life::Crashed if crashes < LIVES_MAX => crashes += 1,
@@ -97,6 +114,11 @@ pub fn play(scenario: &Scenario, plan: Plan) -> Outcome {
     outcome.crashes = crashes;
     outcome.appends = world.faults.appends();
     outcome.violations.extend(world.machine.violations());
+    let (unfenced, fenced) = world.owners.seen();
+    outcome.violations.extend(unfenced);
+    outcome.fenced = fenced;
+    outcome.answers = world.person.answers();
+    outcome.started = world.machine.started();
     outcome.faults = world.faults.told();
     outcome
 }
@@ -113,6 +135,8 @@ struct World {
     machine: Arc<Machine>,
     faults: Arc<Faults>,
     time: Arc<Time>,
+    owners: Arc<Owners>,
+    person: Arc<Person>,
 }
 
 impl World {
@@ -134,7 +158,8 @@ impl World {
         })
     }
 
-    async fn serve(&self, scenario: &Scenario, earlier: usize) -> Life {
+    /// Another server on what is durable and on the machine.
+    async fn start(&self, scenario: &Scenario, generation: u64) -> store::Result<Arc<Runtime>> {
         let (events, unit_events) = mpsc::channel(64);
         let runner = MachineRunner {
             machine: self.machine.clone(),
@@ -142,13 +167,11 @@ impl World {
             faults: self.faults.clone(),
             events,
         };
-        let config = RuntimeConfig {
-            objects: Arc::new(LyingObjects { inner: self.store.clone(), faults: self.faults.clone() }),
-            journal: Arc::new(LyingJournal {
-                inner: self.store.clone(),
-                faults: self.faults.clone(),
-                apart: self.faults.plan().apart,
-            }),
+        let (inner, faults, owners) = (self.store.clone(), self.faults.clone(), self.owners.clone());
+        let apart = faults.plan().apart;
+        Runtime::start(RuntimeConfig {
+            objects: Arc::new(LyingObjects { inner: inner.clone(), faults: faults.clone() }),
+            journal: Arc::new(LyingJournal { inner, faults, apart, owners }),
             runner: Arc::new(runner),
             unit_events,
             artifacts: Arc::new(Nothing),
@@ -157,19 +180,27 @@ impl World {
             jq: Arc::new(Nothing),
             clock: self.time.clone(),
             settings: scenario.settings.clone(),
-            generation: earlier as u64 + 1,
-        };
-        let runtime = match Runtime::start(config).await {
-            Ok(runtime) => runtime,
-            // A server that cannot start is started again by whoever watches over it.
-            Err(_) => return Life::Crashed,
-        };
+            generation,
+        })
+        .await
+    }
+
+    async fn serve(&self, scenario: &Scenario, earlier: usize) -> Life {
+        let generation = 2 * earlier as u64 + 1;
+        // A server that cannot start is started again by whoever watches over it.
+        let Ok(mut runtime) = self.start(scenario, generation).await else { return Life::Crashed };
         for object in &scenario.objects {
             // In a later life they are there already.
             let _ = self.store.create(object.clone()).await;
         }
+        // It lives on when another takes over.
+        let first = runtime.clone();
+        if self.faults.plans_takeover() && self.is_taken_over(scenario, &runtime).await {
+            let Ok(second) = self.start(scenario, generation + 1).await else { return Life::Crashed };
+            runtime = second;
+        }
         let watches = watch_all(&runtime, scenario);
-        if tokio::time::timeout(ENDS_WITHIN, self.all_ended(scenario)).await.is_err() {
+        if tokio::time::timeout(ENDS_WITHIN, self.all_done(scenario, &runtime)).await.is_err() {
             return Life::Stuck(format!("not all runs ended: {}", self.how_it_stands(&runtime).await));
         }
         self.faults.calm();
@@ -189,7 +220,23 @@ impl World {
                 Err(problem) => return Life::Stuck(format!("the status of {name} cannot be read: {problem}")),
             }
         }
+        drop(first);
         Life::Ended(runs)
+    }
+
+    /// Returns when another server is to take over, or when all is done before.
+    async fn is_taken_over(&self, scenario: &Scenario, runtime: &Runtime) -> bool {
+        tokio::select! {
+            biased;
+            () = self.faults.takeover() => true,
+            _ = tokio::time::timeout(ENDS_WITHIN, self.all_done(scenario, runtime)) => false,
+        }
+    }
+
+    /// A person gives all commands, then all runs end.
+    async fn all_done(&self, scenario: &Scenario, runtime: &Runtime) {
+        self.person.go_on(&scenario.commands, runtime, (self.faults.clone(), self.time.clone())).await;
+        self.all_ended(scenario).await;
     }
 
     async fn workflows(&self) -> Vec<Arc<Object>> {
@@ -281,6 +328,7 @@ fn outcome(status: &WorkflowStatus) -> RunOutcome {
     let parameters = status.outputs.iter().flat_map(|outputs| &outputs.parameters);
     RunOutcome {
         phase: status.phase,
+        message: status.message.to_string(),
         nodes: status.nodes.values().map(|node| (node.name.to_string(), node.phase)).collect(),
         outputs: parameters
             .map(|p| (p.name.to_string(), p.value.as_ref().map(ToString::to_string).unwrap_or_default()))

@@ -15,7 +15,7 @@ use model::workflow::NodePhase;
 
 use crate::change::{Change, Place};
 use crate::input::Shutdown;
-use crate::state::{Body, ClaimState, LockState, MemoState, NodeIx, Progress, RunState, Stage, Timer, Todo};
+use crate::state::{Body, ClaimState, Kind, LockState, MemoState, NodeIx, Progress, RunState, Stage, Timer, Todo};
 
 /// Applies one change.
 pub(crate) fn apply(state: &mut RunState, change: &Change) {
@@ -55,6 +55,7 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
         }
         Change::LocksWanted { node, locks } => {
             state.take_todo(Todo::Enter(*node));
+            state.take_todo(Todo::Attempt(*node));
             state.open.insert(*node);
             with_extra(state, *node, |extra| {
                 extra.locks.clone_from(locks);
@@ -69,6 +70,16 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
                 }
             }
         },
+        Change::GivesWay { node, gives_way } => {
+            if let Some(Body::Retry(retry)) = state.body_mut(*node) {
+                retry.gives_way = Some(*gives_way);
+            }
+        }
+        Change::LetGo { node } => {
+            state.take_todo(Todo::Attempt(*node));
+            state.open.insert(*node);
+            with_extra(state, *node, |extra| extra.lock_state = LockState::Releasing);
+        }
         Change::Locked { node } => locked(state, *node),
         Change::Released { node } => released(state, *node),
         Change::Started { node, at, deadline, evaluated } => node::started(state, *node, *at, *deadline, evaluated),
@@ -186,7 +197,15 @@ fn locked(state: &mut RunState, node: Option<NodeIx>) {
                 extra.lock_state = LockState::Held;
                 extra.lock_message = None;
             });
-            state.todo.push_back(Todo::Enter(node));
+            // A retried node that let its locks go goes on with its next attempt.
+            let todo = match state.body_mut(node) {
+                Some(Body::Retry(retry)) => {
+                    retry.gives_way = None;
+                    Todo::Attempt(node)
+                }
+                _ => Todo::Enter(node),
+            };
+            state.todo.push_back(todo);
             state.close(node);
         }
         None => {
@@ -203,6 +222,9 @@ fn released(state: &mut RunState, node: Option<NodeIx>) {
     match node {
         Some(node) => {
             with_extra(state, node, |extra| extra.lock_state = LockState::None);
+            if state.node(node).is_some_and(|n| n.kind == Kind::Retry && !n.is_over()) {
+                state.todo.push_back(Todo::Attempt(node));
+            }
             state.close(node);
         }
         None => {

@@ -145,7 +145,10 @@ fn reopen(state: &mut RunState, ix: NodeIx, picked: &BTreeSet<NodeIx>, touched: 
         Kind::Retry => {
             // A template with children that is retried: its last attempt goes on from where it failed.
             let last = match state.body_mut(ix) {
-                Some(Body::Retry(retry)) => retry.attempts.last().copied(),
+                Some(Body::Retry(retry)) => {
+                    retry.gives_way = None;
+                    retry.attempts.last().copied()
+                }
                 _ => None,
             };
             if let Some(last) = last {

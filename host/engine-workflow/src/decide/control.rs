@@ -5,7 +5,7 @@ use model::workflow::NodePhase;
 use super::Decider;
 use crate::change::{Change, End};
 use crate::input::{Order, SpecChange};
-use crate::state::{Kind, NodeIx, Stage, Timer};
+use crate::state::{Body, Kind, LockState, NodeIx, Stage, Timer};
 use crate::values::{Outputs, Param, Text};
 
 impl Decider<'_, '_> {
@@ -65,7 +65,9 @@ impl Decider<'_, '_> {
     }
 
     fn between_attempts(&self, ix: NodeIx) -> bool {
-        matches!(self.state().node(ix).and_then(|n| n.body.as_deref()), Some(crate::state::Body::Retry(retry)) if retry.due.is_some())
+        // One that let its locks go has no attempt until it holds them again.
+        let locks = matches!(self.lock_state(Some(ix)), LockState::Wanted | LockState::Releasing);
+        matches!(self.state().node(ix).and_then(|n| n.body.as_deref()), Some(Body::Retry(retry)) if retry.due.is_some() || locks)
     }
 
     /// Asks a leaf to stop; its performer tells its end.
@@ -80,12 +82,12 @@ impl Decider<'_, '_> {
 
     pub(super) fn order(&mut self, order: Order) {
         match order {
-            Order::Resume(None) => {
-                self.spec_changed(SpecChange { suspend: Some(false), ..SpecChange::default() });
-                let waiting: Vec<NodeIx> = (0..self.state().nodes.len()).map(NodeIx::new).collect();
-                self.resume(&waiting);
+            Order::Resume { nodes, run } => {
+                if run {
+                    self.spec_changed(SpecChange { suspend: Some(false), ..SpecChange::default() });
+                }
+                self.resume(&nodes);
             }
-            Order::Resume(Some(nodes)) => self.resume(&nodes),
             Order::StopNodes(nodes, message) => {
                 for ix in nodes {
                     match self.state().node(ix).map(|n| (n.kind, n.is_over())) {
@@ -112,11 +114,7 @@ impl Decider<'_, '_> {
 
     fn resume(&mut self, nodes: &[NodeIx]) {
         for ix in nodes {
-            let waits = self
-                .state()
-                .node(*ix)
-                .is_some_and(|n| n.kind == Kind::Suspend && n.flags.started && !n.is_over() && !n.flags.removed);
-            if waits {
+            if self.state().node(*ix).is_some_and(crate::state::Node::waits_for_a_person) {
                 self.end_suspend(*ix, NodePhase::Succeeded, Text::default());
             }
         }

@@ -131,7 +131,7 @@ impl Decider<'_, '_> {
         }
     }
 
-    fn lock_state(&self, node: Option<NodeIx>) -> LockState {
+    pub(super) fn lock_state(&self, node: Option<NodeIx>) -> LockState {
         match node {
             Some(ix) => self.state().node(ix).map(crate::state::Node::lock_state).unwrap_or_default(),
             None => self.state().run().map(|r| r.lock_state).unwrap_or_default(),

@@ -7,6 +7,7 @@ mod begin;
 mod call;
 mod complete;
 mod control;
+mod deadlock;
 mod enter;
 mod hooks;
 mod inputs;
@@ -77,6 +78,7 @@ impl Decider<'_, '_> {
             Input::Granted(node) => self.granted(node),
             Input::LockWaiting(node, message) => self.lock_waiting(node, message),
             Input::Released(node) => self.released(node),
+            Input::Deadlock { node, until, holds, message } => self.deadlock(node, until, holds, message),
             Input::Memo(node, outputs) => self.memo(node, outputs),
             Input::MemoSaved(node) => self.memo_saved(node),
             Input::Claimed(claims) => self.claimed(claims),

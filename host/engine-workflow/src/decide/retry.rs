@@ -4,7 +4,7 @@ use model::workflow::{NodePhase, RetryPolicy, RetryStrategy};
 
 use super::{Decider, Stop, environment};
 use crate::change::{Change, End};
-use crate::state::{Body, Node, NodeIx, Role};
+use crate::state::{Body, GivesWay, LockState, Node, NodeIx, Role};
 use crate::vars::{Site, Vars};
 
 /// What follows from an attempt's end.
@@ -64,7 +64,25 @@ impl Decider<'_, '_> {
             _ => None,
         };
         let waited = due.is_some_and(|at| at <= self.now);
-        match self.next(ix, waited) {
+        let gives_way = match self.state().node(ix).and_then(|n| n.body.as_deref()) {
+            Some(Body::Retry(retry)) => retry.gives_way,
+            _ => None,
+        };
+        if gives_way == Some(GivesWay::Attempts) {
+            return self.give_up(ix, "not tried again, since what it waits for would not come");
+        }
+        let next = self.next(ix, waited);
+        let lock_state = self.lock_state(Some(ix));
+        match next {
+            // The others get the locks now, not when the next attempt is due.
+            Ok(Next::Again | Next::Later(_)) if gives_way.is_some() && lock_state == LockState::Held => {
+                self.tx.emit(Change::LetGo { node: ix });
+            }
+            Ok(Next::Again) if gives_way.is_some() && lock_state == LockState::None => {
+                let extra = self.state().node(ix).and_then(|n| n.extra.as_ref());
+                let locks = extra.map(|e| e.locks.clone()).unwrap_or_default();
+                self.tx.emit(Change::LocksWanted { node: ix, locks });
+            }
             Ok(Next::Again) => self.try_again(ix, self.attempts(ix)),
             Ok(Next::Later(ms)) => {
                 let at = self.now.plus_millis(ms);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use model::workflow::NodePhase;
+use serde::{Deserialize, Serialize};
 
 use super::index::NodeIx;
 use crate::program::{DagPlan, StepsPlan};
@@ -168,6 +169,19 @@ pub struct RetryRun {
     pub attempts: Vec<NodeIx>,
     /// When the next is due.
     pub due: Option<Timestamp>,
+    /// A deadlock was found in the last attempt: what is done so that others go on.
+    pub gives_way: Option<GivesWay>,
+}
+
+/// How a retried template gives way to those with whom it was in a deadlock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GivesWay {
+    /// There is no further attempt: something above it holds what the others wait for.
+    #[serde(rename = "a")]
+    Attempts,
+    /// Its locks are given back, and asked for anew before the next attempt.
+    #[serde(rename = "l")]
+    Locks,
 }
 
 /// A leaf that runs.

@@ -11,6 +11,7 @@
 mod body;
 mod index;
 mod names;
+mod needs;
 mod node;
 mod progress;
 mod run;
@@ -21,9 +22,10 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use body::{
-    Body, Branch, DagRun, GroupRun, HookRun, LeafRun, LoopRun, RetryRun, Slots, StepsRun, TaskSlot, TaskState,
+    Body, Branch, DagRun, GivesWay, GroupRun, HookRun, LeafRun, LoopRun, RetryRun, Slots, StepsRun, TaskSlot, TaskState,
 };
 pub use index::NodeIx;
+pub use needs::{Need, Needs};
 pub use node::{Extra, Flags, Kind, LockState, MemoState, Node, Role};
 pub use progress::Progress;
 pub use run::{ClaimState, Run, Stage};

@@ -210,6 +210,11 @@ impl Node {
         )
     }
 
+    /// Whether it is a suspend node that waits.
+    pub fn waits_for_a_person(&self) -> bool {
+        self.kind == Kind::Suspend && self.flags.started && !self.is_over() && !self.flags.removed
+    }
+
     /// Whether it ended badly.
     pub fn is_bad(&self) -> bool {
         matches!(self.phase, NodePhase::Failed | NodePhase::Error)

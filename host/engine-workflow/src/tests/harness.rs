@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::SeededIds;
-use engine::proof::{Provable, Recorder};
+use engine::proof::Recorder;
 use model::Timestamp;
 use model::core::ConfigMap;
 use model::workflow::{NodePhase, Workflow, WorkflowTemplate};
@@ -65,6 +65,9 @@ struct At {
     /// Runs one failed node of a running run again.
     #[serde(default)]
     only: Option<String>,
+    /// The node that waits for a lock and never gets it, and the one above it that must end.
+    #[serde(default)]
+    deadlock: Option<(String, String)>,
     #[serde(default)]
     supply: Option<(String, BTreeMap<String, String>)>,
     /// Nothing is ordered: parts of the messages that nodes show at this moment.
@@ -462,13 +465,19 @@ impl<'f> Run<'f> {
         } else if at.suspend {
             spec(SpecChange { suspend: Some(true), ..SpecChange::default() })
         } else if at.resume {
-            Input::Order(Order::Resume(None))
+            Input::Order(Order::Resume {
+                nodes: (0..self.state().nodes.len()).map(crate::NodeIx::new).collect(),
+                run: true,
+            })
         } else if let Some(name) = &at.only {
             let only = Some(by_name(self.state(), name));
             Input::Order(Order::Retry { restart: Vec::new(), only, parameters: Vec::new() })
         } else if at.retry || !at.restart.is_empty() {
             let restart = at.restart.iter().map(|n| by_name(self.state(), n)).collect();
             Input::Order(Order::Retry { restart, only: None, parameters: Vec::new() })
+        } else if let Some((name, until)) = &at.deadlock {
+            let (node, until) = (Some(by_name(self.state(), name)), Some(by_name(self.state(), until)));
+            Input::Deadlock { node, until, holds: true, message: "deadlock: round and round".into() }
         } else if let Some((name, parameters)) = &at.supply {
             let parameters = parameters
                 .iter()
@@ -583,17 +592,4 @@ fn measured(sample: &Sample) -> String {
         SampleValue::Histogram(_, value) => format!("saw {value}"),
     };
     format!("{}{{{}}} {what}", sample.name, labels.join(","))
-}
-
-impl Provable for WorkflowEngine {
-    fn fingerprint(state: &RunState) -> String {
-        let status = serde_json::to_string(&project::full(state)).unwrap_or_default();
-        format!("{status} {:?} {:?} {:?} {:?}", state.todo, state.timers, state.held, state.open)
-    }
-    fn key(effect: &Effect) -> String {
-        effect.key()
-    }
-    fn answers(_: &Input) -> Option<String> {
-        None
-    }
 }

@@ -5,10 +5,14 @@
 
 mod bench;
 mod harness;
+mod needs;
 mod progress;
 mod property;
 
+use engine::proof::Provable;
 use harness::{Fixture, Run};
+
+use crate::{Effect, Input, RunState, WorkflowEngine, project};
 
 #[test]
 fn fixtures() {
@@ -40,4 +44,17 @@ fn fixtures() {
         }
     }
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+}
+
+impl Provable for WorkflowEngine {
+    fn fingerprint(state: &RunState) -> String {
+        let status = serde_json::to_string(&project::full(state)).unwrap_or_default();
+        format!("{status} {:?} {:?} {:?} {:?}", state.todo, state.timers, state.held, state.open)
+    }
+    fn key(effect: &Effect) -> String {
+        effect.key()
+    }
+    fn answers(_: &Input) -> Option<String> {
+        None
+    }
 }

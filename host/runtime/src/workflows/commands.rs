@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_workflow::{Input, Kind, Order, Param, RunState, Shutdown, SpecChange, Text};
+use engine_workflow::{Input, Kind, NodeIx, Order, Param, RunState, Shutdown, SpecChange, Text};
 use model::workflow::NodePhase;
 use serde_json::{Value, json};
 use store::StoreError;
@@ -135,13 +135,17 @@ fn decide(state: &RunState, command: Command) -> Decision {
         Command::Stop { .. } => spec(SpecChange { shutdown: Some(Shutdown::Stop), ..SpecChange::default() }),
         Command::Terminate => spec(SpecChange { shutdown: Some(Shutdown::Terminate), ..SpecChange::default() }),
         Command::Suspend => spec(SpecChange { suspend: Some(true), ..SpecChange::default() }),
-        Command::Resume { node_selector: None } => Ok(Input::Order(Order::Resume(None))),
+        Command::Resume { node_selector: None } => {
+            let waits = |ix: &NodeIx| state.node(*ix).is_some_and(engine_workflow::Node::waits_for_a_person);
+            let nodes = (0..state.nodes.len()).map(NodeIx::new).filter(waits).collect();
+            Ok(Input::Order(Order::Resume { nodes, run: true }))
+        }
         Command::Resume { node_selector: Some(selector) } => {
             let nodes = NodeSelector::parse(&selector)?.nodes(state);
             if nodes.is_empty() {
                 return Err(format!("no node matches {selector:?}"));
             }
-            Ok(Input::Order(Order::Resume(Some(nodes))))
+            Ok(Input::Order(Order::Resume { nodes, run: false }))
         }
         Command::Set { .. } if over => Err(ended("set")),
         Command::Set { node_selector, parameters, phase, message } => {

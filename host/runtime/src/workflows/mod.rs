@@ -4,6 +4,7 @@ mod admit;
 mod artifact_gc;
 mod claims;
 mod commands;
+mod deadlocks;
 mod forget;
 mod lookups;
 mod memo;
@@ -108,6 +109,9 @@ impl Host<WorkflowEngine> for Workflows {
                 tracing::warn!(workflow = %run.submission.metadata.name, namespace = %run.submission.metadata.namespace, "{refusal}");
             }
         }
+        if changes.iter().any(deadlocks::may_follow) {
+            self.limits.suspect();
+        }
         self.metrics.changed(id, state, &changes);
         self.watchers.tell(id, state, &changes, position);
         if ends(&changes) {
@@ -120,7 +124,8 @@ impl Host<WorkflowEngine> for Workflows {
         }
     }
 
-    fn recovered(&self, id: &Arc<str>, state: &RunState) {
+    fn recovered(&self, id: &Arc<str>, state: &RunState, position: u64) {
+        self.watchers.tell_all(id, state, position);
         // The end may be in the journal and not yet on the object.
         if let Some(run) = state.run() {
             match run.finished {

@@ -87,15 +87,23 @@ pub(super) fn perform(workflows: &Workflows, id: &Arc<str>, state: &RunState, ef
     }
 }
 
-fn namespace(state: &RunState) -> Arc<str> {
+pub(super) fn namespace(state: &RunState) -> Arc<str> {
     state.run().map_or_else(|| "default".into(), |run| run.submission.metadata.namespace.as_str().into())
 }
 
 /// A holder's name in the limiters.
-fn holder(id: &str, node: Option<NodeIx>) -> Arc<str> {
+pub(super) fn holder(id: &str, node: Option<NodeIx>) -> Arc<str> {
     match node {
         Some(node) => format!("{id}/{node}").into(),
         None => id.into(),
+    }
+}
+
+/// The run and the node of a holder.
+pub(super) fn parse_holder(holder: &Arc<str>) -> (Arc<str>, Option<NodeIx>) {
+    match parse_key(holder) {
+        Some((id, node)) => (id.into(), Some(node)),
+        None => (holder.clone(), None),
     }
 }
 

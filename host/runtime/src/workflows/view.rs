@@ -18,7 +18,7 @@ use super::select::NodeSelector;
 use crate::control::{ControlError, NodeEvent, NodeLog, NodePage};
 
 /// Nodes of one page (`nodes_page_max`).
-const NODES_PAGE_MAX: u32 = 1_000;
+pub(super) const NODES_PAGE_MAX: u32 = 1_000;
 
 impl Workflows {
     pub(crate) async fn object(&self, namespace: &str, name: &str) -> Result<Arc<Object>, ControlError> {

@@ -7,6 +7,7 @@ use engine_workflow::{Change, NodeIx, RunState, project};
 use model::workflow::WorkflowStatus;
 use tokio::sync::broadcast;
 
+use super::view::NODES_PAGE_MAX;
 use crate::control::NodeEvent;
 
 /// Deltas that a watcher may be behind (`watch_buffer_max`); one that is slower is told to begin again.
@@ -35,6 +36,24 @@ impl Watchers {
 
     /// Tells what a transaction changed.
     pub(super) fn tell(&self, id: &Arc<str>, state: &RunState, changes: &[Change], position: u64) {
+        let ended = changes.iter().any(|c| matches!(c, Change::RunFinished { .. }));
+        self.tell_of(id, state, position, ended, || touched(state, changes));
+    }
+
+    /// Tells how all stands: another server committed what nobody here was told of.
+    pub(super) fn tell_all(&self, id: &Arc<str>, state: &RunState, position: u64) {
+        let ended = state.run().is_some_and(|run| run.finished.is_some());
+        self.tell_of(id, state, position, ended, || (0..state.nodes.len()).map(NodeIx::new).collect());
+    }
+
+    fn tell_of(
+        &self,
+        id: &Arc<str>,
+        state: &RunState,
+        position: u64,
+        ended: bool,
+        nodes: impl FnOnce() -> Vec<NodeIx>,
+    ) {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = runs.get(id) else { return };
         if sender.receiver_count() == 0 {
@@ -42,12 +61,13 @@ impl Watchers {
             return;
         }
         let summary = Box::new(project::summary(state));
-        let touched = touched(state, changes);
-        let nodes =
-            touched.into_iter().filter(|ix| state.is_shown(*ix)).filter_map(|ix| project::node_status(state, ix));
-        let event = NodeEvent::Changed { nodes: nodes.collect(), summary: summary.clone(), position };
-        let _ = sender.send(Arc::new(event));
-        if changes.iter().any(|c| matches!(c, Change::RunFinished { .. })) {
+        let shown: Vec<NodeIx> = nodes().into_iter().filter(|ix| state.is_shown(*ix)).collect();
+        // The summary is told also when no node changed.
+        for page in shown.chunks(NODES_PAGE_MAX as usize).chain(shown.is_empty().then_some::<&[NodeIx]>(&[])) {
+            let nodes = page.iter().filter_map(|ix| project::node_status(state, *ix)).collect();
+            let _ = sender.send(Arc::new(NodeEvent::Changed { nodes, summary: summary.clone(), position }));
+        }
+        if ended {
             let _ = sender.send(Arc::new(NodeEvent::Ended { summary }));
             runs.remove(id);
         }

@@ -31,6 +31,11 @@ fn of_one_run_with_most_of_the_language() {
 }
 
 #[test]
+fn of_runs_in_deadlocks() {
+    survives_a_crash_anywhere(&scenarios::circles());
+}
+
+#[test]
 fn of_runs_that_wait_for_each_other() {
     survives_a_crash_anywhere(&scenarios::locks());
 }

@@ -8,6 +8,8 @@
     reason = "a test may panic"
 )]
 
+mod commands;
 mod crashes;
 mod scenarios;
 mod seeds;
+mod takeovers;
