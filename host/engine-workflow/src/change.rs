@@ -430,6 +430,9 @@ pub enum Place {
     /// For the run to be resumed.
     #[serde(rename = "s")]
     Suspension,
+    /// For locks of a node above it, or of the run: they were given back at an end, and the run is tried again.
+    #[serde(rename = "l")]
+    Locks,
 }
 
 impl Change {

@@ -16,6 +16,7 @@
 //! - A transition costs the same in a run of ten nodes and of a hundred thousand: a task that ends touches those that wait for it, and nothing else.
 //! - The effects of a state are a function of the state; each has a stable key and is answered at most once.
 //! - A manifest is parsed once. A value that is put into a template is a string in it and nothing else.
+//! - A run that is tried again begins nothing below a node, or in itself, that held locks before it holds them again.
 //! - What holds a lock, or a slot, stays until all in it has ended ([`RunState::needs`]): that is what makes a deadlock certain.
 //! - What the author got wrong is a message on a node or the run, never a panic.
 //!

@@ -198,6 +198,7 @@ fn turn(state: &RunState, ix: NodeIx, place: Place) -> String {
     let run = state.run();
     let limit = match place {
         Place::Suspension => return "Waiting for the workflow to be resumed".to_owned(),
+        Place::Locks => return "Waiting until what it stands in holds its locks again".to_owned(),
         Place::Run => run.and_then(|run| run.parallelism),
         Place::Boundary => match state.boundary(ix).and_then(|b| state.node(b)).and_then(|n| n.body.as_deref()) {
             Some(Body::Dag(dag)) => dag.slots.limit,

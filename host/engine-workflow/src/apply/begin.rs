@@ -47,6 +47,7 @@ pub(super) fn created(
         priority: spec.priority.unwrap_or(0),
         locks: Vec::new(),
         lock_state: LockState::None,
+        retried: false,
         lock_message: None,
         claims: ClaimState::None,
         claim_names: Vec::new(),

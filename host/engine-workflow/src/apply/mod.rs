@@ -149,6 +149,7 @@ pub(crate) fn apply(state: &mut RunState, change: &Change) {
             state.take_todo(Todo::MainOver);
             state.timers.clear();
             state.todo.clear();
+            state.unlocked.clear();
             if let Some(run) = &mut state.run {
                 run.stage = Stage::Over;
                 run.phase = *phase;
@@ -191,6 +192,7 @@ fn set_memo(state: &mut RunState, node: NodeIx, to: MemoState) {
 }
 
 fn locked(state: &mut RunState, node: Option<NodeIx>) {
+    call_unlocked(state);
     match node {
         Some(node) => {
             with_extra(state, node, |extra| {
@@ -218,7 +220,14 @@ fn locked(state: &mut RunState, node: Option<NodeIx>) {
     }
 }
 
+/// Those who wait for the locks of what is above them look again.
+fn call_unlocked(state: &mut RunState) {
+    let waiting = std::mem::take(&mut state.unlocked);
+    state.todo.extend(waiting.into_iter().map(Todo::Enter));
+}
+
 fn released(state: &mut RunState, node: Option<NodeIx>) {
+    call_unlocked(state);
     match node {
         Some(node) => {
             with_extra(state, node, |extra| extra.lock_state = LockState::None);
@@ -304,6 +313,7 @@ impl RunState {
         match place {
             Place::Run => self.held.push_back(node),
             Place::Suspension => self.suspended.push_back(node),
+            Place::Locks => self.unlocked.push(node),
             Place::Boundary => {
                 if let Some(boundary) = self.boundary(node)
                     && let Some(slots) = self.slots_mut(boundary)

@@ -17,6 +17,9 @@ pub(super) fn retried(
 ) {
     super::begin::parameters_set(state, parameters);
     state.found.clear();
+    if let Some(run) = &mut state.run {
+        run.retried = true;
+    }
     let picked: BTreeSet<NodeIx> = match only {
         Some(node) => [node].into(),
         None => failed(state).chain(restart.iter().copied()).collect(),

@@ -64,9 +64,10 @@ impl Decider<'_, '_> {
         }
     }
 
-    fn between_attempts(&self, ix: NodeIx) -> bool {
+    pub(super) fn between_attempts(&self, ix: NodeIx) -> bool {
         // One that let its locks go has no attempt until it holds them again.
-        let locks = matches!(self.lock_state(Some(ix)), LockState::Wanted | LockState::Releasing);
+        let locks = matches!(self.lock_state(Some(ix)), LockState::Wanted | LockState::Releasing)
+            && self.last_attempt(ix).is_some_and(|(_, last)| last.is_over());
         matches!(self.state().node(ix).and_then(|n| n.body.as_deref()), Some(Body::Retry(retry)) if retry.due.is_some() || locks)
     }
 

@@ -4,7 +4,7 @@ use model::workflow::NodePhase;
 
 use super::Decider;
 use crate::change::Change;
-use crate::state::{GivesWay, Kind, LockState, NodeIx};
+use crate::state::{GivesWay, Kind, LockState, NodeIx, Stage};
 use crate::values::Text;
 
 impl Decider<'_, '_> {
@@ -13,11 +13,36 @@ impl Decider<'_, '_> {
         if self.lock_state(node) != LockState::Wanted {
             return;
         }
-        let Some(ix) = node else { return self.fail_run(&message) };
+        // What a retry of the run opened again ends as always, after what is in it: that is told, and only that.
+        let opened_again = match node {
+            Some(ix) => self.state().node(ix).is_some_and(|n| n.flags.started) && !self.between_attempts(ix),
+            None => self.state().run().is_some_and(|run| run.stage != Stage::New),
+        };
+        match node {
+            _ if opened_again => {
+                for ix in self.unlocked_in(node) {
+                    self.gives_way(ix, until, holds, message.clone());
+                }
+            }
+            Some(ix) => self.gives_way(ix, until, holds, message),
+            None => self.fail_run(&message),
+        }
+    }
+
+    fn gives_way(&mut self, ix: NodeIx, until: Option<NodeIx>, holds: bool, message: Text) {
         for (retry, gives_way) in self.retries_up_to(ix, until, holds) {
             self.tx.emit(Change::GivesWay { node: retry, gives_way });
         }
         self.end(ix, NodePhase::Error, message);
+    }
+
+    fn unlocked_in(&self, node: Option<NodeIx>) -> Vec<NodeIx> {
+        let state = self.state();
+        let parent = |ix: &NodeIx| state.node(*ix).and_then(|n| n.parent);
+        let inside =
+            |ix: &NodeIx| node.is_none() || std::iter::successors(parent(ix), parent).any(|at| Some(at) == node);
+        let waits = |ix: &NodeIx| state.node(*ix).is_some_and(|n| !n.is_over() && !n.flags.removed);
+        state.unlocked.iter().filter(|ix| waits(ix) && inside(ix)).copied().collect()
     }
 
     /// Retried nodes above. Another attempt within what must end would keep the locks, wait as this one does, and so on without end.

@@ -50,6 +50,10 @@ impl Decider<'_, '_> {
         if kind == Kind::Group {
             return self.start(ix, None, Vec::new());
         }
+        if !self.locked_above(ix) {
+            self.tx.emit(Change::Held { node: ix, place: Place::Locks });
+            return Ok(());
+        }
         let depth_max = self.limits().recursion;
         if matches!(kind, Kind::Dag | Kind::Steps) && self.state().depth(ix) > depth_max {
             return Err(format!(
@@ -155,6 +159,31 @@ impl Decider<'_, '_> {
         }
         self.tx.emit(Change::LocksWanted { node: ix, locks });
         Ok(false)
+    }
+
+    /// Whether all that is above holds the locks that it once held. A run that is tried again gave them back when it ended; they are asked for from the
+    /// outside in, as they were the first time.
+    fn locked_above(&mut self, ix: NodeIx) -> bool {
+        let state = self.state();
+        let Some(run) = state.run().filter(|run| run.retried) else { return true };
+        if !run.locks.is_empty() && run.lock_state != LockState::Held {
+            if run.lock_state == LockState::None {
+                let locks = run.locks.clone();
+                self.tx.emit(Change::RunLocksWanted { locks });
+            }
+            return false;
+        }
+        let above = std::iter::successors(state.node(ix).and_then(|n| n.parent), |at| state.node(*at)?.parent);
+        let lacking = |at: &NodeIx| {
+            let extra = state.node(*at)?.extra.as_ref()?;
+            (!extra.locks.is_empty() && extra.lock_state != LockState::Held).then_some((*at, extra))
+        };
+        let Some((node, extra)) = above.filter_map(|at| lacking(&at)).last() else { return true };
+        if extra.lock_state == LockState::None {
+            let locks = extra.locks.clone();
+            self.tx.emit(Change::LocksWanted { node, locks });
+        }
+        false
     }
 
     fn held_above(&self, ix: NodeIx, lock: &LockRequest) -> bool {

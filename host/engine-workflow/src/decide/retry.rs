@@ -33,7 +33,7 @@ impl Decider<'_, '_> {
         }
     }
 
-    fn last_attempt(&self, ix: NodeIx) -> Option<(NodeIx, &Node)> {
+    pub(super) fn last_attempt(&self, ix: NodeIx) -> Option<(NodeIx, &Node)> {
         let Some(Body::Retry(retry)) = self.state().node(ix)?.body.as_deref() else { return None };
         let last = *retry.attempts.last()?;
         Some((last, self.state().node(last)?))

@@ -53,6 +53,8 @@ pub struct RunState {
     pub held: VecDeque<NodeIx>,
     /// Nodes that wait for the run to be resumed.
     pub suspended: VecDeque<NodeIx>,
+    /// Nodes of a retried run that wait until those above them hold their locks again.
+    pub unlocked: Vec<NodeIx>,
     /// Leaves that were asked to start and have not ended.
     pub units: u32,
     /// Nodes with an effect that is not answered: leaves, locks, memoization.

@@ -65,6 +65,8 @@ pub struct Run {
     pub locks: Vec<LockRequest>,
     /// How far it is with them.
     pub lock_state: LockState,
+    /// It was tried again: what goes on of it holds its locks anew before anything in it begins.
+    pub retried: bool,
     /// What it waits for, in words.
     pub lock_message: Option<Text>,
     /// How far its claims are.

@@ -58,7 +58,7 @@ fn of_change(m: &mut Inner, id: &Arc<str>, namespace: &str, state: &RunState, ch
                 Place::Boundary => "template_parallelism",
                 Place::Run => "workflow_parallelism",
                 // A person did that, not a limit.
-                Place::Suspension => return,
+                Place::Suspension | Place::Locks => return,
             };
             m.add("colchis_throttled_total", &[("by", by), ("namespace", namespace)], 1.0);
         }

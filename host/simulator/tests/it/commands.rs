@@ -123,3 +123,25 @@ fn a_pause_that_is_ended_is_ended_once() {
         }
     }
 }
+
+#[test]
+fn a_retried_run_holds_its_locks_again() {
+    for whole in [true, false] {
+        let scenario = scenarios::retried_with_a_lock(whole);
+        let calm = play(&scenario, Plan::default());
+        assert!(calm.runs.values().all(|run| run.phase == WorkflowPhase::Succeeded), "{:?}", calm.runs);
+        for nth in 0..calm.appends {
+            let plans = [
+                Plan { crash: Some(simulator::Crash::Before(nth)), ..Plan::default() },
+                Plan { crash: Some(simulator::Crash::After(nth)), ..Plan::default() },
+                Plan { seed: nth, per_mille: 40, faults_max: 40, ..Plan::default() },
+            ];
+            for plan in plans {
+                let outcome = play(&scenario, plan);
+                let told = format!("whole: {whole}, {plan:?}\n  {}", outcome.faults.join("\n  "));
+                assert_eq!(outcome.violations, Vec::<String>::new(), "{told}");
+                assert_eq!(outcome.runs, calm.runs, "{told}");
+            }
+        }
+    }
+}

@@ -268,6 +268,50 @@ spec:
   - {name: quick, container: {image: x, command: [x]}}
 "#;
 
+/// Runs that hold a mutex as a whole, and another in a template of several steps; the first fails unless a parameter says otherwise.
+const LOCKED: &str = r#"
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: NAME, namespace: default}
+spec:
+  entrypoint: main
+  arguments: {parameters: [{name: wanted, value: "WANTED"}]}
+  WHOLE
+  templates:
+  - name: main
+    steps: [[{name: several, template: several}]]
+  - name: several
+    PART
+    steps:
+    - - {name: wants, template: given, arguments: {parameters: [{name: n, value: "{{workflow.parameters.wanted}}"}]}}
+    - - {name: a, template: one}
+    - - {name: b, template: one}
+    - - {name: c, template: one}
+  - name: given
+    inputs: {parameters: [{name: n}]}
+    container: {image: x, command: [x], args: ["{{inputs.parameters.n}}"]}
+  - {name: one, container: {image: x, command: [x]}}
+"#;
+
+/// A run that holds a lock, as a whole or in a template, is retried when another holds that lock.
+pub(crate) fn retried_with_a_lock(whole: bool) -> Scenario {
+    let lock = "synchronization: {mutexes: [{name: m}]}";
+    let (of_run, of_template) = if whole { (lock, "") } else { ("", lock) };
+    let run = |name: &str, wanted: &str| {
+        let text = LOCKED.replace("NAME", name).replace("WANTED", wanted);
+        objects(&text.replace("WHOLE", of_run).replace("PART", of_template))
+    };
+    let parameters = vec![("wanted".to_owned(), "yes".to_owned())];
+    let retry = Command::Retry { restart_successful: false, node_selector: None, parameters };
+    Scenario {
+        objects: [run("retried", "no"), run("other", "yes")].concat(),
+        decide,
+        exclusive: [("one".to_owned(), 1)].into(),
+        settings: Settings::default(),
+        commands: vec![asked("retried", When::Ended, retry)],
+    }
+}
+
 fn commanded(text: &str, commands: Vec<Asked>) -> Scenario {
     let exclusive = [("alone".to_owned(), 1)].into();
     Scenario { objects: objects(text), decide, exclusive, settings: Settings::default(), commands }
@@ -409,7 +453,7 @@ fn decide(unit: &Unit) -> Step {
         {
             (300, badly)
         }
-        "alone" | "pair" | "both" => (2_000, well),
+        "alone" | "pair" | "both" | "one" => (2_000, well),
         _ => (100, well),
     };
     Step { lasts_ms, result }
