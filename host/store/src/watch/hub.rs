@@ -23,8 +23,7 @@ pub struct Gap {
 
 struct Inner {
     revision: Revision,
-    ring: VecDeque<Arc<Change>>,
-    ring_bytes: u64,
+    ring: Ring,
     next_id: u64,
     watchers: BTreeMap<u64, Arc<Queue>>,
     /// Those that can be shown objects of any name.
@@ -40,8 +39,7 @@ impl Hub {
     pub fn new(revision: Revision, limits: Limits) -> Arc<Self> {
         let inner = Inner {
             revision,
-            ring: VecDeque::new(),
-            ring_bytes: 0,
+            ring: Ring::default(),
             next_id: 0,
             watchers: BTreeMap::new(),
             wide: BTreeSet::new(),
@@ -78,13 +76,9 @@ impl Hub {
                     touched.insert(*id);
                 }
             }
-            inner.ring_bytes += bytes(&change);
-            inner.ring.push_back(change);
+            inner.ring.push(change);
         }
-        while inner.ring.len() > self.limits.watch_ring_max || inner.ring_bytes > self.limits.watch_ring_bytes_max {
-            let Some(old) = inner.ring.pop_front() else { break };
-            inner.ring_bytes = inner.ring_bytes.saturating_sub(bytes(&old));
-        }
+        inner.ring.trim(self.limits.watch_ring_max, self.limits.watch_ring_bytes_max);
         for id in touched {
             if let Some(queue) = inner.watchers.get(&id) {
                 queue.wake();
@@ -112,7 +106,7 @@ impl Hub {
         let open = inner.watchers.len();
         Limits::check(|| "open watches".to_owned(), "watchers_max", self.limits.watchers_max as u64, open as u64 + 1)?;
         let queue = Arc::new(Queue::new(selector.clone(), after));
-        let missed = inner.ring.iter().skip(usize::try_from(after - oldest).unwrap_or(usize::MAX));
+        let missed = inner.ring.changes.iter().skip(usize::try_from(after - oldest).unwrap_or(usize::MAX));
         missed.for_each(|change| {
             queue.offer(change, usize::MAX);
         });
@@ -133,8 +127,7 @@ impl Hub {
     /// Ends every watch and forgets the history: the store was reopened and is at `revision`.
     pub fn reset(&self, revision: Revision, reason: &str) {
         let mut inner = self.lock();
-        inner.ring.clear();
-        inner.ring_bytes = 0;
+        inner.ring = Ring::default();
         inner.revision = revision;
         inner.bookmarked = revision;
         for queue in std::mem::take(&mut inner.watchers).values() {
@@ -174,14 +167,99 @@ impl Hub {
 
 impl Inner {
     fn oldest(&self) -> Revision {
-        self.ring.front().map_or(self.revision, |change| change.revision.saturating_sub(1))
+        self.ring.changes.front().map_or(self.revision, |change| change.revision.saturating_sub(1))
     }
 }
 
-fn bytes(change: &Change) -> u64 {
-    let Some(object) = change.object() else { return 128 };
-    // `before` is `after` of an earlier change most of the time, and shares the body with it.
-    let shares = change.before.as_ref().is_some_and(|before| Arc::ptr_eq(&before.object.body, &object.body));
-    let shared = if shares { object.body.get().len() as u64 } else { 0 };
-    128 + codec::size_of(object).saturating_sub(shared)
+/// The recent changes, and what they hold in memory.
+#[derive(Default)]
+struct Ring {
+    changes: VecDeque<Arc<Change>>,
+    bytes: u64,
+    /// How many of the changes share a body, by where it lies: it is counted once, for as long as one of them holds it.
+    bodies: HashMap<usize, usize>,
+}
+
+impl Ring {
+    fn push(&mut self, change: Arc<Change>) {
+        let (own, body) = bytes(&change);
+        self.bytes += own;
+        if let Some((at, bytes)) = body {
+            let holders = self.bodies.entry(at).or_default();
+            self.bytes += if *holders == 0 { bytes } else { 0 };
+            *holders += 1;
+        }
+        self.changes.push_back(change);
+    }
+
+    fn pop(&mut self) -> bool {
+        let Some(old) = self.changes.pop_front() else { return false };
+        let (own, body) = bytes(&old);
+        self.bytes = self.bytes.saturating_sub(own);
+        if let Some((at, bytes)) = body
+            && let Some(holders) = self.bodies.get_mut(&at)
+        {
+            *holders -= 1;
+            if *holders == 0 {
+                self.bodies.remove(&at);
+                self.bytes = self.bytes.saturating_sub(bytes);
+            }
+        }
+        true
+    }
+
+    fn trim(&mut self, changes_max: usize, bytes_max: u64) {
+        while (self.changes.len() > changes_max || self.bytes > bytes_max) && self.pop() {}
+    }
+}
+
+/// What a change holds by itself, and its object's body: where it lies and how long it is. `before` is `after` of an earlier change most of the time.
+fn bytes(change: &Change) -> (u64, Option<(usize, u64)>) {
+    let Some(object) = change.object() else { return (128, None) };
+    let body = object.body.get();
+    let length = body.len() as u64;
+    (128 + codec::size_of(object).saturating_sub(length), Some((body.as_ptr().addr(), length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Object, ObjectMeta};
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::watch::Seen;
+
+    fn object(name: &str, body: &Arc<RawValue>) -> Arc<Object> {
+        Arc::new(Object {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            metadata: ObjectMeta::named("default", name),
+            body: body.clone(),
+            status: None,
+        })
+    }
+
+    /// A body that many changes share counts once, and for as long as the ring holds one of them.
+    #[test]
+    fn a_shared_body_counts_once_and_to_the_end() {
+        let body = |name: &str| -> Arc<RawValue> {
+            RawValue::from_string(format!(r#"{{"{name}":"{}"}}"#, "x".repeat(10_000))).unwrap().into()
+        };
+        let (one, two) = (body("one"), body("two"));
+        let mut ring = Ring::default();
+        for revision in 0..100 {
+            let (name, body) = if revision % 2 == 0 { ("one", &one) } else { ("two", &two) };
+            let seen = Seen { object: object(name, body), phase: "".into() };
+            ring.push(Arc::new(Change { revision, before: Some(seen.clone()), after: Some(seen), last: None }));
+        }
+        let small = ring.bytes - 20_000;
+        assert!(small < 100 * 1_000, "{}", ring.bytes);
+        // What is left holds both bodies, however few changes there are.
+        ring.trim(2, u64::MAX);
+        assert!(ring.bytes > 20_000 && ring.bytes < 22_000, "{}", ring.bytes);
+        ring.trim(1, u64::MAX);
+        assert!(ring.bytes > 10_000 && ring.bytes < 11_000, "{}", ring.bytes);
+        ring.trim(1, 10_000);
+        assert_eq!((ring.bytes, ring.changes.len(), ring.bodies.len()), (0, 0, 0));
+    }
 }
