@@ -1,6 +1,7 @@
 //! Which nodes of a run that is watched are shown: what `--node-field-selector` and `--status` say, looked at as nodes change.
 
 use client::v1::{Node, NodePhase};
+use expr::selector::FieldSelector;
 
 use super::phase;
 use crate::error::{CliError, CliResult};
@@ -22,14 +23,7 @@ const FIELDS: [&str; 9] = [
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodeFilter {
     phases: Vec<NodePhase>,
-    terms: Vec<Term>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Term {
-    field: &'static str,
-    equal: bool,
-    value: String,
+    fields: FieldSelector,
 }
 
 impl NodeFilter {
@@ -45,18 +39,14 @@ impl NodeFilter {
                     .hint("one of Pending, Running, Succeeded, Skipped, Failed, Error, Omitted")
             })?);
         }
-        for part in selector.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, rest) = part.split_once('=').ok_or_else(|| {
-                CliError::usage(format!("--node-field-selector {part}: not of the form FIELD=VALUE or FIELD!=VALUE"))
-            })?;
-            let (name, equal) = name.strip_suffix('!').map_or((name, true), |name| (name, false));
-            let value = rest.strip_prefix('=').unwrap_or(rest).trim().to_owned();
-            let field = FIELDS.into_iter().find(|known| *known == name.trim()).ok_or_else(|| {
-                let hint = model::violation::did_you_mean(name.trim(), FIELDS);
-                CliError::usage(format!("--node-field-selector {part}: there is no such field"))
-                    .hint(hint.unwrap_or_else(|| format!("one of {}", FIELDS.join(", "))))
-            })?;
-            filter.terms.push(Term { field, equal, value });
+        filter.fields = FieldSelector::parse(selector)
+            .map_err(|e| CliError::usage(format!("--node-field-selector {selector}: {e}")))?;
+        for (field, ..) in filter.fields.terms() {
+            if !FIELDS.contains(&field) {
+                let hint = model::violation::did_you_mean(field, FIELDS);
+                return Err(CliError::usage(format!("--node-field-selector {selector}: there is no field {field:?}"))
+                    .hint(hint.unwrap_or_else(|| format!("one of {}", FIELDS.join(", ")))));
+            }
         }
         Ok(filter)
     }
@@ -64,7 +54,7 @@ impl NodeFilter {
     /// Whether a node is shown.
     pub fn shows(&self, node: &Node) -> bool {
         (self.phases.is_empty() || self.phases.contains(&node.phase()))
-            && self.terms.iter().all(|term| (value(node, term.field) == term.value) == term.equal)
+            && self.fields.matches(|field| Some(value(node, field)))
     }
 }
 
@@ -74,7 +64,8 @@ fn value<'n>(node: &'n Node, field: &str) -> &'n str {
         "displayName" => &node.display_name,
         "name" => &node.name,
         "id" => &node.id,
-        "templateName" => &node.template_name,
+        "templateName" if node.template_ref.is_empty() => &node.template_name,
+        "templateName" => elsewhere().1,
         "phase" => phase::node_word(node.phase()),
         "templateRef.name" => elsewhere().0,
         "templateRef.template" => elsewhere().1,
@@ -92,7 +83,6 @@ mod tests {
     fn nodes_are_chosen_by_field_and_phase() {
         let node = Node {
             display_name: "build".into(),
-            template_name: "compile".into(),
             template_ref: "tools/compile".into(),
             phase: NodePhase::Failed.into(),
             ..Node::default()
@@ -101,6 +91,7 @@ mod tests {
             ("", &[][..], true),
             ("displayName=build", &["failed", "Error"], true),
             ("displayName==build,templateName!=test", &[], true),
+            ("templateName=compile", &[], true),
             ("phase=Failed,templateRef.name=tools", &[], true),
             ("displayName=test", &[], false),
             ("phase!=Failed", &[], false),

@@ -1,18 +1,12 @@
 //! Field selectors over nodes: `displayName=approve,phase!=Succeeded`.
 
 use engine_workflow::{NodeIx, RunState, project};
+use expr::selector::FieldSelector;
 use model::workflow::NodeStatus;
 
-/// A parsed selector: all requirements must hold.
+/// A parsed selector: all terms must hold.
 #[derive(Debug, Clone, Default)]
-pub(super) struct NodeSelector(Vec<Requirement>);
-
-#[derive(Debug, Clone)]
-struct Requirement {
-    field: String,
-    equal: bool,
-    value: String,
-}
+pub(super) struct NodeSelector(FieldSelector);
 
 const FIELDS: &[&str] = &[
     "displayName",
@@ -30,29 +24,18 @@ const FIELDS: &[&str] = &[
 impl NodeSelector {
     /// Parses `field=value`, `field==value` and `field!=value`, separated by commas.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut out = Vec::new();
-        for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-            let (field, equal, value) = if let Some((field, value)) = part.split_once("!=") {
-                (field, false, value)
-            } else if let Some((field, value)) = part.split_once("==") {
-                (field, true, value)
-            } else if let Some((field, value)) = part.split_once('=') {
-                (field, true, value)
-            } else {
-                return Err(format!("node field selector: {part:?} is not of the form field=value or field!=value"));
-            };
-            let field = field.trim();
+        let selector = FieldSelector::parse(text).map_err(|e| format!("node field selector: {e}"))?;
+        for (field, ..) in selector.terms() {
             let parameter = field.starts_with("inputs.parameters.") && field.ends_with(".value");
             if !FIELDS.contains(&field) && !parameter {
                 return Err(format!("node field selector: unknown field {field:?}; there are {}", FIELDS.join(", ")));
             }
-            out.push(Requirement { field: field.to_owned(), equal, value: value.trim().to_owned() });
         }
-        Ok(Self(out))
+        Ok(Self(selector))
     }
 
     pub(super) fn matches(&self, node: &NodeStatus) -> bool {
-        self.0.iter().all(|r| (value(node, &r.field).as_deref() == Some(r.value.as_str())) == r.equal)
+        self.0.terms().all(|(field, equal, wanted)| (value(node, field).as_deref() == Some(wanted)) == equal)
     }
 
     /// The matching nodes of a run.
