@@ -20,7 +20,22 @@ pub(crate) use process::{Program, become_plain, null_device};
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::protocol::{Isolation, LaunchSpec};
+
+/// To init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Command {
+    /// Start the program.
+    Go,
+    /// Pass a signal to it.
+    Signal(i32),
+    /// Run another command beside it.
+    Exec { id: u64, argv: Vec<String> },
+    /// Kill that command.
+    Cancel { id: u64 },
+}
 
 /// What all containers of a unit are made from.
 pub(crate) struct Pod<'a> {

@@ -7,22 +7,12 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use serde::{Deserialize, Serialize};
 
 use super::Pod;
 use crate::agent::fault::Fault;
 use crate::agent::protocol::{Isolation, MemoryVolume, Placement};
 
 const WHY: &str = "containers need Linux";
-
-/// To init, which there is none of.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Command {
-    Go,
-    Signal(i32),
-    Exec { id: u64, argv: Vec<String> },
-    Cancel { id: u64 },
-}
 
 /// Devices are the machine's own.
 pub(crate) struct DeviceTemplate;

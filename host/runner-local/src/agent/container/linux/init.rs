@@ -16,6 +16,7 @@ use super::confined::become_program;
 use super::process::{Program, null_device};
 use super::root;
 use super::user::{Identity, lookup};
+use crate::agent::container::Command;
 use crate::agent::fault::{At, Fault};
 use crate::agent::protocol::ContainerSpec;
 use crate::agent::sys;
@@ -24,19 +25,6 @@ use crate::agent::sys;
 const MESSAGE_BYTES_MAX: usize = 128 << 10;
 /// Commands that run inside at the same time for probes and hooks.
 const EXTRAS_MAX: usize = 16;
-
-/// To init.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Command {
-    /// Start the program.
-    Go,
-    /// Pass a signal to it.
-    Signal(i32),
-    /// Run another command beside it.
-    Exec { id: u64, argv: Vec<String> },
-    /// Kill that command.
-    Cancel { id: u64 },
-}
 
 /// From init.
 #[derive(Debug, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ mod user;
 use super::{Pod, process};
 
 pub(crate) use attach::{LOOK, resolve};
-pub(crate) use init::{Command, Handles, Message, run};
+pub(crate) use init::{Handles, Message, run};
 pub(crate) use place::place;
 pub(crate) use root::{DeviceTemplate, machine_mounts, memory_volume, shared_memory, try_overlay};
 pub(crate) use seccomp::{Filters, limit_bounding_set};
