@@ -59,7 +59,6 @@ struct Task {
 #[derive(Debug, Default)]
 struct Waiting {
     due: Timestamp,
-    working: bool,
     tries: u32,
     uid: String,
     namespace: String,
@@ -71,19 +70,58 @@ struct Waiting {
 /// The tasks that are not done, by their names in the journal.
 #[derive(Default)]
 pub(crate) struct Collecting {
-    tasks: Mutex<BTreeMap<Arc<str>, Waiting>>,
+    tasks: Mutex<Tasks>,
     news: Notify,
 }
 
+#[derive(Default)]
+struct Tasks {
+    all: HashMap<Arc<str>, Waiting>,
+    /// Those that nobody works at, by when they are due: a hundred thousand may wait for a repository that is down.
+    due: BTreeSet<(Timestamp, Arc<str>)>,
+}
+
+impl Tasks {
+    fn add(&mut self, id: Arc<str>, waiting: Waiting) {
+        if !self.all.contains_key(&id) {
+            self.due.insert((waiting.due, id.clone()));
+            self.all.insert(id, waiting);
+        }
+    }
+
+    /// What is due first leaves the queue, if it is due now; otherwise when it will be.
+    fn take(&mut self, now: Timestamp) -> std::result::Result<(Arc<str>, u32), Option<Timestamp>> {
+        match self.due.first() {
+            Some((at, _)) if *at <= now => {}
+            later => return Err(later.map(|(at, _)| *at)),
+        }
+        let Some((_, id)) = self.due.pop_first() else { return Err(None) };
+        let tries = self.all.get(&id).map_or(0, |task| task.tries);
+        Ok((id, tries))
+    }
+
+    /// A task that was taken is tried again then.
+    fn later(&mut self, id: &Arc<str>, at: Timestamp) -> Option<&mut Waiting> {
+        let task = self.all.get_mut(id)?;
+        (task.due, task.tries) = (at, task.tries.saturating_add(1));
+        self.due.insert((at, id.clone()));
+        Some(task)
+    }
+}
+
 impl Collecting {
-    fn with<R>(&self, change: impl FnOnce(&mut BTreeMap<Arc<str>, Waiting>) -> R) -> R {
+    fn with<R>(&self, change: impl FnOnce(&mut Tasks) -> R) -> R {
         change(&mut self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn done(&self, id: &Arc<str>) {
+        self.with(|tasks| tasks.all.remove(id));
     }
 
     fn note(&self, id: Arc<str>, waiting: Waiting) {
         self.with(|tasks| {
-            if tasks.len() < TASKS_MAX {
-                tasks.entry(id).or_insert(waiting);
+            if tasks.all.len() < TASKS_MAX {
+                tasks.add(id, waiting);
             } else {
                 tracing::warn!(
                     tasks_max = TASKS_MAX,
@@ -96,21 +134,13 @@ impl Collecting {
 
     /// The next task that is due, and otherwise when one will be.
     fn take(&self, now: Timestamp) -> std::result::Result<(Arc<str>, u32), Option<Timestamp>> {
-        self.with(|tasks| {
-            let next = tasks.iter_mut().filter(|(_, t)| !t.working).min_by_key(|(_, t)| t.due);
-            let Some((id, task)) = next else { return Err(None) };
-            if task.due > now {
-                return Err(Some(task.due));
-            }
-            task.working = true;
-            Ok((id.clone(), task.tries))
-        })
+        self.with(|tasks| tasks.take(now))
     }
 
     /// What is left of a run's artifacts that were to be deleted, and could not be yet.
     fn of_run(&self, uid: &str) -> Option<String> {
         self.with(|tasks| {
-            let of_run = || tasks.values().filter(|t| t.uid == uid && !t.problem.is_empty());
+            let of_run = || tasks.all.values().filter(|t| t.uid == uid && !t.problem.is_empty());
             let left: usize = of_run().map(|t| t.left).sum();
             let problem = &of_run().next()?.problem;
             let what = if left == 1 { "artifact" } else { "artifacts" };
@@ -122,7 +152,7 @@ impl Collecting {
     fn left(&self) -> BTreeMap<String, usize> {
         self.with(|tasks| {
             let mut left = BTreeMap::new();
-            for task in tasks.values().filter(|t| !t.problem.is_empty()) {
+            for task in tasks.all.values().filter(|t| !t.problem.is_empty()) {
                 *left.entry(task.namespace.clone()).or_default() += task.left;
             }
             left
@@ -258,19 +288,14 @@ impl Workflows {
         let pause = PAUSE_MIN.checked_shl(tries).map_or(PAUSE_MAX, |s| s.clamp(PAUSE_MIN, PAUSE_MAX));
         let again = self.clock.now().plus_millis(pause * 1_000);
         let later = |change: &dyn Fn(&mut Waiting)| {
-            self.collecting.with(|tasks| {
-                if let Some(task) = tasks.get_mut(id) {
-                    (task.due, task.working, task.tries) = (again, false, tries.saturating_add(1));
-                    change(task);
-                }
-            });
+            self.collecting.with(|tasks| tasks.later(id, again).into_iter().for_each(change));
         };
         let (seq, mut task) = match self.read_task(id).await {
             Ok(found) => found,
-            Err(StoreError::NotFound { .. }) => return self.collecting.with(|tasks| drop(tasks.remove(id))),
+            Err(StoreError::NotFound { .. }) => return self.collecting.done(id),
             Err(problem @ StoreError::Corrupt { .. }) => {
                 tracing::error!(%problem, "artifacts that were to be deleted stay: what is to be deleted cannot be read");
-                return self.collecting.with(|tasks| drop(tasks.remove(id)));
+                return self.collecting.done(id);
             }
             Err(_) => return later(&|_| {}),
         };
@@ -287,14 +312,15 @@ impl Workflows {
             _ => Ok(()),
         };
         match (task.artifacts.len(), stored) {
-            (0, Ok(())) => self.collecting.with(|tasks| drop(tasks.remove(id))),
+            (0, Ok(())) => self.collecting.done(id),
             (left, _) => later(&|waiting| {
                 (waiting.uid, waiting.namespace) = (task.uid.clone(), task.namespace.clone());
                 (waiting.left, waiting.problem) = (left, problem.clone());
             }),
         }
-        self.metrics.uncollected(self.collecting.left());
+        // Most are gone at the first try, and were never said to be left.
         if tries > 0 || !task.artifacts.is_empty() {
+            self.metrics.uncollected(self.collecting.left());
             self.say_what_is_left(&task).await;
         }
     }
@@ -379,4 +405,30 @@ fn instance(id: &Arc<str>) -> InstanceId {
 
 fn corrupt(id: &Arc<str>, reason: &str) -> StoreError {
     StoreError::Corrupt { what: instance(id).to_string(), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_taken_when_they_are_due_and_by_one_at_a_time() {
+        let at = Timestamp::from_millis;
+        let mut tasks = Tasks::default();
+        let name = |n: u32| -> Arc<str> { n.to_string().into() };
+        for (n, due) in [(1, 30), (2, 10), (3, 20)] {
+            tasks.add(name(n), Waiting { due: at(due), ..Waiting::default() });
+        }
+        // Known already: it is not due twice.
+        tasks.add(name(2), Waiting { due: at(0), ..Waiting::default() });
+        assert_eq!(tasks.take(at(5)), Err(Some(at(10))));
+        assert_eq!(tasks.take(at(20)), Ok((name(2), 0)));
+        assert_eq!(tasks.take(at(20)), Ok((name(3), 0)));
+        assert_eq!(tasks.take(at(20)), Err(Some(at(30))), "those at work are not taken");
+        tasks.later(&name(2), at(25)).unwrap();
+        assert_eq!(tasks.take(at(25)), Ok((name(2), 1)));
+        tasks.all.remove(&name(3));
+        assert!(tasks.later(&name(3), at(26)).is_none(), "one that is done is not tried again");
+        assert_eq!(tasks.take(at(29)), Err(Some(at(30))));
+    }
 }
