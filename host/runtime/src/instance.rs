@@ -306,8 +306,9 @@ where
             match message {
                 Message::Input(input, done) => pending.push(Pending { input, done }),
                 Message::Inputs(inputs, done) => {
+                    let before = pending.len();
                     pending.extend(inputs.into_iter().map(|input| Pending { input, done: None }));
-                    match pending.last_mut() {
+                    match pending.get_mut(before..).and_then(<[_]>::last_mut) {
                         Some(last) => last.done = Some(done),
                         None => drop(done.send(Ok(()))),
                     }

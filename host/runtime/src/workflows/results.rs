@@ -87,3 +87,34 @@ impl Workflows {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use runner::{EndClass, EndPhase};
+
+    use super::*;
+
+    fn end(node: usize) -> UnitEnd {
+        let result = Box::new(UnitResult::new(EndPhase::Succeeded, EndClass::None, ""));
+        UnitEnd { key: format!("run/{node}").into(), node: NodeIx::new(node), result }
+    }
+
+    #[test]
+    fn a_run_has_one_task_and_loses_no_result() {
+        let results = Results::default();
+        assert_eq!(results.add("run", end(0)).as_deref(), Some("run"));
+        assert_eq!(results.add("other", end(0)).as_deref(), Some("other"));
+        for node in 1..1_000 {
+            assert_eq!(results.add("run", end(node)), None, "it has a task");
+        }
+        let mut taken = Vec::new();
+        while let Some(ends) = results.take("run") {
+            assert!(ends.len() <= RESULTS_MAX);
+            taken.extend(ends.into_iter().map(|end| end.node));
+        }
+        assert!(taken.into_iter().eq((0..1_000).map(NodeIx::new)), "in order, each once");
+        // The task is over: the next result needs another.
+        assert_eq!(results.add("run", end(0)).as_deref(), Some("run"));
+        assert_eq!(results.take("other").map(|ends| ends.len()), Some(1));
+    }
+}

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine_workflow::{RunState, project};
-use model::Object;
 use model::workflow::{ArtifactGcStrategy, WorkflowPhase, WorkflowStatus};
+use model::{Object, ObjectMeta};
 use store::StoreError;
 use store::objects::{Key, Precondition, StatusUpdate};
 use tokio::sync::watch;
@@ -89,17 +89,19 @@ impl Projector {
         shown: Option<store::Result<()>>,
     ) {
         self.dirty.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        let (Some(this), Some(run), Some((key, update))) = (workflows.arc(), state.run(), end(state)) else { return };
+        let (Some(this), Some(run)) = (workflows.arc(), state.run()) else { return };
         let (id, phase, expires) = (id.clone(), run.phase, retention::expires(state));
-        let status = project::summary(state);
+        let key = key_of(&run.submission.metadata);
         if shown.is_some_and(|shown| for_good(&shown)) {
-            self.tell_end(&id, status);
+            self.tell_end(&id, || project::summary(state));
             this.note_expiry(expires, &key, &id);
             if this.retains(phase).is_some() {
                 tokio::spawn(async move { this.keep_within_policy(phase).await });
             }
             return;
         }
+        let Some((_, update)) = end(state) else { return };
+        let status = project::summary(state);
         let artifacts = artifact_gc::due(state, ArtifactGcStrategy::OnWorkflowCompletion);
         let finished = run.finished.unwrap_or_default();
         tokio::spawn(async move {
@@ -108,7 +110,7 @@ impl Projector {
             }
             this.projector.progress_written(&id).await;
             this.write_for_good(&key, update).await;
-            this.projector.tell_end(&id, status);
+            this.projector.tell_end(&id, || status);
             this.note_expiry(expires, &key, &id);
             this.keep_within_policy(phase).await;
         });
@@ -176,10 +178,10 @@ impl Projector {
         ends.entry(id.clone()).or_insert_with(|| watch::channel(None).0).subscribe()
     }
 
-    pub(crate) fn tell_end(&self, id: &Arc<str>, status: WorkflowStatus) {
+    fn tell_end(&self, id: &Arc<str>, status: impl FnOnce() -> WorkflowStatus) {
         let sender = self.ends.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         if let Some(sender) = sender {
-            let _ = sender.send(Some(Arc::new(status)));
+            let _ = sender.send(Some(Arc::new(status())));
         }
     }
 
@@ -193,7 +195,7 @@ impl Projector {
             finished_at: Some(now),
             ..WorkflowStatus::default()
         };
-        let key = key(ARGO, "Workflow", &object.metadata.namespace, &object.metadata.name);
+        let key = key_of(&object.metadata);
         let id: Arc<str> = object.metadata.uid.as_str().into();
         let Some(this) = workflows.arc() else { return };
         tokio::spawn(async move {
@@ -201,7 +203,7 @@ impl Projector {
                 this.write_for_good(&key, update).await;
             }
             this.watchers.tell_refused(&id, &status);
-            this.projector.tell_end(&id, status);
+            this.projector.tell_end(&id, || status);
         });
     }
 
@@ -244,7 +246,7 @@ impl Workflows {
             labels.push((retention::EXPIRES.to_owned(), None));
             let meta = &run.submission.metadata;
             let update = update(&meta.uid, &status, (labels, annotations(state)))?;
-            run.finished.is_none().then(|| (key(ARGO, "Workflow", &meta.namespace, &meta.name), update))
+            run.finished.is_none().then(|| (key_of(meta), update))
         });
         if let Ok(Some((key, update))) = seen.await
             && let Err(problem) = self.objects.update_status(&key, update).await
@@ -302,6 +304,10 @@ impl Projector {
     }
 }
 
+fn key_of(metadata: &ObjectMeta) -> Key {
+    key(ARGO, "Workflow", &metadata.namespace, &metadata.name)
+}
+
 /// Whether a status is written, or has no object to be written on.
 fn for_good(written: &store::Result<()>) -> bool {
     matches!(written, Ok(()) | Err(StoreError::NotFound { .. } | StoreError::Conflict { .. }))
@@ -315,7 +321,7 @@ pub(super) fn end(state: &RunState) -> Option<(Key, StatusUpdate)> {
     let expires = retention::expires(state);
     labels.push((retention::EXPIRES.to_owned(), expires.map(|at| at.to_string())));
     let update = update(&meta.uid, &status, (labels, annotations(state)))?;
-    Some((key(ARGO, "Workflow", &meta.namespace, &meta.name), update))
+    Some((key_of(meta), update))
 }
 
 fn update(uid: &str, status: &WorkflowStatus, (labels, annotations): (Marks, Marks)) -> Option<StatusUpdate> {
