@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use store_sqlite::{Check, Options, SqliteStore};
 
-use crate::support::{Done, Random, verify, work};
+use crate::support::{Done, Random, verify, verify_whole, work};
 
 const DIR: &str = "STORE_TEST_KILL_DIR";
 const ROUND: &str = "STORE_TEST_KILL_ROUND";
@@ -68,6 +68,8 @@ fn acknowledged_writes_survive_kills() {
             // Every line of this round, and now and then of all.
             let from = if round % 5 == 4 { 0 } else { all.len().saturating_sub(1000) };
             verify(&store, &all[from..]).await;
+            let journals: Vec<String> = (0..6).map(|w| format!("k{round}-{w}-journal")).collect();
+            verify_whole(&store, &journals).await;
             store.close();
         });
     }

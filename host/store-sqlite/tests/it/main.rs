@@ -14,5 +14,6 @@ mod fault_vfs;
 mod faults;
 mod golden;
 mod kill;
+mod large;
 mod restart;
 mod support;

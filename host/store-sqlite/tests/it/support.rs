@@ -184,6 +184,30 @@ pub(crate) async fn work(
             revision: o.metadata.resource_version.parse().unwrap(),
         });
         let payload = vec![u8::try_from(round % 251).unwrap(); 50 + usize::try_from(round % 7).unwrap() * 1000];
+        // Every other status comes along with a record that names the object: whoever finds one finds the other.
+        let together = created && round % 2 == 0;
+        if together {
+            let json = format!(r#"{{"phase":"Running","round":{round},"journal":"{id}","seq":{}}}"#, seq + 1);
+            let record = append(&id, seq, name.as_bytes());
+            match store.append_with_status(record, &key(&name), status(&json)).await {
+                Ok((now, shown)) => {
+                    seq = now;
+                    tell(Done::Appended { id: id.clone(), seq });
+                    if shown.expect("one store").is_ok() {
+                        tell(Done::Status { name: name.clone(), round });
+                    }
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    if until_error {
+                        return failed;
+                    }
+                    if let Ok(info) = store.info(&instance(&id)).await {
+                        seq = info.map_or(0, |i| i.last_seq);
+                    }
+                }
+            }
+        }
         match store.append(append(&id, seq, &payload)).await {
             Ok(now) => {
                 seq = now;
@@ -200,7 +224,7 @@ pub(crate) async fn work(
                 }
             }
         }
-        if created {
+        if created && !together {
             let json = format!(r#"{{"phase":"Running","round":{round}}}"#);
             done!(store.update_status(&key(&name), status(&json)).await, |_| Done::Status {
                 name: name.clone(),
@@ -255,6 +279,46 @@ pub(crate) async fn verify(store: &SqliteStore, done: &[Done]) {
                 assert!(records.first().is_some_and(|r| r.seq == *seq), "{done:?}");
             }
             Done::Published { id, offset } => assert_eq!(events.get(id), Some(offset), "{done:?}"),
+        }
+    }
+}
+
+/// What was committed together is there together, acknowledged or not.
+pub(crate) async fn verify_whole(store: &SqliteStore, journals: &[String]) {
+    use store::journal::Journal;
+    for id in journals {
+        let records = Journal::read(store, &instance(id)).await.unwrap().records;
+        let prefix = id.strip_suffix("journal").unwrap();
+        let names = records.iter().filter_map(|r| Some((r.seq, std::str::from_utf8(&r.payload).ok()?)));
+        for (seq, name) in names.filter(|(_, name)| name.starts_with(prefix) && round_of(name) % 5 != 4) {
+            let object = store.get(&key(name)).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+            let text = object.status.as_ref().map(|s| s.get().to_owned()).unwrap_or_default();
+            assert!(
+                text.contains(&format!("\"seq\":{seq}")),
+                "record {seq} of {id} without the status of {name}: {text}"
+            );
+        }
+    }
+    let mut token = None;
+    loop {
+        let query = ListQuery { continue_token: token, without_body: true, ..ListQuery::default() };
+        let page = store.list(&query).await.unwrap();
+        for object in &page.items {
+            let Some(status) = &object.status else { continue };
+            let status: serde_json::Value = serde_json::from_str(status.get()).unwrap();
+            let (Some(id), Some(seq)) = (status["journal"].as_str(), status["seq"].as_u64()) else { continue };
+            let record = store.read_from(&instance(id), seq, 1).await.unwrap();
+            let found = record.first().map(|r| r.payload.as_slice());
+            assert_eq!(
+                found,
+                Some(object.metadata.name.as_bytes()),
+                "the status of {} without its record",
+                object.metadata.name
+            );
+        }
+        token = page.continue_token;
+        if token.is_none() {
+            return;
         }
     }
 }
