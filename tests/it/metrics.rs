@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tests::{Server, binary, eventually};
 
 /// What no healthy server shows, and what the scraper itself says.
-const NOT_HERE: &[&str] = &["colchis_circuit_open", "colchis_quarantined_total", "up"];
+const NOT_HERE: &[&str] =
+    &["colchis_artifact_gc_left", "colchis_circuit_open", "colchis_deadlocks_total", "colchis_quarantined_total", "up"];
 
 fn asked_for() -> BTreeSet<String> {
     let folder = binary::root().join("examples/observability");

@@ -124,6 +124,7 @@ impl Runtime {
             tracing::error!(%problem, "steps of an earlier server could not be adopted");
         }
         let recovered = workflows.recover().await?;
+        workflows.metrics.taken_over(recovered);
         if recovered > 0 {
             tracing::info!(recovered, "runs of an earlier server go on");
         }

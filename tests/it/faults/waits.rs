@@ -73,6 +73,66 @@ async fn each_says_what_for() {
     }
 }
 
+/// Two runs each of which holds a lock while a step of it waits for the other's: the younger one gives way with the whole circle in its message, and the older
+/// one goes on. Also after kill -9, when nobody remembers who waited.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_each_other_does_not_wait_for_ever() {
+    let mut server = Server::with(&[("images", "host")]).await;
+    let client = server.client().await;
+    let mutex = |name: &str| json!({"mutexes": [{"name": name}]});
+    let run = |first: &str, then: &str| {
+        let mut wants = shell("wants", "true");
+        wants["synchronization"] = mutex(then);
+        let pause = json!({"name": "pause", "suspend": {}});
+        let holds = json!({"name": "holds", "synchronization": mutex(first), "steps": [[{"name": "pause", "template": "pause"}], [{"name": "wants", "template": "wants"}]]});
+        json!({"entrypoint": "holds", "templates": [holds, pause, wants]})
+    };
+    for (name, first, then) in [("older", "m1", "m2"), ("younger", "m2", "m1")] {
+        submit(&client, &workflow(name, run(first, then))).await.unwrap();
+        running(&client, name, "pause").await;
+    }
+    server.cli(&["wf", "resume", "older"]).ok();
+    says(&client, "older", "wants", "default/m2: 1 of 1 taken").await;
+    server.cli(&["wf", "resume", "younger"]).ok();
+    says(&client, "younger", "wants", "default/m1").await;
+    server.kill();
+    server.restart().await;
+    let client = server.client().await;
+    let younger = ended(&client, "younger").await;
+    assert_eq!(younger.phase(), WorkflowPhase::Failed, "{}", younger.message);
+    let message = node(&client, "younger", "wants").await.message;
+    for part in ["deadlock: default/younger holds mutex lock default/m2", "default/older holds mutex lock default/m1"] {
+        assert!(message.contains(part), "{message}");
+    }
+    let older = ended(&client, "older").await;
+    assert_eq!(older.phase(), WorkflowPhase::Succeeded, "{}", older.message);
+    assert_eq!(server.metrics().sum("colchis_deadlocks_total", &["ended_by=\"failing\""]), 1.0);
+}
+
+/// A manifest that is no manifest is told as such, with the artifact's name.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_artifact_that_is_no_manifest_is_named() {
+    let server = Server::with(&[("images", "host")]).await;
+    let client = server.client().await;
+    for (name, command, says) in [
+        ("folder", "mkdir /tmp/out && echo x > /tmp/out/x", "a file is needed, this is a folder"),
+        ("bytes", "printf '\\377\\376' > /tmp/out", "it is not UTF-8"),
+        ("two", "printf 'a: 1\\n---\\nb: 2\\n' > /tmp/out", "one object is needed, there are 2"),
+        ("huge", "head -c 67108865 /dev/zero | tr '\\0' x > /tmp/out", "document_bytes_max"),
+    ] {
+        let mut make = shell("make", command);
+        make["outputs"] = json!({"artifacts": [{"name": "out", "path": "/tmp/out"}]});
+        let act = json!({"name": "act", "inputs": {"artifacts": [{"name": "what"}]},
+            "resource": {"action": "create", "manifestFrom": {"artifact": {"name": "what"}}}});
+        let from = json!({"artifacts": [{"name": "what", "from": "{{steps.make.outputs.artifacts.out}}"}]});
+        let main = json!({"name": "main", "steps": [[{"name": "make", "template": "make"}], [{"name": "act", "template": "act", "arguments": from}]]});
+        submit(&client, &workflow(name, json!({"entrypoint": "main", "templates": [main, make, act]}))).await.unwrap();
+        assert_eq!(ended(&client, name).await.phase(), WorkflowPhase::Failed, "{name}");
+        let message = node(&client, name, "act").await.message;
+        assert!(message.starts_with("resource.manifestFrom") && message.contains(says), "{name}: {message}");
+    }
+}
+
 /// A run that waits for a place on the server says so on its object; its age is measured, and it begins when there is a place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_server_says_so() {
@@ -159,6 +219,7 @@ async fn an_object_is_made_once() {
     let before = maps(&server);
     server.kill();
     server.restart().await;
+    assert_eq!(server.metrics().sum("colchis_runs_taken_over_total", &[]), 2.0);
     let client = server.client().await;
     for map in &before {
         apply(&client, "default", &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": map, "labels": labels}, "data": {"state": "done"}})).await;

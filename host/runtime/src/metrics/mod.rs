@@ -79,6 +79,16 @@ impl RuntimeMetrics {
         self.with(|m| m.add("colchis_throttled_total", &[("by", by), ("namespace", namespace)], 1.0));
     }
 
+    /// Runs that an earlier server began are taken up.
+    pub(crate) fn taken_over(&self, runs: usize) {
+        self.with(|m| m.add("colchis_runs_taken_over_total", &[], runs as f64));
+    }
+
+    /// A deadlock was found; `ended_by`: `asking_anew`, when the victim had done nothing yet, or `failing` it.
+    pub(crate) fn deadlock(&self, ended_by: &'static str) {
+        self.with(|m| m.add("colchis_deadlocks_total", &[("ended_by", ended_by)], 1.0));
+    }
+
     /// Artifacts were deleted because their time was over.
     pub(crate) fn collected(&self, namespace: &str, artifacts: usize) {
         self.with(|m| m.add("colchis_artifact_gc_deleted_total", &[("namespace", namespace)], artifacts as f64));

@@ -104,11 +104,13 @@ impl Workflows {
     async fn give_way(&self, deadlock: &Deadlock, locks: &BTreeMap<LockId, LockRequest>) -> store::Result<()> {
         let message = self.in_words(deadlock, locks).await?;
         if deadlock.has_not_begun() {
+            self.metrics.deadlock("asking_anew");
             tracing::info!(holder = %deadlock.victim, "{message}; it asks anew for its locks");
             self.limits.ask_anew(&deadlock.victim).await;
             return Ok(());
         }
         tracing::warn!(holder = %deadlock.victim, "{message}");
+        self.metrics.deadlock("failing");
         let (run, until) = parse_holder(&deadlock.victim);
         for (waiter, _) in &deadlock.waiters {
             let (_, node) = parse_holder(waiter);
