@@ -1,4 +1,5 @@
 //! Fixtures, clock, faulty store.
 
 pub mod hostile;
+pub mod net;
 pub mod tools;

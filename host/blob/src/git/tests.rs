@@ -515,7 +515,8 @@ async fn ssh_is_given_its_key_and_one_address() {
     assert!(given("config").contains("Host localhost\n  HostName 127.0.0.1\n"), "{}", given("config"));
     assert!(given("config").contains("Host * !localhost\n  ProxyCommand false\n"));
     assert!(given("arguments").contains(&format!("-p\n{port}\ngit@localhost\n")), "{}", given("arguments"));
-    drop(listener);
+    let deaf = testkit::net::DeafPort::take().unwrap();
+    let url = format!("ssh://git@localhost:{}{}/.git", deaf.address().unwrap().port(), repo.display());
     let error = drivers.load(&context, &at(&url, key), &folder.path().join("never")).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Transient, "{error}");
 }

@@ -168,7 +168,8 @@ async fn errors_have_their_class_and_no_secret() {
         artifact(value)
     };
     drivers.put(&context, &with(&|_| {}), streamed(b"x")).await.unwrap();
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    let deaf = testkit::net::DeafPort::take().unwrap();
+    let nobody = deaf.address().unwrap().to_string();
     type Case<'a> = (&'a str, &'a dyn Fn(&mut Value), ErrorClass, &'a str);
     let table: [Case<'_>; 9] = [
         (

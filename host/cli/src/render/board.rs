@@ -208,7 +208,8 @@ pub fn change_line(run: &mut RunView, change: &Change, many: bool, terminal: &Te
     {
         text.push(Paint::Dim, format!(" in {}", time::took(node.finished_ms - node.started_ms)));
     }
-    let repeated = node.phase() == NodePhase::Running && !run.said.insert(node.message.clone());
+    let where_it_ran = matches!(node.phase(), NodePhase::Running | NodePhase::Succeeded);
+    let repeated = where_it_ran && !run.said.insert(node.message.clone());
     if !node.message.is_empty() && !repeated {
         text.push(Paint::Plain, format!("  {}", node.message));
     }

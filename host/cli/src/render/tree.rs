@@ -219,8 +219,12 @@ pub fn table(lines: &[Line<'_>], options: TreeOptions<'_>, terminal: &Terminal) 
         columns.extend(["EXIT", "PROGRESS", "RESOURCESDURATION", "NODENAME"].map(Column::new));
     }
     let mut table = Table::new(columns);
+    // On what a step ran is told once, not on each step.
+    let mut said = HashSet::new();
     for line in lines {
         let node = line.node;
+        let where_it_ran = matches!(node.phase(), NodePhase::Running | NodePhase::Succeeded);
+        let message = if where_it_ran && !said.insert(&node.message) { "" } else { &node.message };
         let mut name = Text::painted(Paint::Dim, &line.branches);
         name.append(phase::node_sign(node, terminal));
         let label = if node.display_name.is_empty() { &node.name } else { &node.display_name };
@@ -235,7 +239,7 @@ pub fn table(lines: &[Line<'_>], options: TreeOptions<'_>, terminal: &Terminal) 
             Text::plain(template),
             Text::plain(pod_name(node, options.workflow)),
             duration(node, options.now_ms),
-            Text::plain(&node.message),
+            Text::plain(message),
         ];
         if options.wide {
             row.extend([

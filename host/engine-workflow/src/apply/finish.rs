@@ -23,9 +23,16 @@ pub(super) fn finish(state: &mut RunState, end: &End) {
         Some(Body::Retry(retry)) => retry.due.map(|at| (at, Timer::BackOff(ix))),
         _ => None,
     };
+    // What a runner said of its work stays with what succeeded: on which image it ran.
+    let keeps = end.phase == NodePhase::Succeeded
+        && end.message.is_empty()
+        && node.phase == NodePhase::Running
+        && node.leaf().is_some_and(|leaf| leaf.facts().host.is_some());
     node.phase = end.phase;
     node.finished = Some(end.at);
-    node.message = (!end.message.is_empty()).then(|| end.message.clone());
+    if !keeps {
+        node.message = (!end.message.is_empty()).then(|| end.message.clone());
+    }
     node.outputs = end.outputs.clone();
     node.flags.transient = end.transient;
     if let Some(used) = end.used {

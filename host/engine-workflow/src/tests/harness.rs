@@ -42,6 +42,8 @@ struct Outcome {
     parameters: BTreeMap<String, String>,
     /// Milliseconds.
     lasts: i64,
+    /// What its runner says it runs on.
+    runs_on: Option<String>,
     /// Only for leaves whose display name contains this.
     node: Option<String>,
 }
@@ -94,7 +96,7 @@ struct Expect {
     at_once: Option<usize>,
     /// Milliseconds from submission to end.
     lasts: Option<i64>,
-    /// Messages of nodes that must contain a text.
+    /// Messages of nodes that must contain a text; an empty one, that there is none.
     messages: BTreeMap<String, String>,
     /// Metrics that were emitted, in order, as `name{label=value} what`.
     metrics: Option<Vec<String>>,
@@ -321,8 +323,10 @@ impl<'f> Run<'f> {
                     self.inputs.push_back(Input::Leaf(start.node, LeafEvent::Ready { ip }));
                     return;
                 }
-                if outcome.lasts > 0 {
-                    let running = LeafEvent::Running { message: None, ip: None, host: None };
+                if outcome.lasts > 0 || outcome.runs_on.is_some() {
+                    let host = outcome.runs_on.as_ref().map(|_| Text::from("machine"));
+                    let running =
+                        LeafEvent::Running { message: outcome.runs_on.as_deref().map(Text::from), ip: None, host };
                     self.inputs.push_back(Input::Leaf(start.node, running));
                 }
                 let parameters = outcome.parameters.iter();
@@ -535,7 +539,7 @@ impl<'f> Run<'f> {
         }
         for (name, text) in &expect.messages {
             let found = node(name).map(|n| n.message.to_string()).unwrap_or_default();
-            if !found.contains(text.as_str()) {
+            if !found.contains(text.as_str()) || text.is_empty() != found.is_empty() {
                 out.push(format!("message of {name} is {found:?}, expected to contain {text:?}"));
             }
         }

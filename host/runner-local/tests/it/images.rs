@@ -356,8 +356,8 @@ async fn credentials_come_from_pull_secrets() {
 async fn auto_says_when_no_image_can_be_had() {
     namespaces!();
     let mut kit = kit(ImagesMode::Auto).await;
-    // A port of this machine that nobody listens on.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let deaf = testkit::net::DeafPort::take().unwrap();
+    let free = deaf.address().unwrap();
     let key = kit.start(container("u/1", json!({"image": format!("{free}/app:1"), "command": ["echo", "host"]}))).await;
     let (message, _) = kit.started(&key).await;
     assert!(message.contains("the machine's own root, because") && message.contains("cannot be reached"), "{message}");
@@ -376,7 +376,8 @@ async fn auto_says_when_no_image_can_be_had() {
 async fn auto_takes_the_image_that_is_here_before_any_other_root() {
     busybox!();
     let mut kit = kit(ImagesMode::Auto).await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let deaf = testkit::net::DeafPort::take().unwrap();
+    let free = deaf.address().unwrap();
     let (name, tar) = (format!("{free}/app:1"), kit.dir.path().join("image.tar"));
     saved(&image(json!({"Cmd": ["/bin/echo", "image"]})), &name, &tar);
     kit.runner.images().import(&tar, None).await.unwrap();

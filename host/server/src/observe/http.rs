@@ -133,7 +133,8 @@ mod tests {
 
     #[tokio::test]
     async fn pages_are_served_until_stopped() {
-        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        // An address where no other test listens, so that nobody answers in its place once it has stopped.
+        let listener = bind(([127, 0, 0, 153], 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (metrics, readiness, stop) = (Exposition::new(), Readiness::default(), CancellationToken::new());
         metrics.add(super::super::process::part());
