@@ -30,6 +30,7 @@ const CODES: &[&str] = &[
     "DeadlineExceeded",
     "Expired",
     "Fenced",
+    "FieldConflict",
     "Forbidden",
     "Internal",
     "Invalid",
@@ -96,6 +97,20 @@ impl Failure {
         failure.detail.violations_total = u32::try_from(errors.len()).unwrap_or(u32::MAX);
         failure.detail.violations = errors;
         failure
+    }
+
+    /// Fields that another manager applied are wanted otherwise.
+    pub(crate) fn field_conflict(subject: &str, violations: Vec<FieldViolation>) -> Self {
+        let total = u32::try_from(violations.len()).unwrap_or(u32::MAX);
+        let first = violations.first().map(|v| format!("{} {}", v.path, v.message)).unwrap_or_default();
+        let more = if total > 1 { format!(" (and {} more fields)", total - 1) } else { String::new() };
+        let message = format!("{subject}: {first}{more}");
+        let mut failure = Self::new(Code::FailedPrecondition, "FieldConflict", Fault::Caller, message).about(subject);
+        failure.detail.violations_total = total;
+        failure.detail.violations = violations;
+        failure.hint(
+            "leave the field out, agree on its value, or take it over with `force` (`colchis apply --force-conflicts`)",
+        )
     }
 
     pub(crate) fn not_found(what: impl Display) -> Self {

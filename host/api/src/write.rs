@@ -121,7 +121,7 @@ pub(crate) async fn apply(
     grant: &Grant,
     kind: &KindRef,
     draft: Draft,
-    manager: &str,
+    manager: patch::Manager<'_>,
     dry_run: bool,
 ) -> Outcome<Written> {
     let object = &draft.object;

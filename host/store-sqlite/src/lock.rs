@@ -11,7 +11,7 @@ use store::{Result, StoreError};
 /// Held while the store is open; the kernel lets go when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -41,6 +41,29 @@ impl DirLock {
         }
         // The number is a help for people; the lock is what counts.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirLock {
+    /// Lets go by word, not by closing: a child that is between fork and exec has the file, too, and would keep the lock until then.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_inherited_the_file_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = DirLock::take(dir.path()).unwrap();
+        let inherited = lock.file.try_clone().unwrap();
+        assert!(DirLock::take(dir.path()).is_err());
+        drop(lock);
+        DirLock::take(dir.path()).unwrap();
+        drop(inherited);
     }
 }

@@ -49,6 +49,34 @@ async fn a_template_changes_under_a_run() {
     }
 }
 
+/// Two who want one field otherwise are named, and neither undoes what the other set: not until one of them insists, and then the other is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_want_one_field() {
+    let server = Server::start().await;
+    let file = |name: &str, limit: &str| {
+        let path = server.home().join(name);
+        let map =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "limits"}, "data": {"builds": limit}});
+        std::fs::write(&path, map.to_string()).unwrap();
+        path.display().to_string()
+    };
+    let (git, pipeline) = (file("git.json", "2"), file("pipeline.json", "5"));
+    let applies = |manager: &str, file: &str, more: &[&str]| {
+        server.cli(&[&["apply", "-f", file, "--field-manager", manager], more].concat())
+    };
+    let limit = || server.cli(&["get", "configmap", "limits", "-o", "json"]).ok();
+    applies("git", &git, &[]).ok();
+    let refused = applies("pipeline", &pipeline, &[]).fails();
+    for part in ["data.builds was applied by `git` as \"2\", and `pipeline` wants \"5\"", "--force-conflicts"] {
+        assert!(refused.contains(part), "does not say {part:?}\n{refused}");
+    }
+    assert!(limit().contains("\"builds\": \"2\""));
+    applies("pipeline", &pipeline, &["--force-conflicts"]).ok();
+    let told = applies("git", &git, &[]).fails();
+    assert!(told.contains("applied by `pipeline`"), "{told}");
+    assert!(limit().contains("\"builds\": \"5\""));
+}
+
 /// Logs are there for as long as the run: when the step, its agent and the server that ran it are gone. They go with the run.
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_are_kept_with_the_run() {

@@ -2,13 +2,14 @@
 
 mod apply;
 mod json;
+mod owners;
 mod strategic;
 
 use model::Object;
 use proto_gen::v1::PatchType;
 use serde_json::{Map, Value};
 
-pub(crate) use apply::three_way;
+pub(crate) use apply::{Manager, three_way};
 
 use crate::document::Draft;
 use crate::failure::{Failure, Outcome};

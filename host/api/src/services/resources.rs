@@ -16,6 +16,7 @@ use crate::document::{self, Draft, Parts, revision_of};
 use crate::failure::{Failure, Outcome};
 use crate::gate::{Gate, Grant};
 use crate::kinds::KindRef;
+use crate::patch::Manager;
 use crate::streams::{Answers, bounded};
 use crate::write::{self, Written};
 use crate::{pages, patch, selector, streams};
@@ -65,7 +66,8 @@ impl ResourcesService {
         if dry_run && how == DryRun::MergeOnly {
             return applied(&merged_only(draft.object), &kind, request.without_document);
         }
-        let written = write::apply(&grant, &kind, draft, &request.field_manager, dry_run).await?;
+        let manager = Manager { name: &request.field_manager, force: request.force };
+        let written = write::apply(&grant, &kind, draft, manager, dry_run).await?;
         applied(&written, &kind, request.without_document)
     }
 }
@@ -366,6 +368,7 @@ impl Batch {
                 field_manager: options.field_manager.clone(),
                 dry_run: options.dry_run,
                 without_document: true,
+                force: options.force,
             };
             return self.service.one_applied(&self.call, request).await;
         }

@@ -23,6 +23,16 @@ pub struct Apply {
     #[arg(long, value_enum, default_value_t = DryRunWord::None, num_args = 0..=1, default_missing_value = "server", require_equals = true, value_name = "HOW")]
     dry_run: DryRunWord,
 
+    /// On whose behalf fields are set
+    ///
+    /// What an earlier apply of the same manager set and this one leaves out is taken back. A field that another manager applied otherwise is refused.
+    #[arg(long, default_value = objects::MANAGER, value_name = "NAME")]
+    field_manager: String,
+
+    /// Take over fields that other managers applied
+    #[arg(long)]
+    force_conflicts: bool,
+
     /// name, json or yaml
     #[arg(short = 'o', long, value_name = "FORM")]
     output: Option<String>,
@@ -77,7 +87,13 @@ impl Apply {
         }
         let connection = ctx.connect().await?;
         let told = format == Format::Table;
-        let how = ApplyHow { dry_run: self.dry_run == DryRunWord::Server, aside: !told, ..ApplyHow::default() };
+        let how = ApplyHow {
+            manager: Some(&self.field_manager),
+            force: self.force_conflicts,
+            dry_run: self.dry_run == DryRunWord::Server,
+            aside: !told,
+            ..ApplyHow::default()
+        };
         let applied = objects::apply(ctx, &connection, &documents, how).await?;
         if told {
             return Ok(Exit::Done);

@@ -89,9 +89,16 @@ pub fn object_name(api_version: &str, kind: &str, name: &str) -> String {
     format!("{}/{name}", kind_name(api_version, kind))
 }
 
+/// On whose behalf the command line applies, unless told otherwise.
+pub const MANAGER: &str = "colchis";
+
 /// How documents are brought to the server.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ApplyHow {
+pub struct ApplyHow<'a> {
+    /// On whose behalf; [`MANAGER`] unless said.
+    pub manager: Option<&'a str>,
+    /// Take over fields that other managers applied.
+    pub force: bool,
     /// Refuse what is there already.
     pub create_only: bool,
     /// Only try.
@@ -119,11 +126,12 @@ pub async fn apply(
     ctx: &mut Context,
     connection: &Connection,
     documents: &[Document],
-    how: ApplyHow,
+    how: ApplyHow<'_>,
 ) -> CliResult<Vec<Applied>> {
     let options = BatchApplyOptions {
         namespace: connection.namespace.clone(),
-        field_manager: "colchis".to_owned(),
+        field_manager: how.manager.unwrap_or(MANAGER).to_owned(),
+        force: how.force,
         dry_run: if how.dry_run { DryRun::Server.into() } else { DryRun::None.into() },
         stop_on_error: false,
         create_only: how.create_only,
@@ -174,7 +182,7 @@ fn placed(mut error: client::RpcError, document: Option<&Document>, label: &str)
     refused(client::ClientError::Rpc(Box::new(error)), Some(format!("cannot apply {label}")))
 }
 
-fn tell(ctx: &mut Context, key: &ObjectKey, outcome: ApplyOutcome, how: ApplyHow) -> CliResult<()> {
+fn tell(ctx: &mut Context, key: &ObjectKey, outcome: ApplyOutcome, how: ApplyHow<'_>) -> CliResult<()> {
     let word = match outcome {
         ApplyOutcome::Created => "created",
         ApplyOutcome::Configured => "configured",

@@ -131,7 +131,7 @@ impl Player {
     async fn begin(&mut self) -> Result<(), String> {
         let options = BatchApplyOptions {
             namespace: self.namespace.clone(),
-            field_manager: "colchis".to_owned(),
+            field_manager: crate::support::objects::MANAGER.to_owned(),
             stop_on_error: true,
             ..BatchApplyOptions::default()
         };

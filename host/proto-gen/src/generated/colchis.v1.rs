@@ -6471,6 +6471,9 @@ pub struct ApplyRequest {
     /// Leave the document out of the answer.
     #[prost(bool, tag = "5")]
     pub without_document: bool,
+    /// Take over fields that other managers applied otherwise.
+    #[prost(bool, tag = "6")]
+    pub force: bool,
 }
 /// What it became.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6512,6 +6515,9 @@ pub struct BatchApplyOptions {
     /// Create instead of apply: what is there already is refused.
     #[prost(bool, tag = "5")]
     pub create_only: bool,
+    /// Take over fields that other managers applied otherwise.
+    #[prost(bool, tag = "6")]
+    pub force: bool,
 }
 /// A part of one document.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6951,7 +6957,8 @@ pub mod resources_client {
             self.inner.unary(req, path, codec).await
         }
         /// Creates the object or brings it to what the document says: fields that an earlier apply of the same field manager set and this one leaves out are
-        /// removed, fields that others set stay.
+        /// removed, fields that others set stay. Fails with FAILED_PRECONDITION (`FieldConflict`), naming both, when another manager applied a field that this
+        /// one wants otherwise, unless `force`.
         pub async fn apply(
             &mut self,
             request: impl tonic::IntoRequest<super::ApplyRequest>,
@@ -7110,7 +7117,8 @@ pub mod resources_server {
             request: tonic::Request<super::PatchRequest>,
         ) -> std::result::Result<tonic::Response<super::PatchResponse>, tonic::Status>;
         /// Creates the object or brings it to what the document says: fields that an earlier apply of the same field manager set and this one leaves out are
-        /// removed, fields that others set stay.
+        /// removed, fields that others set stay. Fails with FAILED_PRECONDITION (`FieldConflict`), naming both, when another manager applied a field that this
+        /// one wants otherwise, unless `force`.
         async fn apply(
             &self,
             request: tonic::Request<super::ApplyRequest>,
