@@ -10,7 +10,7 @@ use store::objects::{DeleteOptions, Deleted, Key, Precondition};
 use crate::document::{self, Draft, revision_of};
 use crate::failure::{Failure, Outcome};
 use crate::gate::Grant;
-use crate::kinds::KindRef;
+use crate::kinds::{KindRef, WORKFLOW};
 use crate::patch;
 
 /// What a write made of an object.
@@ -62,7 +62,11 @@ pub(crate) async fn create(grant: &Grant, kind: &KindRef, draft: Draft, dry_run:
         }
         return Ok(Written { object: Arc::new(object), outcome, warnings });
     }
-    let object = grant.objects().create(object).await?;
+    let begun = if *kind == WORKFLOW { grant.control().create(&object).await? } else { None };
+    let object = match begun {
+        Some(object) => object,
+        None => grant.objects().create(object).await?,
+    };
     Ok(Written { object, outcome, warnings })
 }
 

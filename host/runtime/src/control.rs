@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use model::Object;
 use model::workflow::{NodePhase, NodeStatus, WorkflowStatus};
 use runner::{LogLine, LogQuery};
 
@@ -140,6 +141,12 @@ pub enum NodeEvent {
 /// The engines as the api sees them.
 #[async_trait]
 pub trait Control: Send + Sync + 'static {
+    /// Creates a run's object and begins the run: in one commit, where that can be. `None`: nothing was done, create it as any object.
+    async fn create(&self, object: &Object) -> store::Result<Option<Arc<Object>>> {
+        let _ = object;
+        Ok(None)
+    }
+
     /// Commits a command to a run.
     async fn command(&self, namespace: &str, name: &str, command: Command) -> Result<(), ControlError>;
 

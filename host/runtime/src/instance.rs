@@ -7,7 +7,7 @@
 //!      └───────────── results
 //! ```
 //!
-//! Where journal and objects are one store, the status of an end is written in the commit that ends.
+//! Where journal and objects are one store, a run's object comes with the run's first record, and the status of its end with its last one.
 //!
 //! An input is taken from the queue before it is handled and is kept until the commit that holds its consequences: a commit that fails handles it
 //! again on the state that is rebuilt. Engines are idempotent, so that a commit which was durable although its answer was lost does no harm: what it asked
@@ -102,14 +102,47 @@ impl Common {
 }
 
 /// What is known of an instance's journal when the instance comes into memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Begin {
+pub(crate) enum Begin<E: Engine> {
     /// It has none: nothing is read. Should it have one all the same, its first commit conflicts, and then it is.
     Fresh,
     /// It may have one, and nothing is outstanding.
     Known,
     /// An earlier server left it: what is outstanding is performed again.
     Recovered,
+    /// It has the one record that was written with its object: nothing of it has been performed or told.
+    Born(Box<Born<E>>),
+}
+
+/// An instance that has handled its first input, before anything of that is durable.
+pub(crate) struct Born<E: Engine> {
+    state: E::State,
+    changes: Vec<E::Change>,
+    effects: Vec<E::Effect>,
+    reports: Vec<E::Report>,
+}
+
+impl<E: Engine> Born<E>
+where
+    E::Change: Serialize + DeserializeOwned,
+{
+    /// Handles the first input of an instance that there is nowhere yet. Answers what is to be appended, too.
+    pub(crate) fn of(common: &Common, id: Arc<str>, input: E::Input) -> (Self, Append) {
+        let mut state = E::State::default();
+        let mut tx = Tx::<E>::new(&mut state);
+        let reports = vec![E::handle(&mut tx, input, common.clock.now(), &mut SystemIds)];
+        let (changes, effects) = tx.finish();
+        let append = Append {
+            instance: InstanceId { engine: E::NAME, id },
+            generation: common.generation,
+            after: 0,
+            format: <Json as Codec<E::Change>>::FORMAT,
+            payload: Json::encode(&changes),
+            live: E::live(&state),
+            wake_ms: E::next_wake(&state).map(Timestamp::as_millis),
+            snapshot: None,
+        };
+        (Self { state, changes, effects, reports }, append)
+    }
 }
 
 /// Runs an instance until it has nothing to do, or its sender is gone.
@@ -118,7 +151,7 @@ pub(crate) async fn run<E>(
     host: Arc<dyn Host<E>>,
     id: Arc<str>,
     mut inbox: mpsc::Receiver<Message<E>>,
-    begin: Begin,
+    begin: Begin<E>,
 ) where
     E: Engine,
     E::Change: Serialize + DeserializeOwned,
@@ -135,7 +168,16 @@ pub(crate) async fn run<E>(
         live: false,
         doubted: None,
     };
-    if begin != Begin::Fresh && !instance.load(begin == Begin::Recovered).await {
+    let loaded = match begin {
+        Begin::Fresh => true,
+        Begin::Known => instance.load(false).await,
+        Begin::Recovered => instance.load(true).await,
+        Begin::Born(born) => {
+            instance.born(*born);
+            true
+        }
+    };
+    if !loaded {
         instance.host.unloaded(&id, false);
         return;
     }
@@ -234,6 +276,23 @@ where
             }
         }
         true
+    }
+
+    /// Takes up what was committed with the instance's object.
+    fn born(&mut self, born: Born<E>) {
+        let Born { state, changes, effects, reports } = born;
+        (self.seq, self.tail) = (1, 1);
+        (self.live, self.wake) = (E::live(&state), E::next_wake(&state).map(Timestamp::as_millis));
+        self.state = state;
+        self.durable(effects, Committed { changes, reports, position: 1, shown: None });
+    }
+
+    /// Performs what a durable transaction asks for, and tells of it.
+    fn durable(&self, effects: Vec<E::Effect>, committed: Committed<E>) {
+        for effect in effects {
+            self.host.perform(&self.instance.id, &self.state, effect);
+        }
+        self.host.committed(&self.instance.id, &self.state, committed);
     }
 
     /// Performs what is outstanding, as nobody can tell how far that had come.
@@ -428,10 +487,7 @@ where
         self.tail = if condensed { 0 } else { self.tail + 1 };
         self.live = live;
         self.wake = wake;
-        for effect in effects {
-            self.host.perform(&self.instance.id, &self.state, effect);
-        }
-        self.host.committed(&self.instance.id, &self.state, Committed { changes, reports, position, shown });
+        self.durable(effects, Committed { changes, reports, position, shown });
         Ok(handled)
     }
 

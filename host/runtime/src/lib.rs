@@ -41,6 +41,7 @@ use engine_limiter::Limiter;
 use engine_workflow::WorkflowEngine;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use model::Object;
 use model::core::ConfigMap;
 use model::workflow::WorkflowStatus;
 use runner::LogQuery;
@@ -248,6 +249,10 @@ impl Workflows {
 
 #[async_trait]
 impl Control for Runtime {
+    async fn create(&self, object: &Object) -> store::Result<Option<Arc<Object>>> {
+        self.workflows.create(object).await
+    }
+
     async fn command(&self, namespace: &str, name: &str, command: Command) -> Result<(), ControlError> {
         self.workflows.command(namespace, name, command).await
     }

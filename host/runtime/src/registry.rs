@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Engine;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use store::journal::Append;
 use store::{Result, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::instance::{self, Begin, Common, Host, INPUTS_MAX, Message};
+use crate::instance::{self, Begin, Born, Common, Host, INPUTS_MAX, Message};
 
 /// Where each instance takes its messages.
 type Senders<E> = HashMap<Arc<str>, mpsc::Sender<Message<E>>>;
@@ -36,12 +37,12 @@ where
         let _ = self.host.set(host);
     }
 
-    fn sender(&self, id: &Arc<str>, begin: Begin) -> Option<mpsc::Sender<Message<E>>> {
+    fn sender(&self, id: &Arc<str>, begin: Begin<E>) -> Option<mpsc::Sender<Message<E>>> {
         self.sender_or_new(id, begin).map(|(sender, _)| sender)
     }
 
     /// Where an instance takes its messages, and whether it was made just now.
-    fn sender_or_new(&self, id: &Arc<str>, begin: Begin) -> Option<(mpsc::Sender<Message<E>>, bool)> {
+    fn sender_or_new(&self, id: &Arc<str>, begin: Begin<E>) -> Option<(mpsc::Sender<Message<E>>, bool)> {
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = senders.get(id)
             && !sender.is_closed()
@@ -85,8 +86,23 @@ where
     where
         E::Input: Send,
     {
-        if let Some((_, false)) = self.sender_or_new(id, Begin::Recovered) {
-            // Somebody has asked for it before: then nothing of it was performed again.
+        self.take_up(id, Begin::Recovered);
+    }
+
+    /// Takes an instance up whose first record was committed with its object.
+    pub(crate) fn born(self: &Arc<Self>, id: &Arc<str>, born: Born<E>)
+    where
+        E::Input: Send,
+    {
+        self.take_up(id, Begin::Born(Box::new(born)));
+    }
+
+    fn take_up(self: &Arc<Self>, id: &Arc<str>, begin: Begin<E>)
+    where
+        E::Input: Send,
+    {
+        if let Some((_, false)) = self.sender_or_new(id, begin) {
+            // Somebody has asked for it before: then nothing of it was performed.
             let (this, id) = (self.clone(), id.clone());
             tokio::spawn(async move {
                 if let Err(problem) = this.deliver(&id, Message::Recover).await {
@@ -94,6 +110,11 @@ where
                 }
             });
         }
+    }
+
+    /// What an instance makes of its first input, and the record of that; nothing is known of the instance yet.
+    pub(crate) fn conceive(&self, id: &Arc<str>, input: E::Input) -> (Born<E>, Append) {
+        Born::of(&self.common, id.clone(), input)
     }
 
     /// Makes an instance that has no journal yet, and sends it its first input.

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use model::Object;
 use store::journal::{Append, Appended, InstanceId, InstanceInfo, Journal, Record, Replay};
 use store::memory::MemoryStore;
-use store::objects::{Key, StatusUpdate};
+use store::objects::{Key, Stamp, StatusUpdate};
 use store::{Result, StoreError};
 
 use crate::faults::{Crash, Faults, unavailable};
@@ -103,6 +104,15 @@ impl Journal for LyingJournal {
             return Ok((self.appends(by, self.inner.append(append)).await?, None));
         }
         self.appends(by, self.inner.append_with_status(append, key, status)).await
+    }
+
+    fn stamp(&self) -> Option<&dyn Stamp> {
+        if self.apart { None } else { self.inner.stamp() }
+    }
+
+    async fn append_with_create(&self, append: Append, object: Object) -> Result<(u64, Arc<Object>)> {
+        let by = (append.instance.clone(), append.generation);
+        self.appends(by, self.inner.append_with_create(append, object)).await
     }
 
     async fn read(&self, instance: &InstanceId) -> Result<Replay> {

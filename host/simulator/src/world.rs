@@ -9,6 +9,7 @@ use model::Object;
 use model::workflow::{NodePhase, WorkflowPhase, WorkflowStatus};
 use runtime::control::{Control, NodeEvent};
 use runtime::{Runtime, RuntimeConfig, Settings};
+use store::StoreError;
 use store::journal::Journal;
 use store::memory::MemoryStore;
 use store::objects::{Gvk, ListQuery, Objects, Selector};
@@ -190,8 +191,7 @@ impl World {
         // A server that cannot start is started again by whoever watches over it.
         let Ok(mut runtime) = self.start(scenario, generation).await else { return Life::Crashed };
         for object in &scenario.objects {
-            // In a later life they are there already.
-            let _ = self.store.create(object.clone()).await;
+            self.submit(object, &runtime).await;
         }
         // It lives on when another takes over.
         let first = runtime.clone();
@@ -222,6 +222,20 @@ impl World {
         }
         drop(first);
         Life::Ended(runs)
+    }
+
+    /// A client that does not give up. In a later life it finds its object there.
+    async fn submit(&self, object: &Object, runtime: &Runtime) {
+        if object.kind == "Workflow" {
+            loop {
+                match runtime.create(object).await {
+                    Ok(None) => break,
+                    Ok(Some(_)) | Err(StoreError::AlreadyExists { .. }) => return,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+                }
+            }
+        }
+        let _ = self.store.create(object.clone()).await;
     }
 
     /// Returns when another server is to take over, or when all is done before.

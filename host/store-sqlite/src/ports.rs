@@ -11,7 +11,8 @@ use model::Object;
 use store::events::{Events, NewEvent, Retention, StoredEvent, admit_name, admit_publish};
 use store::journal::{Append, Appended, InstanceId, InstanceInfo, Journal, Record, Replay, admit_append};
 use store::objects::{
-    DeleteOptions, Deleted, Key, ListQuery, Objects, Page, Precondition, Revision, Selector, StatusUpdate, WatchStream,
+    DeleteOptions, Deleted, Key, ListQuery, Objects, Page, Precondition, Revision, Selector, Stamp, StatusUpdate,
+    WatchStream,
 };
 use store::token::Token;
 use store::{Result, StoreError, codec, semantics};
@@ -108,6 +109,17 @@ impl Journal for SqliteStore {
         };
         let phase = codec::phase_of(Some(&status.status));
         self.ask(Request::AppendWithStatus { append, key: key.clone(), status, phase }).await?.appended()
+    }
+
+    fn stamp(&self) -> Option<&dyn Stamp> {
+        Some(&*self.shared.options.stamp)
+    }
+
+    async fn append_with_create(&self, append: Append, object: Object) -> Result<(u64, Arc<Object>)> {
+        let limits = &self.shared.options.limits;
+        admit_append(&append, limits)?;
+        let object = semantics::admit_create(object, limits)?;
+        self.ask(Request::AppendWithCreate { append, object }).await?.created()
     }
 
     async fn read(&self, instance: &InstanceId) -> Result<Replay> {

@@ -1,9 +1,13 @@
 //! The journal: append-only records per instance, snapshots, bounded replay.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::objects::{Key, StatusUpdate};
+use model::Object;
+
+use crate::objects::{Key, Stamp, StatusUpdate};
 use crate::{Limits, Result, StoreError};
 
 /// Which instance: the engine's name and the instance's own id (a workflow's uid, a limiter's key).
@@ -12,7 +16,7 @@ pub struct InstanceId {
     /// The engine, for example `workflow`, `limiter`, `cron`.
     pub engine: &'static str,
     /// Unique within the engine.
-    pub id: std::sync::Arc<str>,
+    pub id: Arc<str>,
 }
 
 /// The changes of one transaction, encoded by the engine's codec. Opaque to the store.
@@ -90,6 +94,20 @@ pub trait Journal: Send + Sync + 'static {
     async fn append_with_status(&self, append: Append, key: &Key, status: StatusUpdate) -> Result<Appended> {
         let _ = (key, status);
         Ok((self.append(append).await?, None))
+    }
+
+    /// Who stamps objects, where this journal and the objects are one store: an object can then come with its first record.
+    fn stamp(&self) -> Option<&dyn Stamp> {
+        None
+    }
+
+    /// Appends, and creates an object in the same commit: both or neither. Answers the sequence number and the object.
+    ///
+    /// The object has its name, uid and creation time already, of [`Self::stamp`]: who made the record has read them. Where there is no stamp, this is `Invalid`.
+    async fn append_with_create(&self, append: Append, object: Object) -> Result<(u64, Arc<Object>)> {
+        let (what, reason) = (append.instance.to_string(), "its objects are in another store".to_owned());
+        drop(object);
+        Err(StoreError::Invalid { what, reason })
     }
 
     /// Reads an instance: its newest snapshot and the records behind it. An unknown instance is an empty replay.

@@ -22,7 +22,7 @@ pub(crate) const ARGO: &str = "argoproj.io/v1alpha1";
 /// The annotation that names the run (by uid) whose finished steps a resubmitted run takes over.
 const MEMOIZED_FROM: &str = "colchis.dev/reuse-outputs-of";
 /// How long a run waits that could not be prepared because the store cannot serve.
-const SUBMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+pub(super) const SUBMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 /// Template objects that one run may pin (`pinned_max`).
 const PINNED_MAX: usize = 1_000;
 
@@ -47,7 +47,7 @@ impl Workflows {
         }
     }
 
-    fn added(&self, object: &Arc<Object>) {
+    pub(super) fn added(&self, object: &Arc<Object>) {
         if is_finished(object) {
             return;
         }

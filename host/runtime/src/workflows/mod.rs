@@ -4,6 +4,7 @@ mod admit;
 mod artifact_gc;
 mod claims;
 mod commands;
+mod create;
 mod deadlocks;
 mod forget;
 mod lookups;

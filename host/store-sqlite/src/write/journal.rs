@@ -46,9 +46,19 @@ impl Journals {
         self.purging
     }
 
-    pub(super) fn append(&mut self, sql: &mut Statements<'_>, append: &Append) -> Result<u64, Fail> {
+    /// Refuses an append that does not follow what is there.
+    pub(super) fn check(&mut self, sql: &mut Statements<'_>, append: &Append) -> Result<(), Fail> {
+        self.checked(sql, append).map(|_| ())
+    }
+
+    fn checked(&mut self, sql: &mut Statements<'_>, append: &Append) -> Result<Option<Instance>, Fail> {
         let known = self.find(sql, &append.instance)?;
         check_append(append, known.map_or((0, 0), |i| (i.generation, i.last_seq)))?;
+        Ok(known)
+    }
+
+    pub(super) fn append(&mut self, sql: &mut Statements<'_>, append: &Append) -> Result<u64, Fail> {
+        let known = self.checked(sql, append)?;
         let mut now = known.unwrap_or(Instance {
             id: self.next_id,
             generation: append.generation,

@@ -35,6 +35,7 @@ pub(crate) enum Request {
     Delete { key: Key, options: DeleteOptions },
     Append(Append),
     AppendWithStatus { append: Append, key: Key, status: StatusUpdate, phase: Arc<str> },
+    AppendWithCreate { append: Append, object: Object },
     Forget(InstanceId),
     Publish { topic: String, events: Vec<NewEvent> },
     Cursor { topic: String, consumer: String, start: u64 },
@@ -49,6 +50,7 @@ pub(crate) enum Answer {
     Deleted(Deleted),
     Number(u64),
     Appended(Appended),
+    Created(u64, Arc<Object>),
     Numbers(Vec<u64>),
     Done,
 }
@@ -95,6 +97,7 @@ impl Request {
             Self::UpdateStatus { status, .. } => status.status.get().len(),
             Self::Append(append) => size_of(append),
             Self::AppendWithStatus { append, status, .. } => size_of(append) + status.status.get().len(),
+            Self::AppendWithCreate { append, object: o } => size_of(append) + object(o),
             Self::Publish { events, .. } => events.iter().map(|e| e.payload.len() + e.id.len()).sum(),
             _ => 0,
         }
@@ -124,6 +127,10 @@ impl Answer {
 
     pub(crate) fn appended(self) -> Result<Appended> {
         if let Self::Appended(appended) = self { Ok(appended) } else { Err(mixed_up()) }
+    }
+
+    pub(crate) fn created(self) -> Result<(u64, Arc<Object>)> {
+        if let Self::Created(number, object) = self { Ok((number, object)) } else { Err(mixed_up()) }
     }
 
     pub(crate) fn numbers(self) -> Result<Vec<u64>> {

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rusqlite::Connection;
-use store::{Result, StoreError};
+use store::{Result, StoreError, semantics};
 
 use super::events;
 use super::journal::Journals;
@@ -254,6 +254,13 @@ impl<'s, 'c> Session<'s, 'c> {
                     Err(Fail::Refused(refused)) => Ok(Answer::Appended((seq, Some(Err(refused))))),
                     Err(failed) => Err(failed),
                 };
+            }
+            Request::AppendWithCreate { append, object } => {
+                // Whatever refuses comes before anything is written.
+                self.journals.check(&mut self.sql, append)?;
+                let mut txn = Txn { sql: &mut self.sql, state: &mut self.objects, shared: self.shared };
+                let object = semantics::create_stamped(&mut txn, object.clone())?;
+                return Ok(Answer::Created(self.journals.append(&mut self.sql, append)?, object));
             }
             Request::Forget(instance) => return self.journals.forget(&mut self.sql, instance),
             _ => {}

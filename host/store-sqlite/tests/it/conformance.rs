@@ -62,6 +62,7 @@ async fn journal_conforms() {
 async fn journal_and_objects_are_one_store() {
     let dirs = &Mutex::default();
     conformance::journal_with_objects(open(dirs, Limits::default()).0).await;
+    conformance::journal_with_new_objects(open(dirs, Limits::default()).0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

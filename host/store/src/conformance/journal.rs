@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use model::{Object, Timestamp};
 
 use super::refused;
 use crate::Limits;
@@ -75,6 +76,47 @@ pub async fn journal_with_objects<S: Journal + Objects>(store: Arc<S>) {
     refused(shown.expect("one store"), "NotFound");
     assert_eq!(phase().await, running);
     assert_eq!(texts(&Journal::read(&*store, &a).await.unwrap()).len(), 3);
+}
+
+/// Runs the cases of a journal that is one store with the objects: objects that come with their first record.
+pub async fn journal_with_new_objects<S: Journal + Objects>(store: Arc<S>) {
+    let stamped = |name: &str| -> Object {
+        let stamp = store.stamp().expect("one store");
+        let mut object: Object = serde_json::from_value(serde_json::json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name, "namespace": "one"}, "spec": {"a": 1},
+        }))
+        .unwrap();
+        object.metadata.uid = stamp.uid();
+        object.metadata.creation_timestamp = Some(Timestamp::from_millis(stamp.now_ms()));
+        object
+    };
+    let get = async |name: &str| {
+        let key = Key::new(Gvk::new("argoproj.io/v1alpha1", "Workflow"), "one", name);
+        Objects::get(&*store, &key).await
+    };
+
+    let first = stamped("first");
+    let a = id(&first.metadata.uid);
+    let before = store.revision().await.unwrap();
+    let (seq, made) = store.append_with_create(step(&a, 0, "x"), first.clone()).await.unwrap();
+    assert_eq!(seq, 1);
+    assert_eq!((&made.metadata.uid, made.metadata.generation), (&first.metadata.uid, 1));
+    assert_eq!(made.metadata.creation_timestamp, first.metadata.creation_timestamp);
+    assert!(made.metadata.resource_version.parse::<u64>().unwrap() > before);
+    assert_eq!(*get("first").await.unwrap(), *made);
+    assert_eq!(texts(&Journal::read(&*store, &a).await.unwrap()), [(1, "x".to_owned())]);
+    // An object of that name is there: no record is written either.
+    let again = stamped("first");
+    let b = id(&again.metadata.uid);
+    refused(store.append_with_create(step(&b, 0, "x"), again).await, "AlreadyExists");
+    assert!(store.info(&b).await.unwrap().is_none());
+    assert_eq!(*get("first").await.unwrap(), *made);
+    // The record is refused: there is no object either.
+    let other = stamped("other");
+    refused(store.append_with_create(step(&a, 0, "x"), other.clone()).await, "Conflict");
+    refused(store.append_with_create(Append { generation: 0, ..step(&a, 1, "x") }, other).await, "Fenced");
+    assert_eq!(get("other").await.unwrap_err().code(), "NotFound");
+    assert_eq!(store.revision().await.unwrap(), before + 1);
 }
 
 fn id(id: &str) -> InstanceId {

@@ -17,7 +17,7 @@ use crate::objects::{Gvk, Objects};
 use crate::stamp::ManualStamp;
 
 pub use events::{EventsSubject, events};
-pub use journal::{journal, journal_with_objects};
+pub use journal::{journal, journal_with_new_objects, journal_with_objects};
 pub use objects::objects;
 
 /// An objects store under test, and what to expect of it.

@@ -1,15 +1,17 @@
 //! Journals in maps.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use model::Object;
 
 use super::{MemoryStore, lock};
 use crate::journal::{Append, Appended, InstanceId, InstanceInfo, Journal, Record, Replay, admit_append, check_append};
-use crate::objects::{Key, Objects, StatusUpdate};
-use crate::{Result, StoreError};
+use crate::objects::{Key, Objects, Stamp, StatusUpdate};
+use crate::{Result, StoreError, semantics};
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -39,14 +41,15 @@ impl Instance {
     }
 }
 
-#[async_trait]
-impl Journal for MemoryStore {
-    async fn append(&self, append: Append) -> Result<u64> {
-        admit_append(&append, &self.limits)?;
-        let mut tables = lock(&self.journal);
-        let known = tables.instances.get(&append.instance);
-        check_append(&append, known.map_or((0, 0), |i| (i.generation, i.last_seq)))?;
-        let instance = tables.instances.entry(append.instance).or_default();
+impl Tables {
+    fn check(&self, append: &Append) -> Result<()> {
+        let known = self.instances.get(&append.instance);
+        check_append(append, known.map_or((0, 0), |i| (i.generation, i.last_seq)))
+    }
+
+    fn append(&mut self, append: Append) -> Result<u64> {
+        self.check(&append)?;
+        let instance = self.instances.entry(append.instance).or_default();
         instance.generation = append.generation;
         instance.live = append.live;
         instance.wake_ms = append.wake_ms;
@@ -61,10 +64,31 @@ impl Journal for MemoryStore {
         }
         Ok(instance.last_seq)
     }
+}
+
+#[async_trait]
+impl Journal for MemoryStore {
+    async fn append(&self, append: Append) -> Result<u64> {
+        admit_append(&append, &self.limits)?;
+        lock(&self.journal).append(append)
+    }
 
     async fn append_with_status(&self, append: Append, key: &Key, status: StatusUpdate) -> Result<Appended> {
         let seq = self.append(append).await?;
         Ok((seq, Some(self.update_status(key, status).await.map(|_| ()))))
+    }
+
+    fn stamp(&self) -> Option<&dyn Stamp> {
+        Some(&*self.stamp)
+    }
+
+    async fn append_with_create(&self, append: Append, object: Object) -> Result<(u64, Arc<Object>)> {
+        admit_append(&append, &self.limits)?;
+        let object = semantics::admit_create(object, &self.limits)?;
+        let mut journal = lock(&self.journal);
+        journal.check(&append)?;
+        let object = self.create_stamped(object)?;
+        Ok((journal.append(append)?, object))
     }
 
     async fn read(&self, instance: &InstanceId) -> Result<Replay> {

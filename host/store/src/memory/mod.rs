@@ -86,6 +86,7 @@ mod tests {
     #[tokio::test]
     async fn journal_and_objects_are_one_store() {
         conformance::journal_with_objects(MemoryStore::new(stamp())).await;
+        conformance::journal_with_new_objects(MemoryStore::new(stamp())).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -145,6 +145,11 @@ impl MemoryStore {
         self.hub.publish(std::mem::take(&mut tables.pending));
         left.and(answer)
     }
+
+    /// Creates an object that has its name, uid and creation time.
+    pub(super) fn create_stamped(&self, object: Object) -> Result<Arc<Object>> {
+        self.write(|tables| semantics::create_stamped(tables, object))
+    }
 }
 
 #[async_trait]

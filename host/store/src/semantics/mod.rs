@@ -24,7 +24,7 @@ use crate::{Result, StoreError};
 pub use admit::{admit_create, admit_status, admit_update};
 pub use collect::collect;
 pub use delete::delete;
-pub use write::{create, update, update_status};
+pub use write::{create, create_stamped, generated_name, update, update_status};
 
 /// The finalizer of an owner that waits for its dependents.
 pub const FOREGROUND: &str = "foregroundDeletion";

@@ -23,32 +23,39 @@ pub fn create<T: Table>(
     let mut object = new.clone();
     if object.metadata.name.is_empty() {
         object.metadata.name = free_name(table, &object, stamp, limits)?;
-    } else {
-        let key = Key::of(&object);
-        if let Some(there) = table.get(&key)? {
-            let deleting = there.object().metadata.deletion_timestamp.is_some();
-            let what = if deleting { format!("{key} (which is being deleted)") } else { key.to_string() };
-            return Err(StoreError::AlreadyExists { what }.into());
-        }
     }
     let meta = &mut object.metadata;
     if meta.uid.is_empty() {
         meta.uid = stamp.uid();
     }
     meta.creation_timestamp = Some(Timestamp::from_millis(stamp.now_ms()));
-    meta.generation = 1;
+    create_stamped(table, object)
+}
+
+/// Creates an object that has its name, uid and creation time.
+pub fn create_stamped<T: Table>(table: &mut T, mut object: Object) -> Result<Arc<Object>, T::Error> {
+    let key = Key::of(&object);
+    if let Some(there) = table.get(&key)? {
+        let deleting = there.object().metadata.deletion_timestamp.is_some();
+        let what = if deleting { format!("{key} (which is being deleted)") } else { key.to_string() };
+        return Err(StoreError::AlreadyExists { what }.into());
+    }
+    object.metadata.generation = 1;
     let row = table.put(None, object, "".into())?;
     after_references(table, &row)?;
     Ok(row.object().clone())
 }
 
+/// A name of `generateName`: as much of the prefix as leaves room for the suffix.
+pub fn generated_name(prefix: &str, suffix: &str) -> String {
+    let end = prefix.floor_char_boundary(GENERATE_NAME_BYTES_MAX.min(prefix.len()));
+    format!("{}{suffix}", prefix.split_at(end).0)
+}
+
 fn free_name<T: Table>(table: &mut T, object: &Object, stamp: &dyn Stamp, limits: &Limits) -> Result<String, T::Error> {
-    let prefix = &object.metadata.generate_name;
-    let end = (0..=GENERATE_NAME_BYTES_MAX.min(prefix.len())).rev().find(|i| prefix.is_char_boundary(*i)).unwrap_or(0);
-    let prefix = prefix.get(..end).unwrap_or_default();
     let mut key = Key::of(object);
     for _ in 0..limits.generate_name_tries_max {
-        let name = format!("{prefix}{}", stamp.name_suffix());
+        let name = generated_name(&object.metadata.generate_name, &stamp.name_suffix());
         key.name = name.as_str().into();
         if table.get(&key)?.is_none() {
             return Ok(name);
