@@ -54,14 +54,14 @@ pub(crate) async fn run(_: usize) -> Vec<Row> {
     }
     vec![
         Row::new(
-            "list",
+            "listing",
             format!("p50 of a page of 50 out of {RUNS}"),
             "ms",
             ms(percentile(&mut took, 0.5)),
             Target::None,
         ),
         Row::new(
-            "list",
+            "listing",
             format!("p99 of a page of 50 out of {RUNS}"),
             "ms",
             ms(percentile(&mut took, 0.99)),

@@ -74,7 +74,7 @@ pub(crate) const ALL: &[Workload] = &[
         run: |n| Box::pin(artifact::run(n)),
     },
     Workload {
-        name: "list",
+        name: "listing",
         what: "a page of 50 of very many finished runs",
         long: true,
         run: |n| Box::pin(listing::run(n)),
