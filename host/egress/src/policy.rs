@@ -133,7 +133,40 @@ impl<'de> Deserialize<'de> for Rule {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scheme) = &self.scheme {
+            write!(to, "{scheme}://")?;
+        }
+        match &self.host {
+            Host::Any => to.write_str("*")?,
+            Host::Below(suffix) => write!(to, "*{suffix}")?,
+            Host::Name(name) if name.contains(':') => write!(to, "[{name}]")?,
+            Host::Name(name) => to.write_str(name)?,
+        }
+        self.port.map_or(Ok(()), |port| write!(to, ":{port}"))
+    }
+}
+
 impl Rule {
+    /// Whether the rule names a target. `host` is in lower case, without brackets and a final dot.
+    pub fn names(&self, scheme: Option<&str>, host: &str, port: u16) -> bool {
+        self.speaks_of(scheme, host, port)
+    }
+
+    /// Whether everything that another rule names is named by this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        let host = match (&self.host, &other.host) {
+            (Host::Any, _) => true,
+            (Host::Name(mine), Host::Name(theirs)) => mine == theirs,
+            (Host::Below(mine), Host::Name(theirs)) => theirs.len() > mine.len() && theirs.ends_with(mine.as_str()),
+            (Host::Below(mine), Host::Below(theirs)) => theirs.ends_with(mine.as_str()),
+            _ => false,
+        };
+        let scheme = self.scheme.is_none() || self.scheme == other.scheme;
+        host && scheme && (self.port.is_none() || self.port == other.port)
+    }
+
     /// Whether the rule speaks of this. A scheme that is not known (a proxy sees none) matches every rule's scheme.
     fn speaks_of(&self, scheme: Option<&str>, host: &str, port: u16) -> bool {
         let host_fits = match &self.host {
@@ -224,6 +257,26 @@ mod tests {
         ];
         for (scheme, host, port, expect) in table {
             assert_eq!(narrow.refuses_name(Some(scheme), host, port).is_none(), expect, "{scheme}://{host}:{port}");
+        }
+    }
+
+    #[test]
+    fn what_covers_what() {
+        let table = [
+            ("*", "https://a.example.com:8443", true),
+            ("https://*", "http://a", false),
+            ("*.example.com", "a.example.com", true),
+            ("*.example.com", "*.b.example.com", true),
+            ("*.example.com", "example.com", false),
+            ("a.example.com", "*.example.com", false),
+            ("a:80", "a", false),
+            ("a", "https://a:80", true),
+            ("[::1]:80", "http://[::1]:80", true),
+        ];
+        for (mine, theirs, expect) in table {
+            let (a, b): (Rule, Rule) = (mine.parse().unwrap(), theirs.parse().unwrap());
+            assert_eq!(a.covers(&b), expect, "{mine} covers {theirs}");
+            assert_eq!(a.to_string(), mine);
         }
     }
 

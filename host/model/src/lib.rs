@@ -30,6 +30,7 @@ pub mod merge;
 pub mod meta;
 pub mod names;
 pub mod path;
+pub mod plugin;
 pub mod schema;
 pub mod validate;
 pub mod values;

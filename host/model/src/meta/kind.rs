@@ -105,6 +105,7 @@ impl KindInfo {
 pub fn kinds() -> &'static [KindInfo] {
     static KINDS: LazyLock<Vec<KindInfo>> = LazyLock::new(|| {
         use crate::core::{ConfigMap, CustomResourceDefinition, Namespace, PersistentVolumeClaim, Secret};
+        use crate::plugin::Plugin;
         use crate::workflow::{
             ClusterWorkflowTemplate, CronWorkflow, Workflow, WorkflowEventBinding, WorkflowTemplate,
         };
@@ -123,6 +124,7 @@ pub fn kinds() -> &'static [KindInfo] {
             KindInfo::of::<PersistentVolumeClaim>(),
             KindInfo::of::<CustomResourceDefinition>(),
             KindInfo::of::<Namespace>(),
+            KindInfo::of::<Plugin>(),
             kept("v1", "ServiceAccount", "serviceaccounts", true, &["sa"]),
             kept(RBAC, "Role", "roles", true, &[]),
             kept(RBAC, "RoleBinding", "rolebindings", true, &[]),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Disposition, is_opaque};
 use crate::core::{ConfigMap, CustomResourceDefinition, Namespace, PersistentVolumeClaim, SecretBody};
 use crate::meta::{KindInfo, ObjectMeta, kinds};
+use crate::plugin::Plugin;
 use crate::workflow::{ClusterWorkflowTemplate, CronWorkflow, Workflow, WorkflowEventBinding, WorkflowTemplate};
 
 /// One row of the table of fields.
@@ -37,6 +38,7 @@ pub fn schema(info: &KindInfo) -> Option<Value> {
         (_, "PersistentVolumeClaim") => of::<PersistentVolumeClaim>(generator()),
         (_, "CustomResourceDefinition") => of::<CustomResourceDefinition>(generator()),
         (_, "Namespace") => of::<Namespace>(generator()),
+        ("colchis.dev/v1", "Plugin") => of::<Plugin>(generator()),
         (_, "Secret") => with_metadata(of::<SecretBody>(generator())),
         _ if kinds().contains(info) => with_metadata(json!({"type": "object", "properties": {}})),
         _ => return None,

@@ -1,0 +1,133 @@
+//! One call: a place, an instance, its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use plugin::{CallContext, ErrorClass, PluginError, Result};
+use tokio::sync::Semaphore;
+use wasmtime::component::Instance;
+use wasmtime::{Engine, Store, Trap};
+
+use crate::bindings::imports::types;
+use crate::convert;
+use crate::instance::{Ended, State};
+use crate::loaded::{How, Loaded, Shared};
+
+/// What a call of an export gives: a trap, the plugin's error, or its answer.
+pub(crate) type Called<T> = wasmtime::Result<std::result::Result<T, types::PluginError>>;
+
+/// Where calls run.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    pub(crate) engine: Engine,
+    /// Places in the pool; a full pool would be an error, and waits here instead.
+    pub(crate) pool: Arc<Semaphore>,
+}
+
+impl Ground {
+    /// Calls an export of a component in a fresh instance.
+    pub(crate) async fn call<T>(
+        &self,
+        loaded: &Loaded,
+        context: &CallContext,
+        export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
+    ) -> Result<T> {
+        let _own = self.place(&loaded.places, &loaded.shared, context, "concurrency").await?;
+        let begun = Instant::now();
+        let answer = self.call_unlimited(&loaded.shared, &loaded.pre, context, export).await;
+        let how = match &answer {
+            Ok(Ok(_)) => How::Answered,
+            Ok(Err(error)) => How::Error(error),
+            Err(error) => How::Killed(error),
+        };
+        loaded.counters.count(begun.elapsed(), how);
+        answer?
+    }
+
+    /// The same for a component that is not in service yet. The outer error is the host's: the instance did not come to an answer.
+    pub(crate) async fn call_unlimited<T>(
+        &self,
+        shared: &Arc<Shared>,
+        pre: &wasmtime::component::InstancePre<State>,
+        context: &CallContext,
+        export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
+    ) -> std::result::Result<Result<T>, PluginError> {
+        let _pooled = self.place(&self.pool, shared, context, "the pool of instances").await?;
+        let mut store = State::store(&self.engine, shared, context.clone());
+        let time = context.timeout.min(shared.limits.wall_time_max);
+        let running = async {
+            let instance = pre.instantiate_async(&mut store).await?;
+            export(&mut store, &instance).await
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = tokio::time::timeout(time, running) => ended,
+            () = cancelled(context) => return Err(killed(shared, &Ended::Cancelled, "cancelled")),
+        };
+        let refusals = store.data_mut().refusals();
+        let hints =
+            refusals.into_iter().map(|line| format!("add to spec.grants of the plugin {}: {line}", shared.name));
+        match ended {
+            Ok(Ok(Ok(answer))) => Ok(Ok(answer)),
+            Ok(Ok(Err(error))) => {
+                let mut error = convert::error(error);
+                error.hints.extend(hints);
+                Ok(Err(error))
+            }
+            Ok(Err(trap)) => Err(trapped(shared, &trap)),
+            Err(_) => {
+                let message = format!("the plugin {} did not answer within {} ms", shared.name, time.as_millis());
+                Err(PluginError::new(ErrorClass::Unavailable, "timed-out", message))
+            }
+        }
+    }
+
+    async fn place<'s>(
+        &self,
+        places: &'s Semaphore,
+        shared: &Shared,
+        context: &CallContext,
+        what: &str,
+    ) -> Result<tokio::sync::SemaphorePermit<'s>> {
+        let wait = shared.limits.wait_max.min(context.timeout);
+        match tokio::time::timeout(wait, places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => {
+                let message = format!(
+                    "the plugin {} is busy: no place became free within {} ms (limit: {what})",
+                    shared.name,
+                    wait.as_millis()
+                );
+                Err(PluginError::new(ErrorClass::Unavailable, "busy", message))
+            }
+        }
+    }
+}
+
+/// Cancelled, and the plugin had a moment to see it.
+async fn cancelled(context: &CallContext) {
+    context.cancel.cancelled().await;
+    tokio::time::sleep(CANCEL_GRACE).await;
+}
+
+/// How long a plugin may take to end by itself once it is told.
+const CANCEL_GRACE: Duration = Duration::from_millis(200);
+
+fn killed(shared: &Shared, why: &Ended, code: &str) -> PluginError {
+    PluginError::new(ErrorClass::Permanent, code, format!("the call of plugin {} was ended: {why}", shared.name))
+}
+
+/// Why there was no answer, in a sentence; the stack goes to the server's log.
+fn trapped(shared: &Shared, trap: &wasmtime::Error) -> PluginError {
+    if let Some(ended) = trap.downcast_ref::<Ended>() {
+        let code = if *ended == Ended::Cancelled { "cancelled" } else { "limit" };
+        return killed(shared, ended, code);
+    }
+    tracing::warn!(plugin = %shared.name, error = ?trap, "a plugin trapped");
+    let why = match trap.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string(),
+        None => trap.root_cause().to_string(),
+    };
+    let message = format!("the plugin {} broke off: {}", shared.name, convert::cut(why, 1 << 10));
+    PluginError::new(ErrorClass::Permanent, "trapped", message)
+}

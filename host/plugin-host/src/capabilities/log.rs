@@ -1,0 +1,49 @@
+//! `colchis:plugin/log`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use plugin::{LogLevel, LogLine};
+
+use crate::bindings::imports::log;
+use crate::instance::State;
+
+/// Fields of one line.
+const FIELDS_MAX: usize = 32;
+
+impl log::Host for State {
+    async fn write(
+        &mut self,
+        level: log::Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    ) -> wasmtime::Result<()> {
+        self.host_call()?;
+        let bytes = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if self.call.log_bytes + bytes > self.shared.limits.log_bytes_max || fields.len() > FIELDS_MAX {
+            self.call.log_dropped += 1;
+            return Ok(());
+        }
+        self.call.log_bytes += bytes;
+        let (plugin, object) = (self.shared.name.clone(), self.call.context.object.clone());
+        let at_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+        self.shared.services.logs.write(LogLine { plugin, object, at_ms, level: level_of(level), message, fields });
+        Ok(())
+    }
+
+    async fn enabled(&mut self, level: log::Level) -> wasmtime::Result<bool> {
+        self.host_call()?;
+        Ok(self.call.log_bytes < self.shared.limits.log_bytes_max && level_of(level) <= LogLevel::Debug)
+    }
+}
+
+fn level_of(level: log::Level) -> LogLevel {
+    match level {
+        log::Level::Error => LogLevel::Error,
+        log::Level::Warn => LogLevel::Warn,
+        log::Level::Info => LogLevel::Info,
+        log::Level::Debug => LogLevel::Debug,
+        log::Level::Trace => LogLevel::Trace,
+    }
+}

@@ -1,0 +1,29 @@
+//! What a plugin may import, one file each. Each looks at the grants itself: there is no other way to what is behind it.
+
+mod cancellation;
+mod log;
+mod state;
+
+use plugin::PluginError;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::bindings::imports;
+use crate::instance::State;
+
+/// Everything that components may import: WASI with nothing behind it, HTTP by grant, and our own.
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    imports::types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    imports::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    imports::cancellation::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    imports::state::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    Ok(())
+}
+
+impl imports::types::Host for State {}
+
+/// An error of the host, as the plugin sees it.
+fn told(error: PluginError) -> imports::types::PluginError {
+    crate::convert::error_to_wit(error)
+}

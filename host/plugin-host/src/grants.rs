@@ -1,0 +1,109 @@
+//! What an operator lets a plugin reach.
+
+use std::collections::BTreeMap;
+
+use egress::{Config, Private, Rule};
+use plugin::Capability;
+use serde::Deserialize;
+
+/// Everything that is granted; nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Grants {
+    /// Hosts that requests may go to.
+    pub http: Vec<HttpGrant>,
+    /// Hosts and ports that connections may go to.
+    pub endpoints: Vec<EndpointGrant>,
+    /// Secrets, by the plugin's name for them.
+    pub secrets: BTreeMap<String, SecretGrant>,
+    /// Bytes of state that an object may keep; none without it.
+    pub state_bytes_max: Option<u64>,
+}
+
+/// Requests to hosts.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HttpGrant {
+    /// `[scheme://]host[:port]`, the host being a name, an address, `*.example.com` or `*`.
+    pub host: Rule,
+    /// Whether it may have an address that is not public: true, false, or networks.
+    #[serde(default)]
+    pub private: Private,
+    /// Whether any certificate of it is taken.
+    #[serde(default)]
+    pub insecure: bool,
+}
+
+/// Connections to endpoints.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EndpointGrant {
+    /// `tcp://host:port` or `tls://host:port`.
+    pub address: Rule,
+    /// Whether it may have an address that is not public.
+    #[serde(default)]
+    pub private: Private,
+}
+
+/// The use of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretGrant {
+    /// The namespace of the Secret.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The key in it.
+    pub key: String,
+    /// Hosts that it may be sent to; all that requests may go to when empty.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Whether the plugin may see the value.
+    #[serde(default)]
+    pub reveal: bool,
+}
+
+impl Grants {
+    /// Whether a need is met. One whose host only the configuration names is met by any grant of its sort.
+    pub fn meets(&self, need: &Capability) -> bool {
+        match need {
+            Capability::Http(host) if host == "*" => !self.http.is_empty(),
+            Capability::Http(host) => {
+                let wanted = host.parse::<Rule>();
+                self.http.iter().any(|grant| wanted.as_ref().is_ok_and(|wanted| grant.host.covers(wanted)))
+            }
+            Capability::Endpoint(address) if address == "*" => !self.endpoints.is_empty(),
+            Capability::Endpoint(address) => {
+                let wanted = address.parse::<Rule>();
+                self.endpoints.iter().any(|grant| wanted.as_ref().is_ok_and(|wanted| grant.address.covers(wanted)))
+            }
+            Capability::Secret(name) => self.secrets.contains_key(name),
+            Capability::Reveal(name) => self.secrets.get(name).is_some_and(|secret| secret.reveal),
+            Capability::State => self.state_bytes_max.is_some(),
+            Capability::Blobs | Capability::Lookup | Capability::Other(_) => false,
+        }
+    }
+}
+
+/// The line of `spec.grants` that would grant it, to paste.
+pub(crate) fn line_for(need: &Capability) -> String {
+    match need {
+        Capability::Http(host) => format!("http: [{{host: {host:?}}}]"),
+        Capability::Endpoint(address) => format!("endpoints: [{{address: {address:?}}}]"),
+        Capability::Secret(name) => format!("secrets: {{{name}: {{namespace: …, name: …, key: …}}}}"),
+        Capability::Reveal(name) => format!("secrets: {{{name}: {{namespace: …, name: …, key: …, reveal: true}}}}"),
+        Capability::State => "stateBytesMax: 1048576".to_owned(),
+        Capability::Blobs => "blobs: true".to_owned(),
+        Capability::Lookup => "lookup: true".to_owned(),
+        Capability::Other(name) => format!("{name}: true"),
+    }
+}
+
+/// The egress policy that a grant means: its host alone.
+pub(crate) fn policy(grant: &HttpGrant) -> egress::Policy {
+    egress::Policy::new(Config {
+        allow: vec![grant.host.clone()],
+        deny: Vec::new(),
+        allow_private: grant.private.clone(),
+    })
+}

@@ -1,0 +1,271 @@
+//! The plugins in service.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use plugin::{
+    CallContext, Desk, ErrorClass, Facts, Finding, Info, Kind, LogLine, MetricProvider, MissingGrant, Numbers,
+    ObjectRef, PluginError, Plugins, Receiver, Renderer, Result, Step, Subscriber, Trigger,
+};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+
+use crate::call::Ground;
+use crate::capabilities;
+use crate::compile::{self, Cache};
+use crate::engine::{self, Pool};
+use crate::error::LoadError;
+use crate::grants;
+use crate::instance::State;
+use crate::kinds::description;
+use crate::kinds::metric::ComponentMetric;
+use crate::limits::Limits;
+use crate::loaded::{Component, Counters, Exports, Loaded, Shared, Table};
+use crate::services::Services;
+
+/// How long a component may take to describe itself.
+const DESCRIBE: Duration = Duration::from_secs(5);
+
+/// How the host is set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where compiled components are kept; nowhere when absent.
+    pub cache: Option<PathBuf>,
+    /// Instances at once, of all plugins (`instances_max`).
+    pub instances_max: u32,
+    /// The most memory that one may be given (bytes).
+    pub memory_bytes_max: usize,
+    /// The largest component (`component_bytes_max`).
+    pub component_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { cache: None, instances_max: 64, memory_bytes_max: 1 << 30, component_bytes_max: 64 << 20 }
+    }
+}
+
+/// The host: plugins by name, each in a version.
+pub struct PluginHost {
+    settings: Settings,
+    services: Services,
+    ground: OnceLock<std::result::Result<(Ground, Linker<State>), String>>,
+    table: RwLock<Table>,
+}
+
+impl PluginHost {
+    /// A host without plugins. It costs next to nothing until the first is loaded.
+    pub fn new(settings: Settings, services: Services) -> Arc<Self> {
+        Arc::new(Self { settings, services, ground: OnceLock::new(), table: RwLock::default() })
+    }
+
+    /// Takes a component into service, in the place of the one that its plugin has. When it cannot be, that one stays.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub async fn load(&self, component: Component) -> std::result::Result<Facts, LoadError> {
+        let loaded = Arc::new(self.examine(component).await?);
+        let facts = loaded.facts.clone();
+        // Calls under way hold the one before until they end.
+        crate::write(&self.table).insert(loaded.shared.name.clone(), loaded);
+        Ok(facts)
+    }
+
+    /// Takes a plugin out of service. Calls under way end as they would.
+    pub fn remove(&self, name: &str) {
+        crate::write(&self.table).remove(name);
+    }
+
+    async fn examine(&self, component: Component) -> std::result::Result<Loaded, LoadError> {
+        let Component { name, bytes, digest: promised, grants, mut limits } = component;
+        compile::look(&bytes, self.settings.component_bytes_max)?;
+        let digest = compile::digest(&bytes);
+        if let Some(expected) = promised.filter(|promised| *promised != digest) {
+            return Err(LoadError::Digest { expected, actual: digest });
+        }
+        limits.memory_bytes_max = limits.memory_bytes_max.min(self.settings.memory_bytes_max);
+        let (ground, linker) = self.start().as_ref().map_err(|why| LoadError::Compile { why: why.clone() })?;
+        let size = bytes.len() as u64;
+        let compiled = {
+            let (engine, digest, folder) = (ground.engine.clone(), digest.clone(), self.settings.cache.clone());
+            let compiling = tokio::task::spawn_blocking(move || {
+                let cache = folder.as_deref().map(Cache::in_folder).transpose()?;
+                compile::compile(&engine, cache.as_ref(), &bytes, &digest)
+            });
+            compiling.await.map_err(|_| LoadError::Compile { why: "the compiler panicked".to_owned() })??
+        };
+        let imports: Vec<String> =
+            compiled.component_type().imports(&ground.engine).map(|(name, _)| name.to_owned()).collect();
+        let pre = match linker.instantiate_pre(&compiled) {
+            Ok(pre) => pre,
+            Err(error) => {
+                let ours = |name: &String| linker_has(&imports, name);
+                let unknown: Vec<&str> = imports.iter().filter(|name| !ours(name)).map(String::as_str).collect();
+                return Err(match unknown.is_empty() {
+                    true => LoadError::Imports { names: format!("something otherwise than it is here ({error:#})") },
+                    false => LoadError::Imports { names: unknown.join(", ") },
+                });
+            }
+        };
+        let exports = Exports::find(&pre).map_err(|error| LoadError::Exports {
+            why: format!("the component does not export colchis:plugin/description@1.0.0 ({error:#})"),
+        })?;
+        let info = self.describe(ground, &name, &limits, &pre, &exports).await?;
+        if let Some(missing) = info.kinds.iter().find(|kind| !exports.has(kind.kind)) {
+            let word = missing.kind.word();
+            let why = format!("the component says to be a {word} and does not export colchis:{word}@1.0.0");
+            return Err(LoadError::Exports { why });
+        }
+        let missing_grants = info.needs.iter().filter(|need| !grants.meets(&need.what)).map(|need| MissingGrant {
+            grant: grants::line_for(&need.what),
+            why: need.why.clone(),
+            optional: need.optional,
+        });
+        let missing_grants = missing_grants.collect();
+        let places = Semaphore::new(limits.concurrency_max.max(1));
+        let shared = Shared::new(name, grants, limits, self.services.clone()).map_err(LoadError::Grants)?;
+        let facts = Facts { digest, bytes: size, info: Arc::new(info), imports, missing_grants };
+        Ok(Loaded { shared: Arc::new(shared), pre, exports, places, facts, counters: Counters::default() })
+    }
+
+    /// Without any grant, twice: what differs is not pure.
+    async fn describe(
+        &self,
+        ground: &Ground,
+        name: &Arc<str>,
+        limits: &Limits,
+        pre: &wasmtime::component::InstancePre<State>,
+        exports: &Exports,
+    ) -> std::result::Result<Info, LoadError> {
+        let bare = Shared::new(name.clone(), Default::default(), limits.clone(), self.services.clone());
+        let bare = Arc::new(bare.map_err(LoadError::Grants)?);
+        let object = ObjectRef { kind: "Plugin".into(), namespace: "".into(), name: name.clone() };
+        let context = CallContext::new(object, DESCRIBE);
+        let first = description::describe(ground, &bare, pre, exports, &context).await?;
+        let second = description::describe(ground, &bare, pre, exports, &context).await?;
+        match first == second {
+            true => Ok(first),
+            false => Err(LoadError::Description { why: "it is another each time".to_owned() }),
+        }
+    }
+
+    fn start(&self) -> &std::result::Result<(Ground, Linker<State>), String> {
+        self.ground.get_or_init(|| {
+            let pool = Pool { instances: self.settings.instances_max, memory_bytes: self.settings.memory_bytes_max };
+            let engine = engine::start(pool).map_err(|error| format!("the engine does not start: {error:#}"))?;
+            let mut linker = Linker::new(&engine);
+            capabilities::link(&mut linker).map_err(|error| format!("the host's functions: {error:#}"))?;
+            // Fewer than the pool has: an instance is given back a moment after its call.
+            let places = (self.settings.instances_max as usize).saturating_sub(2).max(1);
+            Ok((Ground { engine, pool: Arc::new(Semaphore::new(places)) }, linker))
+        })
+    }
+
+    fn ground_now(&self) -> Result<Ground> {
+        match self.start() {
+            Ok((ground, _)) => Ok(ground.clone()),
+            Err(why) => Err(PluginError::new(ErrorClass::Unavailable, "no-engine", why.clone())),
+        }
+    }
+
+    fn loaded(&self, name: &str) -> Result<Arc<Loaded>> {
+        crate::read(&self.table).get(name).cloned().ok_or_else(|| {
+            PluginError::new(ErrorClass::NotFound, "no-plugin", format!("there is no plugin {name}"))
+                .hint("`colchis plugin list` shows those that there are; apply a Plugin object of that name")
+        })
+    }
+
+    fn of_kind(&self, name: &str, kind: Kind) -> Result<Arc<Loaded>> {
+        let loaded = self.loaded(name)?;
+        if loaded.facts.info.as_kind(kind).is_some() {
+            return Ok(loaded);
+        }
+        let is: Vec<&str> = loaded.facts.info.kinds.iter().map(|k| k.kind.word()).collect();
+        let message = format!("the plugin {name} is no {}, but a {}", kind.word(), is.join(", a "));
+        Err(PluginError::new(ErrorClass::InvalidConfig, "wrong-kind", message))
+    }
+}
+
+/// Whether an import is of a package that this host has.
+fn linker_has(_: &[String], name: &str) -> bool {
+    const OURS: &[&str] = &[
+        "colchis:plugin/types@1.",
+        "colchis:plugin/log@1.",
+        "colchis:plugin/cancellation@1.",
+        "colchis:plugin/state@1.",
+    ];
+    OURS.iter().any(|ours| name.starts_with(ours)) || (name.starts_with("wasi:") && name.contains("@0.2."))
+}
+
+#[async_trait]
+impl Desk for PluginHost {
+    fn names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = crate::read(&self.table).keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn report(&self, name: &str) -> Result<(Facts, Numbers)> {
+        self.loaded(name).map(|loaded| (loaded.facts.clone(), loaded.counters.numbers()))
+    }
+
+    async fn inspect(&self, component: bytes::Bytes) -> Result<Facts> {
+        let component = Component {
+            name: "inspected".into(),
+            bytes: component,
+            digest: None,
+            grants: Default::default(),
+            limits: Limits::default(),
+        };
+        let examined = self.examine(component).await.map(|loaded| loaded.facts);
+        examined.map_err(|error| PluginError::new(ErrorClass::InvalidConfig, error.code(), error.to_string()))
+    }
+
+    async fn check_config(&self, name: &str, kind: Kind, call: &CallContext, config: &Value) -> Result<Vec<Finding>> {
+        let (loaded, ground) = (self.of_kind(name, kind)?, self.ground_now()?);
+        description::check_config(&ground, &loaded, call, kind, config).await
+    }
+
+    fn logs(&self, name: &str, follow: bool) -> Result<BoxStream<'static, LogLine>> {
+        self.loaded(name).map(|loaded| self.services.logs.read(&loaded.shared.name, follow))
+    }
+}
+
+impl Plugins for PluginHost {
+    fn metric_provider(&self, name: &str) -> Result<Arc<dyn MetricProvider>> {
+        let (loaded, ground) = (self.of_kind(name, Kind::MetricProvider)?, self.ground_now()?);
+        Ok(Arc::new(ComponentMetric { ground, loaded }))
+    }
+
+    fn renderer(&self, name: &str) -> Result<Arc<dyn Renderer>> {
+        Err(not_yet(name, Kind::ManifestRenderer))
+    }
+
+    fn subscriber(&self, name: &str) -> Result<Arc<dyn Subscriber>> {
+        Err(not_yet(name, Kind::EventSource))
+    }
+
+    fn receiver(&self, name: &str) -> Result<Arc<dyn Receiver>> {
+        Err(not_yet(name, Kind::EventSource))
+    }
+
+    fn trigger(&self, name: &str) -> Result<Arc<dyn Trigger>> {
+        Err(not_yet(name, Kind::Trigger))
+    }
+
+    fn step(&self, name: &str) -> Result<Arc<dyn Step>> {
+        Err(not_yet(name, Kind::Step))
+    }
+
+    fn info(&self, name: &str) -> Result<Arc<Info>> {
+        self.loaded(name).map(|loaded| loaded.facts.info.clone())
+    }
+}
+
+fn not_yet(name: &str, kind: Kind) -> PluginError {
+    PluginError::new(ErrorClass::NotFound, "no-kind", format!("{name}: this server does not run a {} yet", kind.word()))
+}

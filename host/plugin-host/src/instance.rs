@@ -1,0 +1,163 @@
+//! What stands behind one instance while it runs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use plugin::CallContext;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::engine::TICK;
+use crate::limits::Limits;
+use crate::loaded::Shared;
+use crate::requests::Requests;
+
+/// Size of the table of headers of one request (bytes).
+const HEADERS_BYTES_MAX: usize = 128 << 10;
+
+/// The data of a store.
+pub(crate) struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    pub(crate) table: ResourceTable,
+    requests: Requests,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) call: Call,
+    limiter: Limiter,
+}
+
+/// The call that an instance is for.
+pub(crate) struct Call {
+    pub(crate) context: CallContext,
+    pub(crate) ends: Instant,
+    /// Ticks that it computed.
+    ticks: u32,
+    pub(crate) log_bytes: usize,
+    pub(crate) log_dropped: u64,
+    pub(crate) host_calls: u32,
+}
+
+impl State {
+    /// A store for one call. Without grants nothing outside it is reached: no file, variable, argument or socket.
+    pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, context: CallContext) -> Store<Self> {
+        let limits = &shared.limits;
+        let ends = Instant::now() + context.timeout.min(limits.wall_time_max);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADERS_BYTES_MAX);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles_max);
+        let state = Self {
+            wasi: WasiCtxBuilder::new().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build(),
+            http,
+            table,
+            requests: Requests::new(shared.clone(), ends, context.cancel.clone()),
+            limiter: Limiter::new(limits),
+            call: Call { context, ends, ticks: 0, log_bytes: 0, log_dropped: 0, host_calls: 0 },
+            shared: shared.clone(),
+        };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| store.data_mut().tick());
+        store
+    }
+
+    /// Called every tick that the instance computes.
+    fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.call.ticks += 1;
+        let used = TICK * self.call.ticks;
+        if used > self.shared.limits.cpu_time_max {
+            return Err(Ended::CpuTime(self.shared.limits.cpu_time_max).into());
+        }
+        if self.call.context.cancel.is_cancelled() {
+            return Err(Ended::Cancelled.into());
+        }
+        // Others get their turn, and the wall clock is looked at.
+        Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// What was refused in this call, as lines of grants.
+    pub(crate) fn refusals(&mut self) -> Vec<String> {
+        self.requests.refusals()
+    }
+
+    /// Counts a call of the host.
+    pub(crate) fn host_call(&mut self) -> Result<(), Ended> {
+        self.call.host_calls += 1;
+        let max = self.shared.limits.host_calls_max;
+        if self.call.host_calls > max { Err(Ended::HostCalls(max)) } else { Ok(()) }
+    }
+
+    /// The most memory that the instance had (bytes).
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.limiter.memory_bytes
+    }
+}
+
+/// Why the host ended a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error("it computed longer than cpuTime ({} ms)", .0.as_millis())]
+    CpuTime(Duration),
+    #[error("nobody waits for it any more")]
+    Cancelled,
+    #[error("it called the host more than host_calls_max ({0}) times")]
+    HostCalls(u32),
+    #[error("it wanted {wanted} bytes of memory, more than memory ({max})")]
+    Memory { wanted: usize, max: usize },
+    #[error("it wanted {wanted} table elements, more than table_elements_max ({max})")]
+    Table { wanted: usize, max: usize },
+}
+
+/// Counts memory and tables of all core instances of a component together.
+struct Limiter {
+    memory_bytes: usize,
+    memory_max: usize,
+    elements: usize,
+    elements_max: usize,
+}
+
+impl Limiter {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            memory_bytes: 0,
+            memory_max: limits.memory_bytes_max,
+            elements: 0,
+            elements_max: limits.table_elements_max,
+        }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if wanted > self.memory_max {
+            return Err(Ended::Memory { wanted, max: self.memory_max }.into());
+        }
+        self.memory_bytes = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.elements.saturating_add(desired.saturating_sub(current));
+        if wanted > self.elements_max {
+            return Err(Ended::Table { wanted, max: self.elements_max }.into());
+        }
+        self.elements = wanted;
+        Ok(true)
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.requests }
+    }
+}
