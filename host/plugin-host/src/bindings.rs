@@ -34,3 +34,14 @@ pub(crate) mod metric {
         with: { "colchis:plugin/types@1.0.0": super::imports::types },
     });
 }
+
+/// `colchis:step/step`.
+pub(crate) mod step {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/plugin", "../../wit/step"],
+        inline: "package colchis:bound; world stepping { export colchis:step/step@1.0.0; }",
+        world: "colchis:bound/stepping",
+        exports: { default: async },
+        with: { "colchis:plugin/types@1.0.0": super::imports::types },
+    });
+}

@@ -23,6 +23,7 @@ use crate::grants;
 use crate::instance::State;
 use crate::kinds::description;
 use crate::kinds::metric::ComponentMetric;
+use crate::kinds::step::ComponentStep;
 use crate::limits::Limits;
 use crate::loaded::{Component, Counters, Exports, Loaded, Shared, Table};
 use crate::services::Services;
@@ -258,7 +259,8 @@ impl Plugins for PluginHost {
     }
 
     fn step(&self, name: &str) -> Result<Arc<dyn Step>> {
-        Err(not_yet(name, Kind::Step))
+        let (loaded, ground) = (self.of_kind(name, Kind::Step)?, self.ground_now()?);
+        Ok(Arc::new(ComponentStep { ground, loaded }))
     }
 
     fn info(&self, name: &str) -> Result<Arc<Info>> {

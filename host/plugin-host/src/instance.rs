@@ -89,11 +89,6 @@ impl State {
         let max = self.shared.limits.host_calls_max;
         if self.call.host_calls > max { Err(Ended::HostCalls(max)) } else { Ok(()) }
     }
-
-    /// The most memory that the instance had (bytes).
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.limiter.memory_bytes
-    }
 }
 
 /// Why the host ended a call.

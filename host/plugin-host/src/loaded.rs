@@ -9,7 +9,7 @@ use plugin::{Facts, Kind, Numbers};
 use tokio::sync::Semaphore;
 use wasmtime::component::InstancePre;
 
-use crate::bindings::{description, metric};
+use crate::bindings::{description, metric, step};
 use crate::grants::{self, Grants, HttpGrant};
 use crate::instance::State;
 use crate::limits::Limits;
@@ -65,6 +65,7 @@ impl Shared {
 pub(crate) struct Exports {
     pub(crate) description: description::DescribedIndices,
     pub(crate) metric: Option<metric::MeasuringIndices>,
+    pub(crate) step: Option<step::SteppingIndices>,
 }
 
 impl Exports {
@@ -73,6 +74,7 @@ impl Exports {
         Ok(Self {
             description: description::DescribedIndices::new(pre)?,
             metric: metric::MeasuringIndices::new(pre).ok(),
+            step: step::SteppingIndices::new(pre).ok(),
         })
     }
 
@@ -80,7 +82,8 @@ impl Exports {
     pub(crate) fn has(&self, kind: Kind) -> bool {
         match kind {
             Kind::MetricProvider => self.metric.is_some(),
-            Kind::ManifestRenderer | Kind::EventSource | Kind::Trigger | Kind::Step => false,
+            Kind::Step => self.step.is_some(),
+            Kind::ManifestRenderer | Kind::EventSource | Kind::Trigger => false,
         }
     }
 }

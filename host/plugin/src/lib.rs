@@ -22,6 +22,7 @@ mod error;
 mod event;
 mod info;
 mod metric;
+mod none;
 mod render;
 mod step;
 mod trigger;
@@ -34,6 +35,7 @@ pub use error::{ErrorClass, PluginError, Result};
 pub use event::{Batch, Endpoint, Event, Incoming, Outcome, Outgoing, Receiver, Subscriber, Subscription};
 pub use info::{Capability, Finding, Info, Kind, KindInfo, Need, Severity};
 pub use metric::{Measurement, MetricPhase, MetricProvider, MetricRequest};
+pub use none::NoPlugins;
 pub use render::{
     Entry, EntryKind, Fetched, Manifest, Release, RenderRequest, Rendered, Renderer, Requirement, RequirementSource,
     Tree,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use artifact::Artifacts;
 use model::workflow::{Artifact, WorkflowSpec};
+use plugin::Plugins;
 use runner::{Runner, UnitEvent};
 use serde_json::Value;
 use store::journal::Journal;
@@ -30,6 +31,8 @@ pub struct RuntimeConfig {
     pub repositories: Arc<dyn Repositories>,
     /// The one way out for `http` templates.
     pub requests: Arc<dyn Requests>,
+    /// Does steps of `plugin` templates.
+    pub plugins: Arc<dyn Plugins>,
     /// Evaluates jq programs where a program that does not end can be ended.
     pub jq: Arc<dyn Jq>,
     /// The time.

@@ -152,6 +152,7 @@ impl World {
             artifacts: Arc::new(Nothing),
             repositories: Arc::new(Nothing),
             requests: Arc::new(Nothing),
+            plugins: Arc::new(plugin::NoPlugins),
             jq: Arc::new(Nothing),
             clock: Arc::new(clock.clone()),
             settings,

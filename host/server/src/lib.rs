@@ -21,6 +21,7 @@ pub mod embedded;
 pub mod host;
 mod images;
 pub mod observe;
+pub mod plugins;
 mod rehearsal;
 mod run_folder;
 mod serve;

@@ -178,6 +178,7 @@ impl World {
             artifacts: Arc::new(Nothing),
             repositories: Arc::new(Nothing),
             requests: Arc::new(Nothing),
+            plugins: Arc::new(plugin::NoPlugins),
             jq: Arc::new(Nothing),
             clock: self.time.clone(),
             settings: scenario.settings.clone(),

@@ -217,12 +217,7 @@ impl Decider<'_, '_> {
 
     fn begin_work(&mut self, ix: NodeIx, kind: Kind) -> Result<(), Stop> {
         match kind {
-            Kind::Pod | Kind::Http => self.begin_leaf(ix),
-            Kind::Plugin => {
-                Err("plugin: plugin templates are not available yet; use a container, script or http template"
-                    .to_owned()
-                    .into())
-            }
+            Kind::Pod | Kind::Http | Kind::Plugin => self.begin_leaf(ix),
             Kind::Suspend => self.begin_suspend(ix),
             Kind::Dag => self.begin_dag(ix),
             _ => self.start(ix, None, Vec::new()),

@@ -1,9 +1,12 @@
 //! Templates that do work themselves.
 
+use std::collections::BTreeMap;
+
 use super::container;
 use super::report::Report;
 use super::scope::Scope;
 use super::settings::duration_field;
+use crate::Raw;
 use crate::workflow::{
     DataTemplate, HttpTemplate, ManifestFrom, ResourceAction, ResourceTemplate, ScriptTemplate, Template, TemplateKind,
 };
@@ -29,13 +32,20 @@ pub(super) fn check(report: &mut Report<'_>, scope: &Scope<'_, '_>, template: &T
             scope.check(r, suspend);
         }),
         TemplateKind::Data(data) => report.within("data", |r| self::data(r, scope, data)),
-        TemplateKind::Plugin(_) => {
-            report
-                .error_in("plugin", "WF140", "plugin templates are not available yet")
-                .hinted("use a container, script or http template");
-        }
+        TemplateKind::Plugin(raw) => report.within("plugin", |r| plugin(r, scope, raw)),
         TemplateKind::Steps(_) | TemplateKind::Dag(_) => {}
     }
+}
+
+/// The one field is the plugin's name. Whether there is such a plugin is seen when the step begins: it may be installed after this.
+fn plugin(report: &mut Report<'_>, scope: &Scope<'_, '_>, raw: &Raw) {
+    let fields: Option<BTreeMap<String, serde_json::Value>> = raw.parse().ok();
+    if fields.is_none_or(|fields| fields.len() != 1) {
+        report
+            .error("WF140", "expected one field: the name of a plugin, and under it its configuration")
+            .hinted("plugin: {my-plugin: {greeting: hello}}; `colchis plugin list` shows what there is");
+    }
+    scope.check(report, raw);
 }
 
 fn script(report: &mut Report<'_>, scope: &Scope<'_, '_>, script: &ScriptTemplate, own_image: bool) {

@@ -44,7 +44,7 @@ record! {
         /// Kind of work: a request.
         pub http: Option<Box<HttpTemplate>>,
         /// Kind of work: a plugin.
-        pub plugin: Option<Raw> = refused "plugin templates are not available yet; use a container, script or http template",
+        pub plugin: Option<Raw>,
 
         /// Containers that run to their end before the main one.
         pub init_containers: Vec<UserContainer>,

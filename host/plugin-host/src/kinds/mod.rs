@@ -2,3 +2,4 @@
 
 pub(crate) mod description;
 pub(crate) mod metric;
+pub(crate) mod step;

@@ -5,6 +5,7 @@ mod flags;
 mod http;
 mod manifest;
 mod outputs;
+mod plugin;
 mod resource;
 
 use std::sync::Arc;
@@ -51,6 +52,11 @@ impl Failure {
     }
 }
 
+/// Whether a leaf is begun once however often it is started: nothing need be written down before.
+pub(crate) fn is_begun_once(start: &LeafStart) -> bool {
+    matches!(start.template.kind(), Some(TemplateKind::Plugin(_)))
+}
+
 /// What a leaf says while it runs: what it waits for, where that is in its template.
 pub(crate) fn waits_for(start: &LeafStart) -> Option<Text> {
     match start.template.kind() {
@@ -61,7 +67,7 @@ pub(crate) fn waits_for(start: &LeafStart) -> Option<Text> {
 
 /// Does a leaf. `slot` is its place among those that work at once.
 pub(crate) async fn run(
-    workflows: &Workflows,
+    workflows: &Arc<Workflows>,
     run: &RunFacts,
     start: LeafStart,
     slot: OwnedSemaphorePermit,
@@ -77,6 +83,11 @@ pub(crate) async fn run(
     let done = match template.kind() {
         Some(TemplateKind::Http(request)) => http::run(workflows, run, &start, request).await,
         Some(TemplateKind::Resource(resource)) => resource::run(workflows, run, &start, resource, slot).await,
+        // What waits for a plugin waits there: the host of plugins has places of its own.
+        Some(TemplateKind::Plugin(asked)) => {
+            drop(slot);
+            plugin::run(workflows, run, &start, asked).await
+        }
         Some(TemplateKind::Data(list)) => data::run(workflows, run, list, &start).await,
         _ => Err(Failure::error("this template is not one that the server does itself")),
     };

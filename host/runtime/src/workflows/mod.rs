@@ -47,6 +47,7 @@ pub(crate) struct Workflows {
     pub(crate) artifacts: Arc<dyn artifact::Artifacts>,
     pub(crate) repositories: Arc<dyn Repositories>,
     pub(crate) requests: Arc<dyn crate::requests::Requests>,
+    pub(crate) plugins: Arc<dyn plugin::Plugins>,
     pub(crate) jq: Arc<dyn Jq>,
     pub(crate) clock: SharedClock,
     pub(crate) settings: Settings,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use engine_workflow::{
-    ContainerEnd, Effect, Input, LeafEnd, LeafEvent, LeafStart, NodeIx, Outputs, Param, RunState, Text,
+    ContainerEnd, Effect, Input, Kind, LeafEnd, LeafEvent, LeafStart, NodeIx, Outputs, Param, RunState, Text,
 };
 use model::workflow::{NodePhase, TemplateKind};
 use runner::{EndClass, EndPhase, RunnerError, UnitEvent, UnitHappening, UnitKey, UnitResult};
@@ -121,7 +121,9 @@ impl Workflows {
     fn start(self: &Arc<Self>, id: &Arc<str>, state: &RunState, start: LeafStart) {
         let key = unit_key(id, start.node);
         match start.template.kind() {
-            Some(TemplateKind::Http(_) | TemplateKind::Resource(_) | TemplateKind::Data(_)) => {
+            Some(
+                TemplateKind::Http(_) | TemplateKind::Resource(_) | TemplateKind::Data(_) | TemplateKind::Plugin(_),
+            ) => {
                 self.start_inner(id, state, start, key);
             }
             _ => {
@@ -180,7 +182,7 @@ impl Workflows {
             let Ok(slot) = this.inner_slots.clone().acquire_owned().await else { return };
             // Written down before anything is done, so that who does it again knows that.
             let begun = LeafEvent::Running { message: leaf::waits_for(&start), ip: None, host: None };
-            if this.registry.commit(&id, Input::Leaf(node, begun)).await.is_ok() {
+            if leaf::is_begun_once(&start) || this.registry.commit(&id, Input::Leaf(node, begun)).await.is_ok() {
                 let end = leaf::run(&this, &run, start, slot).await;
                 this.post(&id, Input::Leaf(node, LeafEvent::Ended(Box::new(end))));
             }
@@ -197,7 +199,7 @@ impl Workflows {
             self.starts.finish(&key);
             return self.never_ran(id, node, "it was stopped", false);
         }
-        let inside = state.node(node).is_some_and(|n| n.kind == engine_workflow::Kind::Http);
+        let inside = state.node(node).is_some_and(|n| matches!(n.kind, Kind::Http | Kind::Plugin));
         let (this, id) = (self.clone(), id.clone());
         tokio::spawn(async move {
             if inside {

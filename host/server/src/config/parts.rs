@@ -8,11 +8,16 @@ use serde_json::{Value, json};
 
 use super::layers::Values;
 use super::typed::{Reader, document};
+use crate::plugins::PluginsConfig;
 
 /// The user that the generated token stands for.
 pub const ADMINISTRATOR: &str = "administrator";
 /// The folder of the server's own artifact repository, in the data folder.
 const ARTIFACTS_DIR: &str = "artifacts";
+/// The folder of components, in the data folder.
+const PLUGINS_DIR: &str = "plugins";
+/// What is made of components, in the data folder.
+const PLUGINS_CACHE_DIR: &str = "plugins-cache";
 
 /// Roles and bindings; the administrator may do everything.
 pub(super) fn policy(reader: &mut Reader<'_>) -> Option<api::access::Policy> {
@@ -168,6 +173,16 @@ pub(super) fn egress(reader: &mut Reader<'_>) -> Option<egress::Config> {
 }
 
 /// What artifact drivers are told.
+/// `plugins`.
+pub(super) fn plugins(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<PluginsConfig> {
+    let instances = reader.values.count("plugins.instancesMax");
+    Some(PluginsConfig {
+        folder: reader.path("plugins.folder").or_else(|| Some(data_dir?.join(PLUGINS_DIR)))?,
+        cache: data_dir?.join(PLUGINS_CACHE_DIR),
+        instances_max: u32::try_from(instances).unwrap_or(u32::MAX),
+    })
+}
+
 pub(super) fn artifacts(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<blob::Config> {
     let buckets = reader.values.list("artifacts.ambientCredentials");
     let ambient_credentials = match buckets.as_slice() {

@@ -150,6 +150,21 @@ pub static SETTINGS: &[Setting] = &[
         "",
         "Time zone of schedules that name none, such as `Europe/Berlin`; empty: UTC.",
     ),
+    // Plugins.
+    setting(
+        "plugins.folder",
+        Kind::Path,
+        "",
+        "",
+        "Folder in which `spec.source.file` of Plugin objects is looked for; by default `plugins` in the data folder.",
+    ),
+    setting(
+        "plugins.instancesMax",
+        count(1, 10_000),
+        "64",
+        "instances",
+        "Instances of plugins at a time, of all together; further calls wait.",
+    ),
     // What leaves the server.
     setting(
         "artifacts.directory",

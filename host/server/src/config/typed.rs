@@ -134,6 +134,8 @@ pub struct Config {
     pub store_cache_bytes_max: u64,
     /// What artifact drivers are told.
     pub artifacts: blob::Config,
+    /// `plugins`.
+    pub plugins: crate::plugins::PluginsConfig,
     /// What may be called.
     pub egress: egress::Config,
     /// `runner`.
@@ -183,6 +185,7 @@ impl Reader<'_> {
         let runtime = parts::runtime(self);
         let egress = parts::egress(self);
         let artifacts = parts::artifacts(self, data_dir.as_deref());
+        let plugins = parts::plugins(self, data_dir.as_deref());
         let local = parts::local(self);
         Some(Config {
             data_dir: data_dir?,
@@ -201,6 +204,7 @@ impl Reader<'_> {
             store_limits: parts::store_limits(v),
             store_cache_bytes_max: v.count("limits.store_cache_bytes_max"),
             artifacts: artifacts?,
+            plugins: plugins?,
             egress: egress?,
             runner: if v.text("runner") == "virtual" { RunnerKind::Virtual } else { RunnerKind::Local },
             local,

@@ -35,6 +35,7 @@ use crate::observe::artifacts::Measured;
 use crate::observe::exposition::Exposition;
 use crate::observe::http::{self, Readiness};
 use crate::observe::process;
+use crate::plugins::Plugins;
 use crate::token;
 
 pub use jq::child_main as jq_main;
@@ -76,6 +77,7 @@ pub struct Server {
     token: String,
     notice: Option<Notice>,
     runtime: Arc<Runtime>,
+    plugins: Option<Plugins>,
     local: Option<Arc<LocalRunner>>,
     sqlite: Option<Arc<SqliteStore>>,
     readiness: Readiness,
@@ -136,6 +138,7 @@ impl Server {
             data_dir: config.data_dir.clone(),
         };
         let (runner, local, clock) = make_runner(config, ground, environment).await?;
+        let plugins = stores.sqlite.as_ref().map(|_| Plugins::start(config.plugins.clone(), stores.objects.clone()));
         let repositories =
             Arc::new(glue::Repositories::new(stores.objects.clone(), config.runtime.artifact_repository.clone()));
         let transfers = artifacts.part();
@@ -147,6 +150,10 @@ impl Server {
             artifacts: artifacts.clone(),
             repositories: repositories.clone(),
             requests,
+            plugins: match &plugins {
+                Some(plugins) => plugins.host.clone(),
+                None => Arc::new(plugin::NoPlugins),
+            },
             jq,
             clock: clock.clone(),
             settings: config.runtime.clone(),
@@ -211,6 +218,7 @@ impl Server {
             token,
             notice,
             runtime,
+            plugins,
             local,
             sqlite: stores.sqlite,
             readiness,
@@ -281,6 +289,9 @@ impl Server {
             let _ = pages.await;
         }
         self.runtime.stop();
+        if let Some(plugins) = &self.plugins {
+            plugins.stop();
+        }
         if let Some(local) = &self.local {
             local.shut_down().await;
         }

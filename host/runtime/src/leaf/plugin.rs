@@ -1,0 +1,167 @@
+//! The `plugin` template: a step that a plugin does.
+//!
+//! ```text
+//!   start ─► over ─► the leaf's end            no commit between: a step that takes microseconds costs one
+//!        └─► running ─► wait ─► poll ─► …      told as running, so that people see it
+//!            stopped meanwhile ─► stop(token)
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_workflow::{Input, LeafEvent, LeafStart, NodeIx, Outputs, Param};
+use model::Raw;
+use model::workflow::NodePhase;
+use plugin::{CallContext, ErrorClass, ObjectRef, PluginError, Step, StepPhase, StepProgress, StepRequest};
+use serde_json::{Map, Value};
+
+use super::{Failure, RunFacts};
+use crate::workflows::Workflows;
+
+/// How long one call may take; the plugin's own limit may be shorter.
+const CALL: Duration = Duration::from_secs(300);
+/// How often a step that says nothing about it is asked.
+const POLL: Duration = Duration::from_secs(1);
+/// Between those bounds a plugin chooses.
+const POLL_MIN: Duration = Duration::from_millis(10);
+const POLL_MAX: Duration = Duration::from_secs(300);
+/// Tries of a poll that fails in a way that may go away, before the step ends so.
+const POLL_TRIES_MAX: u32 = 5;
+
+/// What a template asks for: the one key of `plugin` is the plugin's name, what is under it is its configuration.
+fn asked(raw: &Raw) -> Result<(String, Value), Failure> {
+    let shape = || Failure::error("plugin: expected one field: the plugin's name, and under it its configuration");
+    let fields: Map<String, Value> = raw.parse().map_err(|_| shape())?;
+    let mut fields = fields.into_iter();
+    match (fields.next(), fields.next()) {
+        (Some(one), None) => Ok(one),
+        _ => Err(shape()),
+    }
+}
+
+pub(super) async fn run(
+    workflows: &Arc<Workflows>,
+    run: &RunFacts,
+    start: &LeafStart,
+    raw: &Raw,
+) -> Result<Outputs, Failure> {
+    let (name, config) = asked(raw)?;
+    let step = workflows.plugins.step(&name).map_err(|error| failure(&name, &error))?;
+    let object = ObjectRef { kind: "Workflow".into(), namespace: run.namespace.clone(), name: run.name.clone() };
+    let context = CallContext::new(object, CALL);
+    let inputs = &start.template.inputs;
+    let parameters = inputs.parameters.iter();
+    let request = StepRequest {
+        config,
+        workflow_uid: run.uid.to_string(),
+        node: start.id.to_string(),
+        template: start.template.name.to_string(),
+        parameters: parameters.filter_map(|p| Some((p.name.to_string(), p.value.as_ref()?.to_string()))).collect(),
+        artifacts: inputs.artifacts.iter().map(|a| a.name.to_string()).collect(),
+    };
+    let mut under_way = UnderWay { step: step.clone(), context: context.clone(), request, token: None };
+    let mut progress = step.start(&context, &under_way.request).await.map_err(|error| failure(&name, &error))?;
+    if progress.phase == StepPhase::Running {
+        let message = (!progress.message.is_empty()).then(|| progress.message.as_str().into());
+        workflows.post(&run.uid, Input::Leaf(start.node, LeafEvent::Running { message, ip: None, host: None }));
+    }
+    while progress.phase == StepPhase::Running {
+        told(workflows, run, start.node, &progress);
+        under_way.token = Some(progress.token.clone().unwrap_or_default());
+        tokio::time::sleep(progress.poll_after.unwrap_or(POLL).clamp(POLL_MIN, POLL_MAX)).await;
+        progress = poll(&name, &under_way).await?;
+    }
+    under_way.token = None;
+    end(progress)
+}
+
+/// Asks again for a while where the error may go away: a step that runs for an hour does not fail over one answer.
+async fn poll(name: &str, under_way: &UnderWay) -> Result<StepProgress, Failure> {
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let token = under_way.token.as_deref().unwrap_or_default();
+        match under_way.step.poll(&under_way.context, &under_way.request, token).await {
+            Ok(progress) => return Ok(progress),
+            Err(error) if error.class.is_transient() && tried < POLL_TRIES_MAX => {
+                let wait = match error.class {
+                    ErrorClass::Throttled { retry_after: Some(after) } => after,
+                    _ => POLL * 2_u32.pow(tried - 1),
+                };
+                tokio::time::sleep(wait.clamp(POLL_MIN, POLL_MAX)).await;
+            }
+            Err(error) => return Err(failure(name, &error)),
+        }
+    }
+}
+
+fn told(workflows: &Workflows, run: &RunFacts, node: NodeIx, progress: &StepProgress) {
+    let (done, total) = progress.progress;
+    if total > 0 {
+        workflows.post(&run.uid, Input::Leaf(node, LeafEvent::Progress(done, total)));
+    }
+}
+
+/// A step that is under way. Dropped with a token, it was stopped: then the plugin is told.
+struct UnderWay {
+    step: Arc<dyn Step>,
+    context: CallContext,
+    request: StepRequest,
+    token: Option<String>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(token) = self.token.take() else { return };
+        let (step, context, request) = (self.step.clone(), self.context.clone(), self.request.clone());
+        tokio::spawn(async move {
+            if let Err(error) = step.stop(&context, &request, &token).await {
+                tracing::warn!(%error, object = %context.object, "a step was stopped, and its plugin did not take that");
+            }
+        });
+    }
+}
+
+fn end(progress: StepProgress) -> Result<Outputs, Failure> {
+    let parameters = progress.parameters.into_iter();
+    let outputs = Outputs {
+        parameters: parameters.map(|(name, value)| Param { name: name.into(), value: Some(value.into()) }).collect(),
+        result: progress.result.map(Into::into),
+        ..Outputs::default()
+    };
+    let phase = match progress.phase {
+        StepPhase::Succeeded => return Ok(outputs),
+        StepPhase::Failed => NodePhase::Failed,
+        StepPhase::Running | StepPhase::Error => NodePhase::Error,
+    };
+    Err(Failure { phase, message: progress.message, transient: false, outputs })
+}
+
+fn failure(name: &str, error: &PluginError) -> Failure {
+    let hints: String = error.hints.iter().map(|hint| format!("; {hint}")).collect();
+    Failure::error(format!("plugin.{name}: {error}{hints}")).transient(error.class.is_transient())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_field_names_the_plugin() {
+        let raw = |value: Value| serde_json::from_value::<Raw>(value).unwrap();
+        assert_eq!(asked(&raw(json!({"hello": {"a": 1}}))).ok(), Some(("hello".to_owned(), json!({"a": 1}))));
+        for wrong in [json!({}), json!({"a": {}, "b": {}}), json!("a"), json!(["a"])] {
+            assert!(asked(&raw(wrong.clone())).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_plugin_and_what_to_do() {
+        let error = PluginError::denied("may not", "add to spec.grants: stateBytesMax: 1");
+        let failure = failure("hello", &error);
+        assert_eq!(failure.message, "plugin.hello: may not; add to spec.grants: stateBytesMax: 1");
+        assert!(!failure.transient && failure.phase == NodePhase::Error);
+    }
+}

@@ -1,0 +1,70 @@
+//! Plugins of this server: what `Plugin` objects say, brought into service.
+//!
+//! ```text
+//!   Plugin object ─► wanted (grants, limits) ─┐
+//!   file ──────────► bytes, kept by digest ───┴─► host.load ─► in service ─► status: digest, kinds, missing grants, counts
+//!                                                     │ refused: the one before stays, and a condition says why
+//! ```
+
+mod controller;
+mod logs;
+mod secrets;
+mod source;
+mod state;
+mod status;
+mod wanted;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use plugin_host::{PluginHost, Services, Settings};
+use store::objects::Objects;
+use tokio::task::JoinHandle;
+
+/// Where plugins and what is made of them are.
+#[derive(Debug, Clone)]
+pub struct PluginsConfig {
+    /// The folder that `spec.source.file` is in (`plugins.folder`).
+    pub folder: PathBuf,
+    /// Components that were in service, and what was compiled of them.
+    pub cache: PathBuf,
+    /// Instances at once (`plugins.instancesMax`).
+    pub instances_max: u32,
+}
+
+/// The host, and the task that follows the objects.
+pub(crate) struct Plugins {
+    pub(crate) host: Arc<PluginHost>,
+    task: JoinHandle<()>,
+}
+
+impl Plugins {
+    /// Starts following. The plugins that there are already are in service a moment later.
+    pub(crate) fn start(config: PluginsConfig, objects: Arc<dyn Objects>) -> Self {
+        let services = Services {
+            state: Arc::new(state::ObjectState(objects.clone())),
+            secrets: Arc::new(secrets::ObjectSecrets(objects.clone())),
+            logs: Arc::new(logs::Logs::default()),
+            resolver: Arc::new(egress::SystemResolver),
+        };
+        let settings = Settings {
+            cache: Some(config.cache.join("compiled")),
+            instances_max: config.instances_max,
+            ..Settings::default()
+        };
+        let host = PluginHost::new(settings, services);
+        let controller = controller::Controller::new(config, objects, host.clone());
+        Self { host, task: tokio::spawn(controller.run()) }
+    }
+
+    /// Stops following. Calls under way end with the process.
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Plugins {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,132 @@
+//! Components, from where a `Plugin` says, and those that were in service before.
+
+use std::io;
+use std::path::{Component as Part, Path, PathBuf};
+
+use bytes::Bytes;
+use model::plugin::PluginSource;
+use sha2::{Digest, Sha256};
+
+use super::wanted::Wrong;
+
+/// The largest component that is read (bytes).
+const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+
+/// Why there are no bytes.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SourceError {
+    /// The object says it in a way that cannot be.
+    #[error(transparent)]
+    Wrong(#[from] Wrong),
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Reads the component that a plugin's object names. Blocks.
+pub(super) fn read(source: &PluginSource, folder: &Path) -> Result<Bytes, SourceError> {
+    let wrong = |field: &str, why: &str| Wrong { field: field.to_owned(), why: why.to_owned() };
+    match (source.file.as_deref(), &source.oci) {
+        (Some(file), None) => {
+            let path = inside(folder, file).ok_or_else(|| {
+                wrong("spec.source.file", "expected a path below the server's folder of plugins (`plugins.folder`)")
+            })?;
+            let failed = |source| SourceError::Read { path: path.clone(), source };
+            let size = std::fs::metadata(&path).map_err(failed)?.len();
+            if size > COMPONENT_BYTES_MAX {
+                let why = format!("it has {size} bytes, more than component_bytes_max ({COMPONENT_BYTES_MAX})");
+                return Err(failed(io::Error::other(why)));
+            }
+            std::fs::read(&path).map(Bytes::from).map_err(failed)
+        }
+        (None, Some(_)) => Err(wrong("spec.source.oci", "this server takes plugins from files only, so far").into()),
+        _ => Err(wrong("spec.source", "expected either `file` or `oci`").into()),
+    }
+}
+
+/// The path of a file below a folder, unless it leads out of it, by itself or by a link.
+fn inside(folder: &Path, file: &str) -> Option<PathBuf> {
+    let relative = Path::new(file);
+    if file.is_empty() || !relative.components().all(|part| matches!(part, Part::Normal(_))) {
+        return None;
+    }
+    let path = folder.join(relative);
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(real), Ok(root)) => real.starts_with(root).then_some(path),
+        // Reading it says why.
+        _ => Some(path),
+    }
+}
+
+/// Components that were in service, by digest: a server that starts while the source is broken goes on with the last good one.
+#[derive(Debug, Clone)]
+pub(super) struct Kept(pub(super) PathBuf);
+
+impl Kept {
+    fn place(&self, digest: &str) -> Option<PathBuf> {
+        let hash =
+            digest.strip_prefix("sha256:").filter(|h| h.len() == 64 && h.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        Some(self.0.join(format!("{hash}.wasm")))
+    }
+
+    /// Keeps one. Blocks.
+    pub(super) fn keep(&self, digest: &str, component: &[u8]) -> io::Result<()> {
+        let Some(place) = self.place(digest).filter(|place| !place.exists()) else { return Ok(()) };
+        std::fs::create_dir_all(&self.0)?;
+        let partial = place.with_extension(format!("{:08x}.part", std::process::id()));
+        std::fs::write(&partial, component)?;
+        std::fs::rename(&partial, &place)
+    }
+
+    /// One that was kept, if its content is still what it was. Blocks.
+    pub(super) fn find(&self, digest: &str) -> Option<Bytes> {
+        let bytes = std::fs::read(self.place(digest)?).ok()?;
+        let found: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        (digest == format!("sha256:{found}")).then(|| bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> PluginSource {
+        PluginSource { file: Some(name.to_owned()), ..PluginSource::default() }
+    }
+
+    #[test]
+    fn nothing_outside_the_folder_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("plugins");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(home.path().join("secret.wasm"), "x").unwrap();
+        std::fs::write(folder.join("good.wasm"), "y").unwrap();
+        std::os::unix::fs::symlink(home.path().join("secret.wasm"), folder.join("link.wasm")).unwrap();
+        assert_eq!(&read(&file("good.wasm"), &folder).unwrap()[..], b"y");
+        for bad in ["../secret.wasm", "/etc/passwd", "link.wasm", "", "./../secret.wasm", "a/../../secret.wasm"] {
+            let error = read(&file(bad), &folder).unwrap_err();
+            assert!(error.to_string().starts_with("spec.source.file: "), "{bad}: {error}");
+        }
+        assert!(read(&file("none.wasm"), &folder).unwrap_err().to_string().contains("none.wasm"));
+        assert!(read(&PluginSource::default(), &folder).is_err());
+    }
+
+    #[test]
+    fn what_was_kept_is_given_back_while_it_is_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        let kept = Kept(home.path().join("kept"));
+        let digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+        assert!(kept.find(digest).is_none());
+        kept.keep(digest, b"x").unwrap();
+        assert_eq!(&kept.find(digest).unwrap()[..], b"x");
+        std::fs::write(kept.place(digest).unwrap(), "changed").unwrap();
+        assert!(kept.find(digest).is_none());
+        assert!(kept.place("sha256:../../etc").is_none());
+    }
+}

@@ -1,0 +1,166 @@
+//! From a `Plugin` object to what the host is told.
+
+use std::time::Duration;
+
+use model::Quantity;
+use model::plugin::PluginSpec;
+use model::values::parse_go_duration_ms;
+use plugin_host::{Grants, Limits};
+use serde_json::json;
+
+/// What cannot be read: the field, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {why}")]
+pub(super) struct Wrong {
+    pub(super) field: String,
+    pub(super) why: String,
+}
+
+fn wrong(field: impl Into<String>, why: impl ToString) -> Wrong {
+    Wrong { field: field.into(), why: why.to_string() }
+}
+
+/// What a plugin may reach.
+pub(super) fn grants(spec: &PluginSpec) -> Result<Grants, Wrong> {
+    let grants = &spec.grants;
+    let mut out = Grants::default();
+    for (i, grant) in grants.http.iter().enumerate() {
+        let field = format!("spec.grants.http[{i}]");
+        let value = json!({"host": grant.host, "private": grant.private, "insecure": grant.insecure.unwrap_or(false)});
+        out.http.push(serde_json::from_value(without_null(value)).map_err(|e| wrong(&field, e))?);
+    }
+    for (i, grant) in grants.endpoints.iter().enumerate() {
+        let field = format!("spec.grants.endpoints[{i}]");
+        let value = json!({"address": grant.address, "private": grant.private});
+        out.endpoints.push(serde_json::from_value(without_null(value)).map_err(|e| wrong(&field, e))?);
+    }
+    for (i, grant) in grants.secrets.iter().enumerate() {
+        let field = format!("spec.grants.secrets[{i}]");
+        let at = &grant.secret_key_ref;
+        let value = json!({
+            "namespace": at.namespace, "name": at.name, "key": at.key,
+            "hosts": grant.hosts, "reveal": grant.reveal.unwrap_or(false),
+        });
+        let secret = serde_json::from_value(value).map_err(|e| wrong(&field, e))?;
+        if out.secrets.insert(grant.name.clone(), secret).is_some() {
+            return Err(wrong(format!("{field}.name"), format!("{:?} is named twice", grant.name)));
+        }
+    }
+    if let Some(state) = &grants.state {
+        let bytes = bytes("spec.grants.state.bytes", state.bytes.as_ref())?;
+        out.state_bytes_max = Some(bytes.unwrap_or(1 << 20));
+    }
+    Ok(out)
+}
+
+fn without_null(mut value: serde_json::Value) -> serde_json::Value {
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    value
+}
+
+/// How much its calls may take.
+pub(super) fn limits(spec: &PluginSpec) -> Result<Limits, Wrong> {
+    let (given, mut out) = (&spec.limits, Limits::default());
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    if let Some(n) = bytes("spec.limits.memory", given.memory.as_ref())? {
+        out.memory_bytes_max = size(n);
+    }
+    if let Some(n) = bytes("spec.limits.responseSize", given.response_size.as_ref())? {
+        out.response_bytes_max = n;
+    }
+    if let Some(n) = bytes("spec.limits.logSize", given.log_size.as_ref())? {
+        out.log_bytes_max = size(n);
+    }
+    if let Some(time) = time("spec.limits.wallTime", given.wall_time.as_deref())? {
+        out.wall_time_max = time;
+    }
+    if let Some(time) = time("spec.limits.cpuTime", given.cpu_time.as_deref())? {
+        out.cpu_time_max = time;
+    }
+    if let Some(n) = count("spec.limits.concurrency", given.concurrency)? {
+        out.concurrency_max = n as usize;
+    }
+    if let Some(n) = count("spec.limits.requests", given.requests)? {
+        out.requests_max = n;
+    }
+    Ok(out)
+}
+
+fn bytes(field: &str, given: Option<&Quantity>) -> Result<Option<u64>, Wrong> {
+    let Some(given) = given else { return Ok(None) };
+    let bytes = given.bytes().map_err(|e| wrong(field, e))?;
+    match u64::try_from(bytes).ok().filter(|n| *n > 0) {
+        Some(bytes) => Ok(Some(bytes)),
+        None => Err(wrong(field, format!("expected more than nothing, such as 64Mi, not {}", given.0))),
+    }
+}
+
+fn time(field: &str, given: Option<&str>) -> Result<Option<Duration>, Wrong> {
+    let Some(given) = given else { return Ok(None) };
+    let ms = parse_go_duration_ms(given).map_err(|e| wrong(field, e))?;
+    match u64::try_from(ms).ok().filter(|ms| *ms > 0) {
+        Some(ms) => Ok(Some(Duration::from_millis(ms))),
+        None => Err(wrong(field, format!("expected some time, such as 30s, not {given}"))),
+    }
+}
+
+fn count(field: &str, given: Option<i32>) -> Result<Option<u32>, Wrong> {
+    let Some(given) = given else { return Ok(None) };
+    match u32::try_from(given).ok().filter(|n| *n > 0) {
+        Some(n) => Ok(Some(n)),
+        None => Err(wrong(field, format!("expected at least 1, not {given}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plugin::Capability;
+
+    use super::*;
+
+    fn spec(value: serde_json::Value) -> PluginSpec {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn everything_that_is_granted_is_named() {
+        let nothing = grants(&spec(json!({}))).unwrap();
+        assert_eq!(nothing, Grants::default());
+        let some = grants(&spec(json!({"grants": {
+            "http": [{"host": "https://*.example.com", "private": ["10.0.0.0/8"]}, {"host": "127.0.0.1:9090", "private": true}],
+            "secrets": [{"name": "token", "secretKeyRef": {"namespace": "n", "name": "s", "key": "k"}}],
+            "state": {"bytes": "64Ki"},
+        }})))
+        .unwrap();
+        assert_eq!(some.state_bytes_max, Some(65_536));
+        for (need, met) in [
+            (Capability::Http("https://a.example.com".into()), true),
+            (Capability::Http("http://a.example.com".into()), false),
+            (Capability::Http("*".into()), true),
+            (Capability::Secret("token".into()), true),
+            (Capability::Reveal("token".into()), false),
+            (Capability::State, true),
+            (Capability::Blobs, false),
+        ] {
+            assert_eq!(some.meets(&need), met, "{need:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (given, field) in [
+            (json!({"grants": {"http": [{"host": "https://a/b"}]}}), "spec.grants.http[0]"),
+            (json!({"grants": {"http": [{"host": "a", "private": "yes"}]}}), "spec.grants.http[0]"),
+            (json!({"grants": {"state": {"bytes": "-1"}}}), "spec.grants.state.bytes"),
+            (json!({"limits": {"memory": "many"}}), "spec.limits.memory"),
+            (json!({"limits": {"wallTime": "0s"}}), "spec.limits.wallTime"),
+            (json!({"limits": {"concurrency": 0}}), "spec.limits.concurrency"),
+        ] {
+            let spec = spec(given.clone());
+            let found = grants(&spec).map(|_| ()).and_then(|()| limits(&spec).map(|_| ())).unwrap_err();
+            assert_eq!(found.field, field, "{given}: {found}");
+        }
+    }
+}
