@@ -1,7 +1,7 @@
 //! One call: a place, an instance, its end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use plugin::{CallContext, ErrorClass, PluginError, Result};
 use tokio::sync::Semaphore;
@@ -10,7 +10,7 @@ use wasmtime::{Engine, Store, Trap};
 
 use crate::bindings::imports::types;
 use crate::convert;
-use crate::instance::{Ended, State};
+use crate::instance::{CANCEL_GRACE, Ended, State};
 use crate::loaded::{How, Loaded, Shared};
 
 /// What a call of an export gives: a trap, the plugin's error, or its answer.
@@ -107,11 +107,8 @@ impl Ground {
 /// Cancelled, and the plugin had a moment to see it.
 async fn cancelled(context: &CallContext) {
     context.cancel.cancelled().await;
-    tokio::time::sleep(CANCEL_GRACE).await;
+    tokio::time::sleep(CANCEL_GRACE * 2).await;
 }
-
-/// How long a plugin may take to end by itself once it is told.
-const CANCEL_GRACE: Duration = Duration::from_millis(200);
 
 fn killed(shared: &Shared, why: &Ended, code: &str) -> PluginError {
     PluginError::new(ErrorClass::Permanent, code, format!("the call of plugin {} was ended: {why}", shared.name))

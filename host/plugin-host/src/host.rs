@@ -104,7 +104,7 @@ impl PluginHost {
         let pre = match linker.instantiate_pre(&compiled) {
             Ok(pre) => pre,
             Err(error) => {
-                let ours = |name: &String| linker_has(&imports, name);
+                let ours = |name: &String| is_here(name);
                 let unknown: Vec<&str> = imports.iter().filter(|name| !ours(name)).map(String::as_str).collect();
                 return Err(match unknown.is_empty() {
                     true => LoadError::Imports { names: format!("something otherwise than it is here ({error:#})") },
@@ -192,11 +192,12 @@ impl PluginHost {
 }
 
 /// Whether an import is of a package that this host has.
-fn linker_has(_: &[String], name: &str) -> bool {
+fn is_here(name: &str) -> bool {
     const OURS: &[&str] = &[
         "colchis:plugin/types@1.",
         "colchis:plugin/log@1.",
         "colchis:plugin/cancellation@1.",
+        "colchis:plugin/secrets@1.",
         "colchis:plugin/state@1.",
     ];
     OURS.iter().any(|ours| name.starts_with(ours)) || (name.starts_with("wasi:") && name.contains("@0.2."))

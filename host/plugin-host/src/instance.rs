@@ -13,9 +13,13 @@ use crate::engine::TICK;
 use crate::limits::Limits;
 use crate::loaded::Shared;
 use crate::requests::Requests;
+use crate::vault::Vault;
 
 /// Size of the table of headers of one request (bytes).
 const HEADERS_BYTES_MAX: usize = 128 << 10;
+
+/// How long a plugin may take to end by itself once it is told.
+pub(crate) const CANCEL_GRACE: Duration = Duration::from_millis(200);
 
 /// The data of a store.
 pub(crate) struct State {
@@ -34,6 +38,8 @@ pub(crate) struct Call {
     pub(crate) ends: Instant,
     /// Ticks that it computed.
     ticks: u32,
+    /// When it was first seen that nobody waits.
+    cancelled: Option<Instant>,
     pub(crate) log_bytes: usize,
     pub(crate) log_dropped: u64,
     pub(crate) host_calls: u32,
@@ -54,7 +60,7 @@ impl State {
             table,
             requests: Requests::new(shared.clone(), ends, context.cancel.clone()),
             limiter: Limiter::new(limits),
-            call: Call { context, ends, ticks: 0, log_bytes: 0, log_dropped: 0, host_calls: 0 },
+            call: Call { context, ends, ticks: 0, cancelled: None, log_bytes: 0, log_dropped: 0, host_calls: 0 },
             shared: shared.clone(),
         };
         let mut store = Store::new(engine, state);
@@ -72,10 +78,19 @@ impl State {
             return Err(Ended::CpuTime(self.shared.limits.cpu_time_max).into());
         }
         if self.call.context.cancel.is_cancelled() {
-            return Err(Ended::Cancelled.into());
+            // It has a moment to see that by itself.
+            let since = *self.call.cancelled.get_or_insert_with(Instant::now);
+            if since.elapsed() > CANCEL_GRACE {
+                return Err(Ended::Cancelled.into());
+            }
         }
         // Others get their turn, and the wall clock is looked at.
         Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// The stand-ins of this call.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.requests.vault
     }
 
     /// What was refused in this call, as lines of grants.

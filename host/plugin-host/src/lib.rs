@@ -33,6 +33,8 @@ mod limits;
 mod loaded;
 mod requests;
 mod services;
+mod signing;
+mod vault;
 
 pub use error::LoadError;
 pub use grants::{EndpointGrant, Grants, HttpGrant, SecretGrant};

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use egress::{EgressError, Target};
-use http::{Request, Response};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
+use percent_encoding::{AsciiSet, CONTROLS};
 use plugin::Capability;
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::grants;
 use crate::loaded::Shared;
+use crate::vault::{Destination, Vault};
+
+/// The largest body in which stand-ins are looked for (bytes); with stand-ins in a call, a larger one is refused.
+const BODY_BYTES_MAX: usize = 4 << 20;
+
+/// What may not stand in a path or query as it is.
+const URI_ONLY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
 
 /// What goes on after an answer's head; nothing here, as `egress` drives its connections itself.
 type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -25,12 +34,13 @@ pub(crate) struct Requests {
     ends: Instant,
     cancel: CancellationToken,
     sent: u32,
-    refusals: Arc<std::sync::Mutex<BTreeSet<String>>>,
+    refusals: Arc<Mutex<BTreeSet<String>>>,
+    pub(crate) vault: Vault,
 }
 
 impl Requests {
     pub(crate) fn new(shared: Arc<Shared>, ends: Instant, cancel: CancellationToken) -> Self {
-        Self { shared, ends, cancel, sent: 0, refusals: Arc::default() }
+        Self { shared, ends, cancel, sent: 0, refusals: Arc::default(), vault: Vault::default() }
     }
 
     /// Lines of grants that would have let refused requests through.
@@ -48,6 +58,7 @@ impl WasiHttpHooks for Requests {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         self.sent += 1;
         let (shared, refusals, cancel) = (self.shared.clone(), self.refusals.clone(), self.cancel.clone());
+        let vault = self.vault.clone();
         let (ends, too_many) = (self.ends, self.sent > self.shared.limits.requests_max);
         Box::new(async move {
             if too_many {
@@ -58,7 +69,7 @@ impl WasiHttpHooks for Requests {
             }
             tokio::select! {
                 () = cancel.cancelled() => Err(Error::ConnectionTerminated),
-                answer = send(&shared, request, options, ends, &refusals) => answer,
+                answer = send(&shared, &vault, request, options, ends, &refusals) => answer,
             }
         })
     }
@@ -66,10 +77,11 @@ impl WasiHttpHooks for Requests {
 
 async fn send(
     shared: &Shared,
+    vault: &Vault,
     request: Request<WasiBody>,
     options: Option<RequestOptions>,
     ends: Instant,
-    refusals: &std::sync::Mutex<BTreeSet<String>>,
+    refusals: &Mutex<BTreeSet<String>>,
 ) -> Answer {
     let target = Target::of(request.uri()).map_err(|_| Error::HttpRequestUriInvalid)?;
     if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -84,7 +96,14 @@ async fn send(
     let total = ends.saturating_duration_since(Instant::now());
     let idle = options.and_then(|o| o.first_byte_timeout).unwrap_or(total).min(total);
     let limits = egress::Limits { idle, total: Some(total), body_bytes_max: Some(shared.limits.response_bytes_max) };
-    let request = request.map(|body| body.map_err(|error| egress::BoxError::from(error.to_string())).boxed_unsync());
+    let request = match filled_in(shared, vault, &target, request).await {
+        Ok(request) => request,
+        Err(Unfilled::Secret(error)) => {
+            crate::lock(refusals).extend(error.hints.iter().map(|hint| hint.replacen("add to spec.grants: ", "", 1)));
+            return Err(Error::InternalError(Some(error.to_string())));
+        }
+        Err(Unfilled::Request(error)) => return Err(error),
+    };
     let answer = match client.send(request, limits).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -97,6 +116,55 @@ async fn send(
     };
     let answer = answer.map(|body| body.map_err(|error| body_failure(&error)).boxed_unsync());
     Ok((answer, Box::new(std::future::ready(Ok(())))))
+}
+
+/// Why values did not come in the place of stand-ins.
+enum Unfilled {
+    Secret(plugin::PluginError),
+    Request(Error),
+}
+
+/// The request with values in the place of stand-ins: in headers, in path and query, and in a body that is not large.
+async fn filled_in(
+    shared: &Shared,
+    vault: &Vault,
+    target: &Target,
+    request: Request<WasiBody>,
+) -> Result<Request<egress::Body>, Unfilled> {
+    let (mut head, body) = request.into_parts();
+    if vault.is_empty() {
+        let body = body.map_err(|error| egress::BoxError::from(error.to_string())).boxed_unsync();
+        return Ok(Request::from_parts(head, body));
+    }
+    let scheme = if target.is_https() { "https" } else { "http" };
+    let to = Destination { scheme, host: target.host(), port: target.port() };
+    for value in head.headers.values_mut() {
+        if vault.is_in(value.as_bytes()) {
+            let text = vault.expand(shared, value.as_bytes(), to).await.map_err(Unfilled::Secret)?;
+            let text = text.trim_ascii();
+            *value = HeaderValue::from_bytes(text)
+                .map_err(|_| Unfilled::Request(Error::HttpRequestHeaderSize { field_name: None, field_size: None }))?;
+            value.set_sensitive(true);
+        }
+    }
+    let path = head.uri.path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    if vault.is_in(path.as_bytes()) {
+        let path = vault.expand(shared, path.as_bytes(), to).await.map_err(Unfilled::Secret)?;
+        let path = percent_encoding::percent_encode(&path, URI_ONLY).to_string();
+        let mut parts = head.uri.into_parts();
+        parts.path_and_query = Some(path.parse().map_err(|_| Unfilled::Request(Error::HttpRequestUriInvalid))?);
+        head.uri = http::Uri::from_parts(parts).map_err(|_| Unfilled::Request(Error::HttpRequestUriInvalid))?;
+    }
+    let collected = http_body_util::Limited::new(body, BODY_BYTES_MAX).collect().await;
+    let bytes =
+        collected.map_err(|_| Unfilled::Request(Error::HttpRequestBodySize(Some(BODY_BYTES_MAX as u64))))?.to_bytes();
+    if !vault.is_in(&bytes) {
+        return Ok(Request::from_parts(head, egress::full(bytes)));
+    }
+    let filled = vault.expand(shared, &bytes, to).await.map_err(Unfilled::Secret)?;
+    // Its length is another now.
+    head.headers.remove(CONTENT_LENGTH);
+    Ok(Request::from_parts(head, egress::full(filled)))
 }
 
 /// In the words of wasi:http, so that every language's library knows them.

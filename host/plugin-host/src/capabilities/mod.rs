@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod log;
+mod secrets;
 mod state;
 
 use plugin::PluginError;
@@ -17,6 +18,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     imports::types::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     imports::log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     imports::cancellation::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
+    imports::secrets::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     imports::state::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?;
     Ok(())
 }

@@ -1,0 +1,15 @@
+//! The host with real components: what they do, what they cannot do, what becomes of those that misbehave.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests end at the first surprise"
+)]
+
+mod calls;
+mod hostile;
+mod loading;
+mod reach;
+mod support;

@@ -1,0 +1,125 @@
+//! What a plugin can reach: nothing, but through a grant.
+
+use plugin::ErrorClass;
+use plugin_host::Limits;
+use serde_json::json;
+
+use crate::support::{Web, World, private};
+
+const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: text/plain\r\n\r\nhello";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_grants_there_is_nothing() {
+    let Some(world) = World::new("without_grants_there_is_nothing") else { return };
+    world.install("guest", json!({}), Limits::default()).await;
+    let environment = world.value("guest", json!({"do": "environment"})).await.to_string();
+    for name in ["PATH", "HOME", "CARGO"] {
+        assert!(!environment.contains(name), "{environment}");
+    }
+    let file = world.value("guest", json!({"do": "file", "path": "/etc/passwd"})).await.to_string();
+    assert!(!file.contains("root:"), "{file}");
+    world.run("guest", json!({"do": "streams", "text": "to nowhere"})).await.unwrap();
+    let web = Web::start(HELLO).await;
+    for (config, hint) in [
+        (json!({"do": "http", "url": format!("http://{}/", web.address)}), "http: [{host: "),
+        (json!({"do": "stateGet", "key": "k"}), "stateBytesMax: "),
+        (json!({"do": "standIn", "name": "token"}), "secrets: {token: "),
+        (json!({"do": "reveal", "name": "token"}), "secrets: {token: "),
+    ] {
+        let error = world.run("guest", config.clone()).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Denied, "{config}: {error:?}");
+        let told = format!("{error} {:?}", error.hints);
+        assert!(told.contains(hint), "{config}: {told}");
+    }
+    assert!(web.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_granted_host_is_called_and_no_other() {
+    let Some(world) = World::new("a_granted_host_is_called_and_no_other") else { return };
+    let (web, other) = (Web::start(HELLO).await, Web::start(HELLO).await);
+    world.install("guest", private(&web.address), Limits::default()).await;
+    let get = |url: String| json!({"do": "http", "url": url, "headers": [["x-a", "1"]]});
+    let answer = world.value("guest", get(format!("http://{}/path?q=1", web.address))).await;
+    assert_eq!((&answer["status"], &answer["body"]), (&json!(200), &json!("hello")));
+    let asked = web.last().to_lowercase();
+    assert!(asked.starts_with("get /path?q=1 http/1.1\r\n") && asked.contains("x-a: 1\r\n"), "{asked}");
+    let port = web.address.rsplit_once(':').unwrap().1.to_owned();
+    for url in [
+        format!("http://{}/", other.address),
+        format!("http://127.0.0.2:{port}/"),
+        format!("http://localhost:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        format!("http://2130706433:{port}/"),
+        format!("http://0x7f000001:{port}/"),
+        format!("http://{}@{}/", web.address, other.address),
+        format!("https://{}/", other.address),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+        "file:///etc/passwd".to_owned(),
+    ] {
+        let error = world.run("guest", get(url.clone())).await.unwrap_err();
+        assert!(
+            matches!(error.class, ErrorClass::Denied | ErrorClass::InvalidConfig | ErrorClass::Permanent),
+            "{url}: {error:?}"
+        );
+    }
+    assert!(other.asked.lock().unwrap().is_empty());
+    assert_eq!(web.asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_not_public_needs_its_own_word() {
+    let Some(world) = World::new("an_address_that_is_not_public_needs_its_own_word") else { return };
+    let web = Web::start(HELLO).await;
+    world.install("guest", json!({"http": [{"host": "*"}]}), Limits::default()).await;
+    let error = world.run("guest", json!({"do": "http", "url": format!("http://{}/", web.address)})).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Denied, "{error:?}");
+    assert!(error.hints.iter().any(|hint| hint.contains("\"private\":true")), "{error:?}");
+    assert!(web.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let Some(world) = World::new("a_redirect_is_an_answer_and_not_followed") else { return };
+    let web = Web::start("HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n").await;
+    world.install("guest", private(&web.address), Limits::default()).await;
+    let answer = world.value("guest", json!({"do": "http", "url": format!("http://{}/", web.address)})).await;
+    assert_eq!(answer["status"], json!(302));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_and_requests_have_limits() {
+    let Some(world) = World::new("answers_and_requests_have_limits") else { return };
+    let web = Web::start(HELLO).await;
+    let limits = Limits { response_bytes_max: 3, ..Limits::default() };
+    world.install("guest", private(&web.address), limits).await;
+    let get = json!({"do": "http", "url": format!("http://{}/", web.address)});
+    let error = world.run("guest", get.clone()).await.unwrap_err();
+    assert!(!error.to_string().is_empty());
+    world.install("guest", private(&web.address), Limits { requests_max: 0, ..Limits::default() }).await;
+    let error = world.run("guest", get).await.unwrap_err();
+    assert!(error.to_string().contains("requests_max"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_sent_and_never_seen() {
+    let Some(world) = World::new("a_secret_is_sent_and_never_seen") else { return };
+    let web = Web::start(HELLO).await;
+    let secret = json!({"namespace": "n", "name": "s", "key": "k"});
+    let mut grants = private(&web.address);
+    grants["secrets"] = json!({"token": secret.clone()});
+    world.install("guest", grants.clone(), Limits::default()).await;
+    let stand_in = world.value("guest", json!({"do": "standIn", "name": "token"})).await;
+    let stand_in = stand_in.as_str().unwrap();
+    assert!(stand_in.len() > 32 && !stand_in.contains("value"), "{stand_in}");
+    // A stand-in of another call is a text like any other.
+    let send =
+        json!({"do": "http", "url": format!("http://{}/", web.address), "headers": [["authorization", stand_in]]});
+    world.run("guest", send).await.unwrap();
+    assert!(web.last().contains(stand_in) && !web.last().contains("value-of-s"));
+    let refused = world.run("guest", json!({"do": "reveal", "name": "token"})).await.unwrap_err();
+    assert!(refused.class == ErrorClass::Denied && refused.to_string().contains("not see it"), "{refused:?}");
+    grants["secrets"]["token"]["reveal"] = json!(true);
+    world.install("guest", grants, Limits::default()).await;
+    assert_eq!(world.value("guest", json!({"do": "reveal", "name": "token"})).await, json!("value-of-s".len()));
+}

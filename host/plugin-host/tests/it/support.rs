@@ -1,0 +1,195 @@
+//! A host with everything in memory, and a guest that does what it is told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use artifact::Secret;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use plugin::{CallContext, ErrorClass, LogLine, Measurement, MetricRequest, ObjectRef, PluginError, Plugins, Result};
+use plugin_host::{
+    Component, Grants, Limits, LogSink, PluginHost, SecretGrant, Secrets, Services, Settings, StateKey, StateStore,
+    StoredState,
+};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// State in a map.
+#[derive(Default)]
+pub(crate) struct MapState(Mutex<BTreeMap<StateKey, StoredState>>);
+
+#[async_trait]
+impl StateStore for MapState {
+    async fn get(&self, key: &StateKey) -> Result<Option<StoredState>> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+
+    async fn set(&self, key: &StateKey, value: Vec<u8>, expected: Option<u64>, bytes_max: u64) -> Result<Option<u64>> {
+        let mut map = self.0.lock().unwrap();
+        let version = map.get(key).map_or(0, |state| state.version);
+        if value.len() as u64 > bytes_max {
+            return Err(PluginError::new(ErrorClass::Permanent, "too-large", "too large"));
+        }
+        if expected.is_some_and(|expected| expected != version) {
+            return Ok(None);
+        }
+        map.insert(key.clone(), StoredState { value, version: version + 1 });
+        Ok(Some(version + 1))
+    }
+
+    async fn delete(&self, key: &StateKey) -> Result<()> {
+        self.0.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    async fn keys(&self, key: &StateKey, _: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        let map = self.0.lock().unwrap();
+        let mine = map.keys().filter(|k| k.plugin == key.plugin && k.object == key.object);
+        Ok(mine.filter(|k| k.key.starts_with(&key.key)).take(limit).map(|k| k.key.clone()).collect())
+    }
+}
+
+/// Secrets whose values are made of their names.
+pub(crate) struct NamedSecrets;
+
+#[async_trait]
+impl Secrets for NamedSecrets {
+    async fn value(&self, grant: &SecretGrant) -> Result<Secret> {
+        Ok(Secret::new(format!("value-of-{}", grant.name).into_bytes()))
+    }
+}
+
+/// Lines in a list.
+#[derive(Default)]
+pub(crate) struct Lines(pub(crate) Mutex<Vec<LogLine>>);
+
+impl LogSink for Lines {
+    fn write(&self, line: LogLine) {
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn read(&self, _: &str, _: bool) -> BoxStream<'static, LogLine> {
+        stream::iter(self.0.lock().unwrap().clone()).boxed()
+    }
+}
+
+/// A host, and its logs.
+pub(crate) struct World {
+    pub(crate) host: Arc<PluginHost>,
+    pub(crate) lines: Arc<Lines>,
+    guest: Bytes,
+}
+
+impl World {
+    /// `None` where there is no guest.
+    pub(crate) fn new(test: &str) -> Option<Self> {
+        Self::with(test, Settings::default())
+    }
+
+    pub(crate) fn with(test: &str, settings: Settings) -> Option<Self> {
+        let file = testkit::tools::guest("conformance", test)?;
+        let lines = Arc::<Lines>::default();
+        let services = Services {
+            state: Arc::<MapState>::default(),
+            secrets: Arc::new(NamedSecrets),
+            logs: lines.clone(),
+            resolver: Arc::new(egress::SystemResolver),
+        };
+        let settings = Settings { cache: settings.cache.or_else(|| Some(cache())), ..settings };
+        let guest = std::fs::read(file).unwrap().into();
+        Some(Self { host: PluginHost::new(settings, services), lines, guest })
+    }
+
+    pub(crate) fn component(&self, name: &str, grants: Value, limits: Limits) -> Component {
+        let grants: Grants = serde_json::from_value(grants).unwrap();
+        Component { name: name.into(), bytes: self.guest.clone(), digest: None, grants, limits }
+    }
+
+    pub(crate) async fn install(&self, name: &str, grants: Value, limits: Limits) {
+        self.host.load(self.component(name, grants, limits)).await.unwrap();
+    }
+
+    /// Has the guest do something.
+    pub(crate) async fn run(&self, name: &str, config: Value) -> Result<Measurement> {
+        self.run_for(name, context("run"), config).await
+    }
+
+    pub(crate) async fn run_for(&self, name: &str, context: CallContext, config: Value) -> Result<Measurement> {
+        let request = MetricRequest { config, metric: "m".to_owned(), started_ms: 7 };
+        self.host.metric_provider(name)?.run(&context, &request).await
+    }
+
+    /// What a measurement's value is.
+    pub(crate) async fn value(&self, name: &str, config: Value) -> Value {
+        self.run(name, config.clone()).await.unwrap_or_else(|error| panic!("{config}: {error:?}")).value
+    }
+}
+
+/// Shared by all tests: the guest is compiled once.
+fn cache() -> std::path::PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    folder
+}
+
+pub(crate) fn context(name: &str) -> CallContext {
+    let object = ObjectRef { kind: "AnalysisRun".into(), namespace: "ns".into(), name: name.into() };
+    CallContext::new(object, Duration::from_secs(20))
+}
+
+pub(crate) fn private(address: &str) -> Value {
+    json!({"http": [{"host": address, "private": true}]})
+}
+
+/// A server that answers what it is told, and keeps what it was asked.
+pub(crate) struct Web {
+    pub(crate) address: String,
+    pub(crate) asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Web {
+    pub(crate) async fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let keep = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let keep = keep.clone();
+                tokio::spawn(async move {
+                    let mut text = Vec::new();
+                    let mut piece = [0; 4096];
+                    while let Ok(n) = stream.read(&mut piece).await {
+                        text.extend_from_slice(&piece[..n]);
+                        if n == 0 || complete(&text) {
+                            break;
+                        }
+                    }
+                    keep.lock().unwrap().push(String::from_utf8_lossy(&text).into_owned());
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    pub(crate) fn last(&self) -> String {
+        self.asked.lock().unwrap().last().cloned().unwrap_or_default()
+    }
+}
+
+fn complete(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    if head.contains("transfer-encoding: chunked") {
+        return body.ends_with("0\r\n\r\n");
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+    body.len() >= length.unwrap_or(0)
+}
