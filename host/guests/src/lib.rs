@@ -10,7 +10,7 @@
 //!
 //! Invariants
 //! - The same sources, interfaces and toolchain give the same key; what is kept under a key is complete (written beside, then renamed).
-//! - Guests are built one by one: built together, cargo would give each the features of all, and with them worlds that it does not export.
+//! - Guests are built one by one: built together, cargo would give each the features of all, and a component would depend on what it was built with.
 //! - Nothing is installed into the system.
 //!
 //! Must not know: how the server runs components.
