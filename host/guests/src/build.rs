@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail};
 use crate::toolchain::Toolchain;
 use crate::{cache, component, places, process};
 
+/// How many components of a guest are kept, for who goes to and fro between branches.
+const KEPT_MAX: usize = 8;
+
 /// A package of the workspace that becomes a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guest {
@@ -110,10 +113,10 @@ pub fn build(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Res
     let kept = places::cache().join("guests").join("components").join(format!("{}-{key}.wasm", guest.name));
     let mut took = None;
     if !kept.is_file() {
-        let core = compile(workspace, guest, toolchain)?;
-        let bytes = fs::read(&core).with_context(|| format!("reading {}", core.display()))?;
-        let component = component::encode(&bytes).with_context(|| format!("guest `{}`", guest.name))?;
+        let module = compile(workspace, guest, toolchain)?;
+        let component = component::encode(&module).with_context(|| format!("guest `{}`", guest.name))?;
         cache::write_whole(&kept, &component)?;
+        cache::forget_old(&kept, &format!("{}-", guest.name), KEPT_MAX);
         took = Some(begun.elapsed());
     }
     let file = places::output().join(format!("{}.wasm", guest.name));
@@ -124,16 +127,19 @@ pub fn build(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Res
     Ok(Built { file, bytes: bytes.len() as u64, took })
 }
 
-/// Runs cargo; answers the core module.
-fn compile(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Result<PathBuf> {
+/// Runs cargo; answers what it wrote: a core module, or for some targets a component.
+fn compile(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Result<Vec<u8>> {
     // Shared by all clones of the machine, because building the standard library takes longer than all guests together.
     let target_dir = places::cache().join("guests").join(format!("build-{}", toolchain.key()));
+    // Another clone's guest of that name goes to the same file: nobody else builds until this one is read.
+    let _lock = cache::lock(&target_dir.join("guests.lock"))?;
     process::run(
         toolchain.cargo_build(&target_dir)?.current_dir(&workspace.folder).args(["--package", &guest.package]),
     )
     .with_context(|| format!("guest `{}`", guest.name))?;
     let file = format!("{}.wasm", guest.package.replace('-', "_"));
-    Ok(target_dir.join(toolchain.target).join("release").join(file))
+    let file = target_dir.join(toolchain.target).join("release").join(file);
+    fs::read(&file).with_context(|| format!("reading {}", file.display()))
 }
 
 #[cfg(test)]

@@ -89,6 +89,33 @@ pub fn write_whole(file: &Path, bytes: &[u8]) -> Result<()> {
     fs::rename(&fresh, file).with_context(|| format!("writing {}", file.display()))
 }
 
+/// Waits until nobody else holds a file's lock, and holds it until the answer is dropped.
+pub fn lock(file: &Path) -> Result<fs::File> {
+    let folder = file.parent().context("a file lies in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    let held = fs::File::create(file).with_context(|| format!("writing {}", file.display()))?;
+    held.lock().with_context(|| format!("locking {}", file.display()))?;
+    Ok(held)
+}
+
+/// Removes the oldest files beside one whose names begin so and have no further `-`, beyond a number. What cannot be removed stays.
+pub fn forget_old(beside: &Path, beginning: &str, files_max: usize) {
+    let Some(entries) = beside.parent().and_then(|folder| folder.read_dir().ok()) else { return };
+    let mut found: Vec<_> = entries
+        .flatten()
+        .filter(|entry| {
+            entry.file_name().to_string_lossy().strip_prefix(beginning).is_some_and(|rest| !rest.contains('-'))
+        })
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter(|(_, path)| path != beside)
+        .collect();
+    found.sort();
+    found.reverse();
+    for (_, path) in found.into_iter().skip(files_max.saturating_sub(1)) {
+        let _ = fs::remove_file(path);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +153,31 @@ mod tests {
             key.finish()
         };
         assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (age, name) in ["a-1", "a-2", "a-3", "a-b-1"].iter().enumerate() {
+            fs::write(at(name), "").unwrap();
+            let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age as u64);
+            fs::File::options().write(true).open(at(name)).unwrap().set_modified(time).unwrap();
+        }
+        forget_old(&at("a-1"), "a-", 2);
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a-1", "a-3", "a-b-1"]);
+    }
+
+    #[test]
+    fn a_lock_is_held_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("deep/lock");
+        let held = lock(&file).unwrap();
+        assert!(fs::File::open(&file).unwrap().try_lock().is_err());
+        drop(held);
+        assert!(fs::File::open(&file).unwrap().try_lock().is_ok());
     }
 
     #[test]
