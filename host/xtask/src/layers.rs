@@ -33,7 +33,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (Layer::Edges, &["proto-gen", "api", "client", "cli", "ui"]),
     (Layer::Root, &["server"]),
     (Layer::Tools, &["testkit", "simulator", "tests"]),
-    (Layer::Apart, &["xtask"]),
+    (Layer::Apart, &["xtask", "guests"]),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,7 @@ const SIDEWAYS: &[(Layer, Layer, &str)] = &[
     (Layer::Loop, Layer::Adapters, "runtime knows ports, never adapters"),
     (Layer::Edges, Layer::Adapters, "the edges know ports, never adapters; only server wires them"),
     (Layer::Edges, Layer::Engines, "the edges ask runtime, never an engine"),
-    (Layer::Apart, Layer::Words, "xtask compiles in seconds"),
+    (Layer::Apart, Layer::Words, "the project's own tools know nothing of the product"),
 ];
 
 /// Edges that the order forbids and that are right all the same: from, to, why.
@@ -117,12 +117,13 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("libsqlite3-sys", &["store-sqlite"], "SQL is an adapter's matter"),
     ("sqlx*", &["store-postgres"], "SQL is an adapter's matter"),
     ("wasmtime*", &["plugin-host"], "Wasm is an adapter"),
-    ("wit-*", &["plugin-host"], "Wasm is an adapter"),
+    ("wit-*", &["plugin-host", "guests"], "Wasm is an adapter"),
+    ("wasi-preview1-component-adapter-provider", &["plugin-host", "guests"], "Wasm is an adapter"),
     ("aws-sdk-*", &["blob"], "S3 is an artifact driver"),
     ("aws-*", &["blob", "plugin-host"], "S3 is an artifact driver; plugins have requests for AWS signed"),
     ("object_store", &["blob"], "object storage is an artifact driver"),
     ("clap*", &["cli", "server"], "flags belong to the command line"),
-    ("anyhow", &["server", "cli", "xtask", "tests"], "libraries have typed errors"),
+    ("anyhow", &["server", "cli", "xtask", "guests", "tests"], "libraries have typed errors"),
 ];
 
 /// Checks the graph and the sources of the pure crates.

@@ -3,6 +3,7 @@
 //! ```text
 //!   test ── tools ─ layers ─ rules ─ licences ─ advisories ─ fmt ─ proto ─ clippy ─ cargo test ──► one summary, one exit code
 //!   each of those alone: layers, rules, licences, advisories, fmt, proto, clippy, tools
+//!   guests ── plugins/ ──► components in target/guests
 //!   bench ── real server, named workloads ──► table, target/bench/*.json, README
 //!   fuzz ── hostile input for a bounded time
 //! ```
@@ -21,6 +22,7 @@ mod advisories;
 mod bench;
 mod cargo;
 mod fuzz;
+mod guests;
 mod layers;
 mod licences;
 mod proto;
@@ -65,6 +67,11 @@ const COMMANDS: &[Command] = &[
         name: "proto",
         help: "generated code is fresh, no breaking change of the proto files",
         run: proto::command,
+    },
+    Command {
+        name: "guests",
+        help: "the components of plugins/: [NAME…]; `--check-wit`, `--freeze VERSION`, `--toolchain`, `--list`",
+        run: guests::command,
     },
     Command {
         name: "bench",

@@ -1,0 +1,161 @@
+//! What stands in for the host in tests of plugins: `testing` sets it up. Each thread has its own.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::http::{Request, Response, Target};
+use crate::log::Level;
+use crate::secrets::{Algorithm, AwsRequest};
+use crate::state::{CONFLICT, Entry, Expected};
+use crate::{Error, Result};
+
+type Server = Box<dyn FnMut(&Request) -> Result<Response>>;
+
+/// All that a test may set.
+pub(crate) struct Fakes {
+    pub(crate) server: Option<Server>,
+    pub(crate) log: Vec<(Level, String)>,
+    pub(crate) cancelled: bool,
+    pub(crate) remaining: Duration,
+    pub(crate) now_ms: Option<u64>,
+    pub(crate) slept: Duration,
+    pub(crate) state: BTreeMap<String, Entry>,
+    pub(crate) blobs: BTreeMap<String, Vec<u8>>,
+    pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
+    pub(crate) output: Vec<u8>,
+}
+
+impl Default for Fakes {
+    fn default() -> Self {
+        Self {
+            server: None,
+            log: Vec::new(),
+            cancelled: false,
+            remaining: Duration::from_secs(60),
+            now_ms: None,
+            slept: Duration::ZERO,
+            state: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            artifacts: BTreeMap::new(),
+            output: Vec::new(),
+        }
+    }
+}
+
+thread_local! {
+    static FAKES: RefCell<Fakes> = RefCell::new(Fakes::default());
+}
+
+/// Looks at or changes them.
+pub(crate) fn with<T>(look: impl FnOnce(&mut Fakes) -> T) -> T {
+    FAKES.with(|fakes| look(&mut fakes.borrow_mut()))
+}
+
+pub(crate) fn log(level: Level, message: &str, fields: &[(&str, String)]) {
+    let fields: String = fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    with(|fakes| fakes.log.push((level, format!("{message}{fields}"))));
+}
+
+pub(crate) fn log_enabled(_: Level) -> bool {
+    true
+}
+
+pub(crate) fn is_cancelled() -> bool {
+    with(|fakes| fakes.cancelled)
+}
+
+pub(crate) fn remaining() -> Duration {
+    with(|fakes| fakes.remaining)
+}
+
+pub(crate) fn now_ms() -> u64 {
+    with(|fakes| fakes.now_ms).unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+pub(crate) fn sleep(time: Duration) {
+    with(|fakes| fakes.slept += time);
+}
+
+pub(crate) fn state_get(key: &str) -> Result<Option<Entry>> {
+    Ok(with(|fakes| fakes.state.get(key).cloned()))
+}
+
+pub(crate) fn state_set(key: &str, value: &[u8], expected: Expected) -> Result<u64> {
+    with(|fakes| {
+        let version = fakes.state.get(key).map(|entry| entry.version);
+        let holds = match expected {
+            Expected::Any => true,
+            Expected::Absent => version.is_none(),
+            Expected::Version(wanted) => version == Some(wanted),
+        };
+        if !holds {
+            return Err(Error::permanent(format!("the state `{key}` is of another version")).with_code(CONFLICT));
+        }
+        let version = version.unwrap_or_default() + 1;
+        fakes.state.insert(key.to_owned(), Entry { value: value.to_vec(), version });
+        Ok(version)
+    })
+}
+
+pub(crate) fn state_delete(key: &str) -> Result<()> {
+    with(|fakes| fakes.state.remove(key));
+    Ok(())
+}
+
+pub(crate) fn state_keys(prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>> {
+    Ok(with(|fakes| {
+        let keys =
+            fakes.state.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+        keys.take(limit as usize).cloned().collect()
+    }))
+}
+
+pub(crate) fn secret_stand_in(name: &str) -> Result<String> {
+    Ok(format!("stand-in-for-{name}"))
+}
+
+pub(crate) fn secret_base64(text: &str) -> Result<String> {
+    Ok(format!("base64({text})"))
+}
+
+pub(crate) fn secret_sign(_: &str, _: &Algorithm, _: &[u8]) -> Result<Vec<u8>> {
+    Err(no_host("signing"))
+}
+
+pub(crate) fn secret_verify_mac(_: &str, _: &Algorithm, _: &[u8], _: &[u8]) -> Result<bool> {
+    Err(no_host("verifying"))
+}
+
+pub(crate) fn secret_sign_aws(credentials: &str, request: &AwsRequest) -> Result<Vec<(String, String)>> {
+    let value = format!("AWS4-HMAC-SHA256 {credentials} {} {} {}", request.region, request.service, request.method);
+    Ok(vec![("authorization".to_owned(), value)])
+}
+
+pub(crate) fn secret_reveal(_: &str) -> Result<Vec<u8>> {
+    Err(Error::denied("tests have no secrets"))
+}
+
+pub(crate) fn http_send(request: &Request, target: &Target, _: Duration) -> Result<Response> {
+    let Some(mut server) = with(|fakes| fakes.server.take()) else {
+        return Err(Error::unavailable(format!(
+            "{}: no server; a test sets one with `testing::serve`",
+            target.authority
+        )));
+    };
+    // Out of its place while it runs, so that it may look at the rest.
+    let answer = server(request);
+    with(|fakes| fakes.server = Some(server));
+    let answer = answer?;
+    if answer.body().len() > request.answer_bytes_max() {
+        return Err(Error::permanent("the answer is too long").with_code("body-too-large"));
+    }
+    Ok(answer)
+}
+
+pub(crate) fn no_host(what: &str) -> Error {
+    Error::unavailable(format!("{what} needs a host"))
+}
