@@ -14,4 +14,5 @@ mod examples;
 mod faults;
 mod hostile;
 mod metrics;
+mod plugins;
 mod testing;

@@ -1,5 +1,6 @@
 //! The plugins in service.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
@@ -56,12 +57,27 @@ pub struct PluginHost {
     services: Services,
     ground: OnceLock<std::result::Result<(Ground, Linker<State>), String>>,
     table: RwLock<Table>,
+    expected: RwLock<Expected>,
+}
+
+/// Plugins that there should be, and why one is not in service.
+#[derive(Default)]
+struct Expected {
+    /// All that there should be are named.
+    complete: bool,
+    names: HashMap<Arc<str>, Option<String>>,
 }
 
 impl PluginHost {
     /// A host without plugins. It costs next to nothing until the first is loaded.
     pub fn new(settings: Settings, services: Services) -> Arc<Self> {
-        Arc::new(Self { settings, services, ground: OnceLock::new(), table: RwLock::default() })
+        Arc::new(Self {
+            settings,
+            services,
+            ground: OnceLock::new(),
+            table: RwLock::default(),
+            expected: RwLock::default(),
+        })
     }
 
     /// Takes a component into service, in the place of the one that its plugin has. When it cannot be, that one stays.
@@ -79,6 +95,21 @@ impl PluginHost {
     /// Takes a plugin out of service. Calls under way end as they would.
     pub fn remove(&self, name: &str) {
         crate::write(&self.table).remove(name);
+    }
+
+    /// Says that there should be a plugin of that name, and why it is not in service, if it is not: who asks for it is told.
+    pub fn expect(&self, name: &str, why_not: Option<String>) {
+        crate::write(&self.expected).names.insert(name.into(), why_not);
+    }
+
+    /// Says that there should be none of that name any more.
+    pub fn expect_none(&self, name: &str) {
+        crate::write(&self.expected).names.remove(name);
+    }
+
+    /// Says that all that there should be are named: another name is nobody's from now on.
+    pub fn expect_no_others(&self) {
+        crate::write(&self.expected).complete = true;
     }
 
     async fn examine(&self, component: Component) -> std::result::Result<Loaded, LoadError> {
@@ -174,10 +205,22 @@ impl PluginHost {
     }
 
     fn loaded(&self, name: &str) -> Result<Arc<Loaded>> {
-        crate::read(&self.table).get(name).cloned().ok_or_else(|| {
-            PluginError::new(ErrorClass::NotFound, "no-plugin", format!("there is no plugin {name}"))
-                .hint("`colchis plugin list` shows those that there are; apply a Plugin object of that name")
-        })
+        crate::read(&self.table).get(name).cloned().ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> PluginError {
+        let expected = crate::read(&self.expected);
+        let not_yet = match expected.names.get(name) {
+            Some(Some(why)) => why.clone(),
+            Some(None) => "it is being loaded".to_owned(),
+            None if !expected.complete => "the server has just begun".to_owned(),
+            None => {
+                return PluginError::new(ErrorClass::NotFound, "no-plugin", format!("there is no plugin {name}"))
+                    .hint("`colchis plugin list` shows those that there are; apply a Plugin object of that name");
+            }
+        };
+        let message = format!("the plugin {name} is not in service: {not_yet}");
+        PluginError::new(ErrorClass::Unavailable, "not-in-service", message)
     }
 
     fn of_kind(&self, name: &str, kind: Kind) -> Result<Arc<Loaded>> {

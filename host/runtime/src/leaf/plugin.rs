@@ -7,7 +7,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine_workflow::{Input, LeafEvent, LeafStart, NodeIx, Outputs, Param};
 use model::Raw;
@@ -20,6 +20,12 @@ use crate::workflows::Workflows;
 
 /// How long one call may take; the plugin's own limit may be shorter.
 const CALL: Duration = Duration::from_secs(300);
+/// How long a plugin is waited for that nobody has named (`plugin_missing_max`), and one that is not in service (`plugin_absent_max`).
+const MISSING_MAX: Duration = Duration::from_secs(5);
+const ABSENT_MAX: Duration = Duration::from_secs(300);
+/// How often it is looked for, and after how long a step says so.
+const LOOK: Duration = Duration::from_millis(50);
+const QUIET: Duration = Duration::from_millis(500);
 /// How often a step that says nothing about it is asked.
 const POLL: Duration = Duration::from_secs(1);
 /// Between those bounds a plugin chooses.
@@ -46,7 +52,7 @@ pub(super) async fn run(
     raw: &Raw,
 ) -> Result<Outputs, Failure> {
     let (name, config) = asked(raw)?;
-    let step = workflows.plugins.step(&name).map_err(|error| failure(&name, &error))?;
+    let step = there(workflows, run, start.node, &name).await?;
     let object = ObjectRef { kind: "Workflow".into(), namespace: run.namespace.clone(), name: run.name.clone() };
     let context = CallContext::new(object, CALL);
     let inputs = &start.template.inputs;
@@ -73,6 +79,32 @@ pub(super) async fn run(
     }
     under_way.token = None;
     end(progress)
+}
+
+/// The plugin, waited for where it may still come: in whatever order a folder of manifests is applied, and while a server begins.
+async fn there(workflows: &Workflows, run: &RunFacts, node: NodeIx, name: &str) -> Result<Arc<dyn Step>, Failure> {
+    let begun = Instant::now();
+    let mut said = String::new();
+    loop {
+        let error = match workflows.plugins.step(name) {
+            Ok(step) => return Ok(step),
+            Err(error) => error,
+        };
+        let max = match error.class {
+            ErrorClass::NotFound => MISSING_MAX,
+            class if class.is_transient() => ABSENT_MAX,
+            _ => Duration::ZERO,
+        };
+        if begun.elapsed() >= max {
+            return Err(failure(name, &error));
+        }
+        let message = format!("Waiting: {error}");
+        if message != said && begun.elapsed() >= QUIET {
+            workflows.post(&run.uid, Input::Leaf(node, LeafEvent::Waiting(message.as_str().into())));
+            said = message;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Asks again for a while where the error may go away: a step that runs for an hour does not fail over one answer.

@@ -75,6 +75,12 @@ impl Controller {
         let gone: Vec<String> =
             self.seen.keys().filter(|name| !there.iter().any(|o| o.metadata.name == **name)).cloned().collect();
         gone.iter().for_each(|name| self.gone(name));
+        for object in &there {
+            if !self.seen.contains_key(&object.metadata.name) {
+                self.host.expect(&object.metadata.name, None);
+            }
+        }
+        self.host.expect_no_others();
         self.bring(there).await;
         let mut events = self.objects.watch(&selector, Some(revision)).await?;
         let mut round = tokio::time::interval(ROUND);
@@ -94,6 +100,7 @@ impl Controller {
 
     fn gone(&mut self, name: &str) {
         self.seen.remove(name);
+        self.host.expect_none(name);
         self.host.remove(name);
     }
 
@@ -111,6 +118,9 @@ impl Controller {
             {
                 self.note(done);
             }
+            if known.is_none() {
+                self.host.expect(&object.metadata.name, None);
+            }
             let (host, config, kept) = (self.host.clone(), self.config.clone(), self.kept.clone());
             let objects = self.objects.clone();
             under_way.spawn(async move {
@@ -126,6 +136,7 @@ impl Controller {
     }
 
     fn note(&mut self, (name, seen): (String, Seen)) {
+        self.host.expect(&name, (!seen.standing.ready).then(|| seen.standing.message.clone()));
         self.seen.insert(name, seen);
     }
 

@@ -1,0 +1,183 @@
+//! Plugins in a real server: installed by an object, used by workflows.
+
+use std::path::Path;
+
+use client::Client;
+use client::v1::{GetRequest, ObjectKey, WorkflowPhase};
+use serde_json::{Value, json};
+use tests::{Server, eventually};
+
+/// A server with components in its folder of plugins.
+async fn server(test: &str, guests: &[&str]) -> Option<Server> {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("plugins");
+    std::fs::create_dir(&folder).unwrap();
+    for guest in guests {
+        let file = testkit::tools::guest(guest, test)?;
+        std::fs::copy(file, folder.join(format!("{guest}.wasm"))).unwrap();
+    }
+    let folder = folder.display().to_string();
+    Some(Server::at(home, &[("plugins.folder", &folder)]).await)
+}
+
+fn plugin(name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "colchis.dev/v1", "kind": "Plugin", "metadata": {"name": name}, "spec": spec})
+}
+
+fn write(folder: &Path, name: &str, object: &Value) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, object.to_string()).unwrap();
+    path.display().to_string()
+}
+
+fn apply(server: &Server, object: &Value) {
+    server.cli(&["apply", "-f", &write(server.home(), "applied.json", object)]).ok();
+}
+
+async fn get(client: &Client, name: &str) -> Value {
+    let key = ObjectKey {
+        api_version: "colchis.dev/v1".into(),
+        kind: "Plugin".into(),
+        name: name.into(),
+        ..Default::default()
+    };
+    let request = GetRequest { key: Some(key), ..GetRequest::default() };
+    serde_json::from_slice(&client.resources().get(request).await.unwrap().document).unwrap()
+}
+
+/// Waits until a plugin's one condition is as expected: status, reason, a part of the message.
+async fn stands(client: &Client, name: &str, status: &str, reason: &str, part: &str) -> Value {
+    eventually(&format!("{name} is {status}: {reason} {part}"), || async {
+        let object = get(client, name).await;
+        let condition = &object["status"]["conditions"][0];
+        let generation = object["metadata"]["generation"] == object["status"]["observedGeneration"];
+        let fits = condition["status"] == status
+            && condition["reason"] == reason
+            && condition["message"].as_str().is_some_and(|message| message.contains(part));
+        (generation && fits).then_some(object)
+    })
+    .await
+}
+
+fn greets(name: &str, plugin: Value) -> Value {
+    json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name}, "spec": {
+        "entrypoint": "main",
+        "arguments": {"parameters": [{"name": "who", "value": "Medea"}]},
+        "templates": [
+            {"name": "main", "steps": [
+                [{"name": "greet", "template": "greet", "arguments": {"parameters": [{"name": "who", "value": "{{workflow.parameters.who}}"}]}}],
+                [{"name": "again", "template": "greet", "arguments": {"parameters": [{"name": "who", "value": "{{steps.greet.outputs.result}} ({{steps.greet.outputs.parameters.length}})"}]}}],
+            ]},
+            {"name": "greet", "inputs": {"parameters": [{"name": "who"}]}, "plugin": plugin},
+        ],
+    }})
+}
+
+async fn run(server: &Server, client: &Client, workflow: &Value) -> (WorkflowPhase, Value) {
+    let name = workflow["metadata"]["name"].as_str().unwrap();
+    server.cli(&["wf", "submit", &write(server.home(), "workflow.json", workflow)]).ok();
+    let phase = client.wait("default", name).await.unwrap().phase();
+    let shown = server.cli(&["wf", "get", name, "-o", "json"]).ok();
+    (phase, serde_json::from_str(&shown).unwrap())
+}
+
+fn node<'v>(workflow: &'v Value, name: &str) -> &'v Value {
+    workflow["status"]["nodes"].as_object().unwrap().values().find(|node| node["displayName"] == name).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_a_plugin_does() {
+    let Some(server) = server("a_step_that_a_plugin_does", &["greet"]).await else { return };
+    let client = server.client().await;
+    apply(&server, &plugin("greet", json!({"source": {"file": "greet.wasm"}})));
+    let object = stands(&client, "greet", "True", "InService", "version 0.1.0").await;
+    assert!(object["status"]["digest"].as_str().unwrap().starts_with("sha256:"), "{object}");
+    assert_eq!(object["status"]["kinds"][0]["kind"], "step");
+
+    let (phase, shown) = run(&server, &client, &greets("hello", json!({"greet": {"greeting": "Hail"}}))).await;
+    assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
+    let again = node(&shown, "again");
+    assert_eq!(again["type"], "Plugin");
+    assert_eq!(again["outputs"]["result"], "Hail, Hail, Medea! (12)!");
+
+    // One that is asked again and again, and tells how far it is.
+    let slow = greets("slow", json!({"greet": {"rounds": 3, "between": 10}}));
+    let (phase, shown) = run(&server, &client, &slow).await;
+    assert_eq!((phase, &node(&shown, "greet")["progress"]), (WorkflowPhase::Succeeded, &json!("3/3")), "{shown}");
+
+    for (name, given, expected, part) in [
+        ("fails", json!({"greet": {"who": "nobody"}}), WorkflowPhase::Failed, "nobody is not greeted"),
+        ("wrong", json!({"greet": {"whom": "x"}}), WorkflowPhase::Error, "whom"),
+        ("missing", json!({"other": {}}), WorkflowPhase::Error, "there is no plugin other"),
+    ] {
+        let (phase, shown) = run(&server, &client, &greets(name, given)).await;
+        assert_eq!(phase, expected, "{shown}");
+        let message = node(&shown, "greet")["message"].as_str().unwrap();
+        assert!(message.contains(part), "{name}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_version_never_replaces_a_good_one() {
+    let test = "a_bad_version_never_replaces_a_good_one";
+    let Some(mut server) = server(test, &["greet", "conformance"]).await else { return };
+    let mut client = server.client().await;
+    let folder = server.home().join("plugins");
+    std::fs::write(folder.join("garbage.wasm"), b"garbage").unwrap();
+    apply(&server, &plugin("greet", json!({"source": {"file": "greet.wasm"}})));
+    let good = stands(&client, "greet", "True", "InService", "version").await;
+    let digest = good["status"]["digest"].as_str().unwrap().to_owned();
+    let wrong = format!("sha256:{}", "0".repeat(64));
+    for (spec, reason, part) in [
+        (json!({"source": {"file": "garbage.wasm"}}), "NotAComponent", "stays in service"),
+        (json!({"source": {"file": "none.wasm"}}), "SourceUnreadable", "none.wasm"),
+        (json!({"source": {"file": "greet.wasm", "digest": wrong}}), "DigestMismatch", &*digest),
+    ] {
+        apply(&server, &plugin("greet", spec));
+        let bad = stands(&client, "greet", "False", reason, part).await;
+        assert_eq!(bad["status"]["digest"], json!(digest));
+    }
+    let (phase, _) = run(&server, &client, &greets("still", json!({"greet": {}}))).await;
+    assert_eq!(phase, WorkflowPhase::Succeeded);
+    // Also a server that begins while the source is bad goes on with the last good one.
+    server.kill();
+    server.restart().await;
+    client = server.client().await;
+    stands(&client, "greet", "False", "DigestMismatch", "stays in service").await;
+    let (phase, _) = run(&server, &client, &greets("after", json!({"greet": {}}))).await;
+    assert_eq!(phase, WorkflowPhase::Succeeded);
+    // Another version takes its place without a restart.
+    apply(&server, &plugin("greet", json!({"source": {"file": "conformance.wasm"}})));
+    let other = stands(&client, "greet", "True", "InService", "version").await;
+    assert_ne!(other["status"]["digest"], json!(digest));
+    let (phase, shown) = run(&server, &client, &greets("other", json!({"greet": {}}))).await;
+    assert_eq!(phase, WorkflowPhase::Error);
+    assert!(node(&shown, "greet")["message"].as_str().unwrap().contains("no step, but a metric-provider"), "{shown}");
+    server.cli(&["delete", "plugin", "greet"]).ok();
+    let (_, shown) = run(&server, &client, &greets("gone", json!({"greet": {}}))).await;
+    assert!(node(&shown, "greet")["message"].as_str().unwrap().contains("there is no plugin greet"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_under_way_is_taken_up_again_and_told_when_it_is_stopped() {
+    let test = "a_step_under_way_is_taken_up_again_and_told_when_it_is_stopped";
+    let Some(mut server) = server(test, &["greet"]).await else { return };
+    let mut client = server.client().await;
+    apply(&server, &plugin("greet", json!({"source": {"file": "greet.wasm"}})));
+    stands(&client, "greet", "True", "InService", "version").await;
+    let long = |name: &str, rounds: u32| greets(name, json!({"greet": {"rounds": rounds, "between": 50}}));
+    for (name, rounds) in [("survives", 40), ("stopped", 100_000)] {
+        server.cli(&["wf", "submit", &write(server.home(), "workflow.json", &long(name, rounds))]).ok();
+        eventually(&format!("{name} is under way"), || async {
+            let shown = server.cli(&["wf", "get", name]).ok();
+            shown.contains("thinking of a greeting").then_some(())
+        })
+        .await;
+    }
+    server.kill();
+    server.restart().await;
+    client = server.client().await;
+    assert_eq!(client.wait("default", "survives").await.unwrap().phase(), WorkflowPhase::Succeeded);
+    server.cli(&["wf", "terminate", "stopped"]).ok();
+    assert_eq!(client.wait("default", "stopped").await.unwrap().phase(), WorkflowPhase::Failed);
+}
