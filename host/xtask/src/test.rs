@@ -4,13 +4,13 @@ mod count;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::advisories::Skipped;
-use crate::{advisories, cargo, layers, licences, proto, rules, shell, tools};
+use crate::{advisories, cargo, guests, layers, licences, proto, rules, shell, tools};
 use count::Counts;
 
 /// One step: the heading people read, and what it does.
@@ -29,6 +29,7 @@ const CHECKS: &[Step] = &[
     Step { title: "proto files", run: proto::command },
     Step { title: "clippy", run: cargo::clippy },
     Step { title: "without Linux", run: cargo::plain },
+    Step { title: "plugins", run: guests::check },
 ];
 
 /// How a step ended.
@@ -53,9 +54,10 @@ pub(crate) fn command(args: &[String]) -> Result<()> {
         provide_tools(&mut skips);
         Ok(())
     }));
+    outcomes.push(perform("components for the tests", guests::provide));
     let mut counts = Counts::default();
     outcomes.push(perform("tests", || {
-        counts = run_tests(args, &mut skips)?;
+        run_tests(args, &mut counts, &mut skips)?;
         if counts.failed > 0 { bail!("{} tests failed: {}", counts.failed, counts.failures.join(", ")) } else { Ok(()) }
     }));
     summary(&outcomes, &skips, begun.elapsed());
@@ -101,8 +103,8 @@ fn provide_tools(skips: &mut Vec<String>) {
     }
 }
 
-/// Builds, then `cargo test --workspace`, its output passed on while its result lines are counted.
-fn run_tests(args: &[String], skips: &mut Vec<String>) -> Result<Counts> {
+/// Builds, then `cargo test --workspace` here and in `plugins/`.
+fn run_tests(args: &[String], counts: &mut Counts, skips: &mut Vec<String>) -> Result<()> {
     let notes = skip_file();
     let _ = std::fs::remove_file(&notes);
     // Binaries together with the tests: alone they would ask for fewer features of some dependencies, and those would be compiled once more.
@@ -111,8 +113,16 @@ fn run_tests(args: &[String], skips: &mut Vec<String>) -> Result<Counts> {
     command.args(["test", "--workspace", "--no-fail-fast"]).args(cargo::locked()).args(args);
     command.env("COLCHIS_BIN", shell::target_dir().join("debug").join("colchis"));
     command.env("COLCHIS_TOOLS", tools::folder()).env("COLCHIS_SKIPPED", &notes);
+    let here = counted(command, counts);
+    let plugins = counted(guests::tests(), counts);
+    counts.skipped_inside(read_notes(&notes, skips));
+    here.and(plugins)
+}
+
+/// Runs `cargo test`, its output passed on while its result lines are counted.
+fn counted(mut command: Command, counts: &mut Counts) -> Result<()> {
+    let failed = counts.failed;
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start `cargo test`")?;
-    let mut counts = Counts::default();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).split(b'\n') {
             let line = line.context("reading what cargo test says")?;
@@ -122,11 +132,10 @@ fn run_tests(args: &[String], skips: &mut Vec<String>) -> Result<Counts> {
         }
     }
     let status = child.wait().context("waiting for cargo test")?;
-    counts.skipped_inside(read_notes(&notes, skips));
-    if !status.success() && counts.failed == 0 {
+    if !status.success() && counts.failed == failed {
         bail!("`cargo test` ended with {status} before all tests were run");
     }
-    Ok(counts)
+    Ok(())
 }
 
 /// Where tests write why they skipped themselves: one line each, `test: reason`.

@@ -113,13 +113,13 @@ impl Controller {
             if known.filter(same).is_some_and(|seen| !seen.again) {
                 continue;
             }
+            if known.is_none() {
+                self.host.expect(&object.metadata.name, None);
+            }
             if under_way.len() >= AT_ONCE_MAX
                 && let Some(Ok(done)) = under_way.join_next().await
             {
                 self.note(done);
-            }
-            if known.is_none() {
-                self.host.expect(&object.metadata.name, None);
             }
             let (host, config, kept) = (self.host.clone(), self.config.clone(), self.kept.clone());
             let objects = self.objects.clone();
