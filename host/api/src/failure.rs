@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use artifact::{ArtifactError, ErrorClass};
+use plugin::PluginError;
 use prost::Message;
 use proto_gen::v1::{ErrorDetail, Fault, FieldViolation, Severity};
 use runner::RunnerError;
@@ -15,6 +16,9 @@ const DETAIL_BYTES_MAX: usize = 4 << 10;
 
 /// The longest message or hint (bytes).
 const TEXT_BYTES_MAX: usize = 1 << 10;
+
+/// When to ask a plugin again that does not say it (ms).
+const PLUGIN_RETRY_MS: u64 = 1_000;
 
 /// Every code, each with a section in `proto/errors.md`.
 const CODES: &[&str] = &[
@@ -35,6 +39,9 @@ const CODES: &[&str] = &[
     "Internal",
     "Invalid",
     "NotFound",
+    "PluginDenied",
+    "PluginFailed",
+    "PluginUnavailable",
     "Refused",
     "RunnerUnavailable",
     "Stopping",
@@ -306,6 +313,36 @@ impl From<ArtifactError> for Failure {
             ErrorClass::Transient => failure.retry_after_ms(1_000),
             ErrorClass::Permanent => failure,
         }
+    }
+}
+
+impl From<PluginError> for Failure {
+    fn from(error: PluginError) -> Self {
+        use plugin::ErrorClass as Class;
+        // The plugin's own word says to programs what it is; the sentence is for people.
+        let said = || format!("{error} [{}]", error.code);
+        let failure = match error.class {
+            Class::NotFound => Self::new(Code::NotFound, "NotFound", Fault::Caller, &error),
+            Class::InvalidConfig => {
+                let violation = |path| FieldViolation { code: error.code.clone(), ..violation(path, &error.message) };
+                let violations: Vec<_> = error.field.as_deref().map(violation).into_iter().collect();
+                let message = if violations.is_empty() { said() } else { error.to_string() };
+                let mut failure = Self::new(Code::InvalidArgument, "Invalid", Fault::Caller, message);
+                failure.detail.violations_total = u32::try_from(violations.len()).unwrap_or(u32::MAX);
+                failure.detail.violations = violations;
+                failure
+            }
+            Class::Denied => Self::new(Code::FailedPrecondition, "PluginDenied", Fault::Environment, said()),
+            Class::Permanent => Self::new(Code::FailedPrecondition, "PluginFailed", Fault::Environment, said()),
+            Class::Unavailable => Self::new(Code::Unavailable, "PluginUnavailable", Fault::Environment, said())
+                .retry_after_ms(PLUGIN_RETRY_MS),
+            Class::Throttled { retry_after } => {
+                let ms =
+                    retry_after.map_or(PLUGIN_RETRY_MS, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                Self::new(Code::Unavailable, "PluginUnavailable", Fault::Environment, said()).retry_after_ms(ms)
+            }
+        };
+        error.hints.into_iter().fold(failure, Self::hint)
     }
 }
 

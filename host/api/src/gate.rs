@@ -85,6 +85,15 @@ impl Gate {
         Ok(self.grant(call, namespace))
     }
 
+    /// Lets a call through to the cluster, for the kind of its table row, which has no namespaces.
+    pub(crate) fn pass_cluster(&self, call: &Call) -> Outcome<Grant> {
+        let On::Kind(resource) = call.rule().on else {
+            return Err(Failure::internal("the call has no kind in the table", call.rpc().name()));
+        };
+        self.check(call, call.rule().verb, resource, Some(""), true)?;
+        Ok(self.grant(call, ""))
+    }
+
     /// Lets a call through to one namespace (or the cluster), for the kind that the request names.
     pub(crate) fn pass_kind(&self, call: &Call, kind: &KindRef, namespace: &str) -> Outcome<Grant> {
         let namespace = if kind.namespaced { self.namespace(namespace) } else { "" };
@@ -185,6 +194,10 @@ impl Grant {
 
     pub(crate) fn schedules(&self) -> &dyn crate::settings::Schedules {
         &*self.gate.0.deps.schedules
+    }
+
+    pub(crate) fn plugins(&self) -> &dyn plugin::Desk {
+        &*self.gate.0.deps.plugins
     }
 
     pub(crate) fn admission(&self) -> &Admission {

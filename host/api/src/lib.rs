@@ -28,6 +28,7 @@ mod kinds;
 mod layer;
 mod linting;
 mod meaning;
+mod no_plugins;
 mod pages;
 mod patch;
 mod selector;
@@ -47,6 +48,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 pub use admission::{AdmissionSettings, TemplateReferencing};
+pub use no_plugins::NoPlugins;
 pub use serve::{Listen, ServeError, ServerTls};
 pub use settings::{About, Deps, Limits, Repositories, Schedules};
 pub use submit::{CREATOR_LABEL, RESUBMITTED_FROM_LABEL, REUSE_ANNOTATION};
@@ -88,6 +90,7 @@ impl Api {
             archive_server::ArchiveServer: services::archive::ArchiveService;
             logs_server::LogsServer: services::logs::LogsService;
             artifacts_server::ArtifactsServer: services::artifacts::ArtifactsService;
+            plugins_server::PluginsServer: services::plugins::PluginsService::new;
             info_server::InfoServer: services::info::InfoService;
         }
         routes.add_service(health_service);

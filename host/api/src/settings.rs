@@ -24,6 +24,8 @@ pub struct Deps {
     pub repositories: Arc<dyn Repositories>,
     /// Schedules.
     pub schedules: Arc<dyn Schedules>,
+    /// The plugins in service.
+    pub plugins: Arc<dyn plugin::Desk>,
     /// Recognises callers.
     pub authenticator: Arc<dyn Authenticator>,
     /// Decides what they may do.
@@ -116,6 +118,8 @@ pub struct Limits {
     pub log_streams_max: usize,
     /// Files that one listing of an artifact tells.
     pub artifact_files_max: usize,
+    /// A component that is looked at (bytes).
+    pub component_bytes_max: u64,
     /// HTTP/2 streams of one connection.
     pub streams_per_connection_max: u32,
     /// A watch without news sends a bookmark after so long, so that a dead connection is noticed (ms).
@@ -142,6 +146,7 @@ impl Default for Limits {
             label_scan_max: 10_000,
             log_streams_max: 256,
             artifact_files_max: 10_000,
+            component_bytes_max: 64 << 20,
             streams_per_connection_max: 1_024,
             watch_idle_ms: 30_000,
             grep_bytes_max: 1_024,
@@ -166,6 +171,7 @@ impl Limits {
             ("label_scan_max", self.label_scan_max, "finished runs looked at for label keys, values or a uid"),
             ("log_streams_max", self.log_streams_max as u64, "logs read at once by one call"),
             ("artifact_files_max", self.artifact_files_max as u64, "files that one listing of an artifact tells"),
+            ("component_bytes_max", self.component_bytes_max, "a component that is looked at"),
             (
                 "streams_per_connection_max",
                 u64::from(self.streams_per_connection_max),

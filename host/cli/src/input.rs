@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use bytes::Bytes;
 
 use crate::error::{CliError, CliResult, Exit};
 use crate::host::Host;
@@ -66,6 +67,20 @@ pub fn read_file(path: &Path) -> CliResult<Source> {
         .with_context(|| format!("{} cannot be read", path.display()))
         .map_err(unusable)?;
     source(path.display().to_string(), bytes)
+}
+
+/// Reads the bytes of one file; `-` is standard input.
+///
+/// # Errors
+/// It is not there, not readable, or too large.
+pub async fn read_bytes(path: &Path) -> CliResult<Bytes> {
+    let (name, from) = (path.display().to_string(), path.to_owned());
+    let read = tokio::task::spawn_blocking(move || match from.as_os_str() == "-" {
+        true => bounded(std::io::stdin().lock()),
+        false => std::fs::File::open(from).and_then(bounded),
+    });
+    let bytes = read.await.context("the input cannot be read")?;
+    bytes.map(Bytes::from).with_context(|| format!("{name} cannot be read")).map_err(unusable)
 }
 
 fn read_path(path: &Path, sources: &mut Vec<Source>) -> CliResult<()> {

@@ -131,6 +131,12 @@ impl Client {
         }
     }
 
+    /// Asks what a component is. Never repeated.
+    pub async fn inspect_plugin(&self, component: Bytes) -> Result<InspectPluginResponse> {
+        let messages = stream::iter(chunks(component).map(|chunk| InspectPluginRequest { chunk }));
+        Ok(self.plugins().stub().inspect_plugin(messages).await?.into_inner())
+    }
+
     /// Waits until a run has ended; asks again for as long as it takes, also over a restart of the server.
     pub async fn wait(&self, namespace: &str, name: &str) -> Result<WorkflowSummary> {
         loop {

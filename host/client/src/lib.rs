@@ -26,8 +26,8 @@ pub use large::{BatchItem, GotWorkflow};
 pub use proto_gen::v1;
 pub use retry::Retry;
 pub use services::{
-    ArchiveCalls, ArtifactsCalls, CronWorkflowsCalls, InfoCalls, LogsCalls, ResourcesCalls, TemplatesCalls,
-    WorkflowsCalls,
+    ArchiveCalls, ArtifactsCalls, CronWorkflowsCalls, InfoCalls, LogsCalls, PluginsCalls, ResourcesCalls,
+    TemplatesCalls, WorkflowsCalls,
 };
 pub use watch::{WatchItem, WatchStream};
 

@@ -71,6 +71,12 @@ macro_rules! service {
             Ok(self.stub().$method(request).await?.into_inner())
         }
     };
+    (@method once $method:ident ($request:ty) -> $response:ty) => {
+        #[doc = concat!("See `", stringify!($request), "` in the proto files. Has no deadline; never repeated.")]
+        pub async fn $method(&self, request: $request) -> Result<$response> {
+            Ok(self.stub().$method(request).await?.into_inner())
+        }
+    };
     (@method stream $method:ident ($request:ty) -> $response:ty) => {
         #[doc = concat!("See `", stringify!($request), "` in the proto files. Opened again when the server is away; not once it has answered.")]
         pub async fn $method(&self, request: $request) -> Result<Messages<$response>> {
@@ -164,6 +170,16 @@ service! {
     read list(ListArtifactsRequest) -> ListArtifactsResponse;
     read list_files(ListArtifactFilesRequest) -> ListArtifactFilesResponse;
     stream get(GetArtifactRequest) -> GetArtifactResponse;
+}
+
+service! {
+    /// The plugins in service.
+    PluginsCalls, plugins, plugins_client::PluginsClient;
+    read list_plugins(ListPluginsRequest) -> ListPluginsResponse;
+    read get_plugin(GetPluginRequest) -> GetPluginResponse;
+    write check_config(CheckPluginConfigRequest) -> CheckPluginConfigResponse;
+    once call_plugin(CallPluginRequest) -> CallPluginResponse;
+    stream stream_logs(StreamPluginLogsRequest) -> StreamPluginLogsResponse;
 }
 
 service! {

@@ -120,6 +120,17 @@ pub const fn rule(rpc: Rpc) -> Rule {
         Rpc::ArtifactsGet => stream("artifacts", "workflows"),
         Rpc::ArtifactsPut => Rule { verb: "upload", on: On::Kind("workflows"), mutates: true, pace: Pace::Stream },
 
+        Rpc::PluginsListPlugins => read("list", "plugins"),
+        Rpc::PluginsGetPlugin => read("get", "plugins"),
+        // Compiling a component costs the server more than reading.
+        Rpc::PluginsInspectPlugin => {
+            Rule { verb: "inspect", on: On::Kind("plugins"), mutates: false, pace: Pace::Long }
+        }
+        Rpc::PluginsCheckConfig => read("get", "plugins"),
+        // With all that the plugin is granted, whatever the caller may do by itself.
+        Rpc::PluginsCallPlugin => Rule { verb: "call", on: On::Kind("plugins"), mutates: true, pace: Pace::Long },
+        Rpc::PluginsStreamLogs => stream("logs", "plugins"),
+
         Rpc::InfoGetServerInfo => anyone(),
         Rpc::InfoWhoAmI => anyone(),
         Rpc::InfoCheckAccess => anyone(),
@@ -148,6 +159,8 @@ pub(crate) const VERBS: &[&str] = &[
     "logs",
     "artifacts",
     "upload",
+    "inspect",
+    "call",
     "reveal",
 ];
 
@@ -172,7 +185,7 @@ mod tests {
             if !rpc.streams() {
                 assert_ne!(rule.pace, Pace::Stream, "{name} is no stream");
             }
-            let reads = ["get", "list", "watch", "lint", "logs", "artifacts", ""];
+            let reads = ["get", "list", "watch", "lint", "logs", "artifacts", "inspect", ""];
             assert_eq!(rule.mutates, !reads.contains(&rule.verb), "{name}");
         }
     }

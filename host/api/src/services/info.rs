@@ -27,7 +27,8 @@ impl Info for InfoService {
     ) -> Result<Response<GetServerInfoResponse>, Status> {
         Call::of(request)?;
         let about = self.0.about();
-        let services = ["resources", "workflows", "templates", "cron", "archive", "logs", "artifacts", "info"];
+        let services =
+            ["resources", "workflows", "templates", "cron", "archive", "logs", "artifacts", "plugins", "info"];
         let limits = self.0.limits().told().into_iter().map(|(name, value, description)| Limit {
             name: name.to_owned(),
             value,

@@ -6,6 +6,7 @@ pub(crate) mod cron;
 pub(crate) mod info;
 pub(crate) mod logs;
 pub(crate) mod nodes;
+pub(crate) mod plugins;
 pub(crate) mod resources;
 pub(crate) mod templates;
 pub(crate) mod workflows;

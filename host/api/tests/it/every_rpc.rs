@@ -121,6 +121,22 @@ fn request(rpc: Rpc) -> Vec<Bytes> {
             },
             PutArtifactRequest { message: Some(put_artifact_request::Message::Chunk(Bytes::from_static(b"x"))) },
         ]),
+        Rpc::PluginsListPlugins => one(ListPluginsRequest::default()),
+        Rpc::PluginsGetPlugin => one(GetPluginRequest { name: "prometheus".to_owned() }),
+        Rpc::PluginsInspectPlugin => many([InspectPluginRequest { chunk: Bytes::from_static(b"\0asm") }]),
+        Rpc::PluginsCheckConfig => one(CheckPluginConfigRequest {
+            name: "prometheus".to_owned(),
+            config: Bytes::from_static(b"{}"),
+            ..CheckPluginConfigRequest::default()
+        }),
+        Rpc::PluginsCallPlugin => one(CallPluginRequest {
+            name: "prometheus".to_owned(),
+            function: "run".to_owned(),
+            ..CallPluginRequest::default()
+        }),
+        Rpc::PluginsStreamLogs => {
+            one(StreamPluginLogsRequest { name: "prometheus".to_owned(), ..StreamPluginLogsRequest::default() })
+        }
         Rpc::InfoGetServerInfo => one(GetServerInfoRequest {}),
         Rpc::InfoWhoAmI => one(WhoAmIRequest {}),
         Rpc::InfoCheckAccess => one(CheckAccessRequest {
@@ -298,6 +314,11 @@ async fn what_is_missing_is_named() {
         (Rpc::ArtifactsListFiles, "key"),
         (Rpc::ArtifactsGet, "key"),
         (Rpc::ArtifactsPut, "head"),
+        (Rpc::PluginsGetPlugin, "name"),
+        (Rpc::PluginsInspectPlugin, "chunk"),
+        (Rpc::PluginsCheckConfig, "name"),
+        (Rpc::PluginsCallPlugin, "name"),
+        (Rpc::PluginsStreamLogs, "name"),
         (Rpc::InfoCheckAccess, "verb"),
     ] {
         let status = world.raw(Some("token-of-root"), rpc.path(), vec![Bytes::new()]).await.unwrap_err();

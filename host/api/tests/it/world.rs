@@ -16,6 +16,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use crate::desk::FakeDesk;
 use crate::fakes::{EveryMs, FakeArtifacts, FakeControl, OneBucket};
 
 pub(crate) const NOW_MS: i64 = 1_800_000_000_000;
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) control: Arc<FakeControl>,
     pub(crate) artifacts: Arc<FakeArtifacts>,
+    pub(crate) desk: Arc<FakeDesk>,
     pub(crate) api: Api,
     deps: Deps,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -76,12 +78,14 @@ impl World {
     pub(crate) async fn with(setup: Setup) -> Self {
         let store = MemoryStore::with_limits(Arc::new(ManualStamp::new(NOW_MS, 1)), setup.store_limits);
         let (control, artifacts) = (Arc::new(FakeControl::default()), Arc::new(FakeArtifacts::default()));
+        let desk = Arc::new(FakeDesk::default());
         let deps = Deps {
             objects: store.clone(),
             control: control.clone(),
             artifacts: artifacts.clone(),
             repositories: Arc::new(OneBucket),
             schedules: Arc::new(EveryMs),
+            plugins: desk.clone(),
             authenticator: Arc::new(tokens()),
             authorizer: Arc::new(policy()),
             admission: setup.admission,
@@ -99,7 +103,7 @@ impl World {
             let shutdown = async { drop(stopped.await) };
             serving.serve(listen, None, shutdown).await.unwrap();
         });
-        Self { address, store, control, artifacts, api, deps, stop: Some(stop), served: Some(served) }
+        Self { address, store, control, artifacts, desk, api, deps, stop: Some(stop), served: Some(served) }
     }
 
     pub(crate) fn options(&self, user: &str) -> Options {

@@ -22,6 +22,7 @@ pub mod get;
 pub mod image;
 pub mod info;
 pub mod lint;
+pub mod plugin;
 pub mod run;
 pub mod schema;
 pub mod server;
@@ -63,6 +64,9 @@ pub enum Command {
     /// Manage the container images of this machine
     #[command(alias = "images", subcommand)]
     Image(image::Command),
+    /// Look at plugins and call them by hand
+    #[command(alias = "plugins", subcommand)]
+    Plugin(plugin::Command),
 
     /// Bring objects to what manifests say
     Apply(apply::Apply),
@@ -111,6 +115,7 @@ impl Command {
             Self::Archive(command) => command.run(ctx).await,
             Self::Artifact(command) => command.run(ctx).await,
             Self::Image(command) => command.run(ctx).await,
+            Self::Plugin(command) => command.run(ctx).await,
             Self::Apply(command) => command.run(ctx).await,
             Self::Get(command) => command.run(ctx).await,
             Self::Describe(command) => command.run(ctx).await,

@@ -45,12 +45,20 @@ impl Fields {
         self
     }
 
+    /// A text of its own under the last heading.
+    pub fn line(&mut self, text: impl Into<Text>) -> &mut Self {
+        self.lines.push((1, String::new(), text.into()));
+        self
+    }
+
     /// The lines, each ending with a newline.
     pub fn render(&self, terminal: &Terminal) -> String {
         let mut out = String::new();
         for (depth, name, value) in &self.lines {
             let mut text = Text::plain(" ".repeat(depth * 2)).with(Paint::Bold, name);
-            if !value.is_empty() {
+            if name.is_empty() && *depth > 0 {
+                text.append(value.clone());
+            } else if !value.is_empty() {
                 let gap = VALUE_COLUMN.saturating_sub(text.width()).max(1);
                 text.push(Paint::Plain, " ".repeat(gap));
                 text.append(value.clone());

@@ -13,6 +13,7 @@ pub mod log;
 pub mod node_filter;
 pub mod objects;
 pub mod phase;
+pub mod plugins;
 pub mod problems;
 pub mod summary;
 pub mod table;

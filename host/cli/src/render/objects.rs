@@ -45,11 +45,22 @@ fn columns_of(kind: &str, wide: bool) -> Vec<(&'static str, Cell)> {
         "CustomResourceDefinition" => {
             vec![("KIND", |v, _| text(v, "/spec/names/kind")), ("SCOPE", |v, _| text(v, "/spec/scope"))]
         }
+        "Plugin" => vec![
+            ("VERSION", |v, _| text(v, "/status/version")),
+            ("KINDS", plugin_kinds),
+            ("READY", ready),
+            ("CALLS", |v, _| text(v, "/status/calls")),
+        ],
         _ => vec![("STATUS", |v, _| text(v, "/status/phase"))],
     };
     if wide && kind == "Workflow" {
         columns.push(("ENTRYPOINT", |v, _| text(v, "/spec/entrypoint")));
         columns.push(("MESSAGE", |v, _| text(v, "/status/message")));
+    }
+    if wide && kind == "Plugin" {
+        columns.push(("ERRORS", |v, _| text(v, "/status/errors")));
+        columns.push(("DIGEST", |v, _| text(v, "/status/digest")));
+        columns.push(("MESSAGE", ready_message));
     }
     columns
 }
@@ -142,6 +153,29 @@ fn count(value: &Value, pointer: &str) -> Text {
         .map_or_else(Text::empty, |list| Text::plain(list.len().to_string()))
 }
 
+fn plugin_kinds(value: &Value, _: i64) -> Text {
+    let kinds = value.pointer("/status/kinds").and_then(Value::as_array).into_iter().flatten();
+    Text::plain(kinds.filter_map(|kind| kind.get("kind")?.as_str()).collect::<Vec<_>>().join(","))
+}
+
+/// The condition `Ready`.
+fn condition(value: &Value) -> Option<&Value> {
+    let conditions = value.pointer("/status/conditions").and_then(Value::as_array)?;
+    conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some("Ready"))
+}
+
+fn ready(value: &Value, _: i64) -> Text {
+    match condition(value).and_then(|condition| condition.get("status")?.as_str()) {
+        Some("True") => super::plugins::ready(true),
+        Some("False") => super::plugins::ready(false),
+        _ => Text::painted(Paint::Yellow, "Unknown"),
+    }
+}
+
+fn ready_message(value: &Value, _: i64) -> Text {
+    condition(value).map_or_else(Text::empty, |condition| text(condition, "/message"))
+}
+
 fn data(value: &Value, _: i64) -> Text {
     let entries = |name: &str| value.pointer(name).and_then(Value::as_object).map_or(0, serde_json::Map::len);
     Text::plain((entries("/data") + entries("/binaryData")).to_string())
@@ -171,11 +205,19 @@ mod tests {
             "status": {"phase": "Succeeded", "startedAt": created, "finishedAt": "2026-08-05T12:00:02Z", "progress": "1/1"}});
         let cron = json!({"metadata": {"name": "nightly", "creationTimestamp": created}, "spec": {"schedules": ["0 1 * * *", "0 2 * * *"], "suspend": true}});
         let map = json!({"metadata": {"name": "settings", "creationTimestamp": created}, "data": {"a": "1", "b": "2"}});
+        let plugin = json!({"metadata": {"name": "prometheus", "creationTimestamp": created},
+            "status": {"version": "1.2.0", "kinds": [{"kind": "metric-provider"}, {"kind": "step"}], "calls": 12, "errors": 1, "digest": "sha256:0123",
+                "conditions": [{"type": "Ready", "status": "False", "message": "the digest is another"}]}});
+        let new = json!({"metadata": {"name": "new", "creationTimestamp": created}, "spec": {}});
         let terminal = Terminal::plain();
         let options = RowOptions { namespaces: true, labels: true, ..RowOptions::default() };
         let mut out = table("Workflow", std::slice::from_ref(&workflow), options, now).render(&terminal, true);
         out += &table("CronWorkflow", &[cron], RowOptions::default(), now).render(&terminal, true);
         out += &table("ConfigMap", &[map], RowOptions::default(), now).render(&terminal, true);
+        let plugins = [plugin, new];
+        out += &table("Plugin", &plugins, RowOptions::default(), now).render(&terminal, true);
+        out +=
+            &table("Plugin", &plugins, RowOptions { wide: true, ..RowOptions::default() }, now).render(&terminal, true);
         out += &table("Thing", &[workflow], RowOptions { kind_prefix: true, ..RowOptions::default() }, now)
             .render(&terminal, true);
         insta::assert_snapshot!(out, @r"
@@ -185,6 +227,12 @@ mod tests {
         nightly   0 1 * * *,0 2 * * *   true      60s
         NAME       DATA   AGE
         settings   2      60s
+        NAME         VERSION   KINDS                  READY     CALLS   AGE
+        prometheus   1.2.0     metric-provider,step   False     12      60s
+        new                                           Unknown           60s
+        NAME         VERSION   KINDS                  READY     CALLS   ERRORS   DIGEST        MESSAGE                 AGE
+        prometheus   1.2.0     metric-provider,step   False     12      1        sha256:0123   the digest is another   60s
+        new                                           Unknown                                                          60s
         NAME                         STATUS      AGE
         workflow.argoproj.io/hello   Succeeded   60s
         ");

@@ -217,7 +217,7 @@ pub fn rank(kind: &str) -> u8 {
     match kind {
         "Namespace" | "CustomResourceDefinition" => 0,
         "Secret" | "ConfigMap" | "PersistentVolumeClaim" | "ServiceAccount" => 1,
-        "ClusterWorkflowTemplate" => 2,
+        "ClusterWorkflowTemplate" | "Plugin" => 2,
         "WorkflowTemplate" => 3,
         "CronWorkflow" => 5,
         _ => 4,

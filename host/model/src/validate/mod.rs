@@ -21,6 +21,7 @@ mod dag;
 mod event;
 mod leaf;
 mod metadata;
+mod plugin;
 mod references;
 mod report;
 mod scope;
@@ -33,6 +34,7 @@ mod volumes;
 
 use crate::core::{ConfigMap, CustomResourceDefinition, PersistentVolumeClaim, Secret};
 use crate::meta::{Kind, Object, find_kind};
+use crate::plugin::Plugin;
 use crate::violation::Violation;
 use crate::workflow::{
     ClusterWorkflowTemplate, CronWorkflow, Workflow, WorkflowEventBinding, WorkflowSpec, WorkflowTemplate,
@@ -145,6 +147,7 @@ pub fn validate(object: &Object, context: &Context<'_>) -> Vec<Violation> {
         (CustomResourceDefinition::API_VERSION, CustomResourceDefinition::KIND) => {
             decoded(&mut report, object, |r, o: CustomResourceDefinition| metadata::definition(r, &o))
         }
+        (Plugin::API_VERSION, Plugin::KIND) => decoded(&mut report, object, |r, o: Plugin| plugin::check(r, &o)),
         _ => Ok(()),
     };
     if let Err(violation) = body {

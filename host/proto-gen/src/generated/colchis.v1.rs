@@ -6250,6 +6250,1054 @@ pub mod logs_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Which plugins.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPluginsRequest {
+    /// At most so many; 0: 100.
+    #[prost(uint32, tag = "1")]
+    pub limit: u32,
+    /// Where the last page ended.
+    #[prost(string, tag = "2")]
+    pub continue_token: ::prost::alloc::string::String,
+}
+/// How the calls of a plugin went since its component is in service.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PluginNumbers {
+    /// Calls that ended.
+    #[prost(uint64, tag = "1")]
+    pub calls: u64,
+    /// Of them, those that ended with an error of the plugin.
+    #[prost(uint64, tag = "2")]
+    pub errors: u64,
+    /// Of them, those that trapped or were ended for a limit.
+    #[prost(uint64, tag = "3")]
+    pub killed: u64,
+    /// The time within which half of the last calls ended (s).
+    #[prost(double, tag = "4")]
+    pub p50_seconds: f64,
+    /// The time within which 99 of 100 of the last calls ended (s).
+    #[prost(double, tag = "5")]
+    pub p99_seconds: f64,
+    /// The last error; empty when there was none.
+    #[prost(string, tag = "6")]
+    pub last_error: ::prost::alloc::string::String,
+}
+/// What a plugin needs and is not granted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PluginMissingGrant {
+    /// The line to add to the object's `spec.grants`.
+    #[prost(string, tag = "1")]
+    pub grant: ::prost::alloc::string::String,
+    /// Why it needs it, in its own sentence.
+    #[prost(string, tag = "2")]
+    pub why: ::prost::alloc::string::String,
+    /// It does part of its work without.
+    #[prost(bool, tag = "3")]
+    pub optional: bool,
+}
+/// A row of the list.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PluginSummary {
+    /// The Plugin object's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Of its component's content, `sha256:…`.
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+    /// Its version, as it says.
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    /// What it is, in its own sentence.
+    #[prost(string, tag = "4")]
+    pub summary: ::prost::alloc::string::String,
+    /// What it can be used as: `metric-provider`, `manifest-renderer`, `event-source`, `trigger`, `step`.
+    #[prost(string, repeated, tag = "5")]
+    pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// It can be called.
+    #[prost(bool, tag = "6")]
+    pub ready: bool,
+    /// Why not, when it is not ready.
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// What it needs and is not granted.
+    #[prost(message, repeated, tag = "8")]
+    pub missing_grants: ::prost::alloc::vec::Vec<PluginMissingGrant>,
+    /// How its calls went.
+    #[prost(message, optional, tag = "9")]
+    pub numbers: ::core::option::Option<PluginNumbers>,
+}
+/// A page of plugins.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPluginsResponse {
+    /// In order of name.
+    #[prost(message, repeated, tag = "1")]
+    pub plugins: ::prost::alloc::vec::Vec<PluginSummary>,
+    /// For the next page; empty at the end.
+    #[prost(string, tag = "2")]
+    pub continue_token: ::prost::alloc::string::String,
+}
+/// Which plugin.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPluginRequest {
+    /// The Plugin object's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+/// A kind that a component is of, and how it is configured as such.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PluginKind {
+    /// `metric-provider`, `manifest-renderer`, `event-source`, `trigger`, `step`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// The JSON Schema (2020-12) of its configuration, as JSON text.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub config_schema: ::prost::bytes::Bytes,
+}
+/// Something outside its sandbox that a component asks for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PluginNeed {
+    /// `http`, `endpoint`, `secret`, `reveal`, `state`, `blobs`, `lookup`, or one that the server does not know.
+    #[prost(string, tag = "1")]
+    pub what: ::prost::alloc::string::String,
+    /// The host, the endpoint or the secret's name; `*`: the configuration names it; empty for the others.
+    #[prost(string, tag = "2")]
+    pub target: ::prost::alloc::string::String,
+    /// Why, in its own sentence.
+    #[prost(string, tag = "3")]
+    pub why: ::prost::alloc::string::String,
+    /// It does part of its work without.
+    #[prost(bool, tag = "4")]
+    pub optional: bool,
+}
+/// What is known of a component.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PluginFacts {
+    /// Its name, as it says.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Its version, as it says.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// What it is, in its own sentence.
+    #[prost(string, tag = "3")]
+    pub summary: ::prost::alloc::string::String,
+    /// Of its content, `sha256:…`.
+    #[prost(string, tag = "4")]
+    pub digest: ::prost::alloc::string::String,
+    /// Its size (bytes).
+    #[prost(uint64, tag = "5")]
+    pub size_bytes: u64,
+    /// What it can be used as.
+    #[prost(message, repeated, tag = "6")]
+    pub kinds: ::prost::alloc::vec::Vec<PluginKind>,
+    /// What it asks for.
+    #[prost(message, repeated, tag = "7")]
+    pub needs: ::prost::alloc::vec::Vec<PluginNeed>,
+    /// The interfaces that it imports: `wasi:http/outgoing-handler@0.2.0`.
+    #[prost(string, repeated, tag = "8")]
+    pub imports: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What it needs and is not granted.
+    #[prost(message, repeated, tag = "9")]
+    pub missing_grants: ::prost::alloc::vec::Vec<PluginMissingGrant>,
+}
+/// One plugin.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetPluginResponse {
+    /// The Plugin object's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What is known of its component.
+    #[prost(message, optional, tag = "2")]
+    pub facts: ::core::option::Option<PluginFacts>,
+    /// How its calls went.
+    #[prost(message, optional, tag = "3")]
+    pub numbers: ::core::option::Option<PluginNumbers>,
+}
+/// A part of a component.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InspectPluginRequest {
+    /// Its bytes, in order; in all at most `component_bytes_max`.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub chunk: ::prost::bytes::Bytes,
+}
+/// What it is.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InspectPluginResponse {
+    /// What is known of it. As nothing is granted, all of its needs are among `missing_grants`.
+    #[prost(message, optional, tag = "1")]
+    pub facts: ::core::option::Option<PluginFacts>,
+}
+/// Which configuration.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckPluginConfigRequest {
+    /// The Plugin object's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// As which kind; empty: the only one that the plugin is of.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// The configuration, as JSON text.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub config: ::prost::bytes::Bytes,
+}
+/// Something about a configuration.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PluginFinding {
+    /// How bad it is.
+    #[prost(enumeration = "Severity", tag = "1")]
+    pub severity: i32,
+    /// The field, as a path (`authentication.sigv4.region`); empty for the whole.
+    #[prost(string, tag = "2")]
+    pub field: ::prost::alloc::string::String,
+    /// What is wrong, and what is expected.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+}
+/// What the plugin says.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckPluginConfigResponse {
+    /// All that it found; nothing when all is well.
+    #[prost(message, repeated, tag = "1")]
+    pub findings: ::prost::alloc::vec::Vec<PluginFinding>,
+    /// The kind that it was checked as.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+}
+/// Which function, with what.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CallPluginRequest {
+    /// The Plugin object's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// As which kind; empty: the only one of the plugin that has the function.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// Of a `metric-provider`: `run`, `resume`, `terminate`, `metadata`. Of a `step`: `start`, `poll`, `stop`. Of a `manifest-renderer`: `detect`, `requirements`,
+    /// `render`. Of an `event-source`: `poll` (opens a subscription, waits once, and acknowledges nothing), `endpoints`, `on-request`. Of a `trigger`:
+    /// `resolve`, `execute`, `check-policy`.
+    #[prost(string, tag = "3")]
+    pub function: ::prost::alloc::string::String,
+    /// What it is given, as JSON text of an object: the fields of the function's request in `wit/`, in camelCase, times and durations with `Ms` behind
+    /// (`config`, `startedMs`, `token`). What only a real object has may be left out. The files of a renderer are a map of paths and texts.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub request: ::prost::bytes::Bytes,
+    /// How long it may take (ms); 0: as long as the plugin's own limit, at most 30 s.
+    #[prost(uint64, tag = "5")]
+    pub timeout_ms: u64,
+}
+/// What it answered.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CallPluginResponse {
+    /// As JSON text, in the words of `wit/`, written as in the request. Events are in the JSON format of CloudEvents.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub answer: ::prost::bytes::Bytes,
+    /// The kind that it was called as.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// How long it took (ms).
+    #[prost(double, tag = "3")]
+    pub took_ms: f64,
+}
+/// Which lines.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamPluginLogsRequest {
+    /// The Plugin object's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Go on with the lines that come.
+    #[prost(bool, tag = "2")]
+    pub follow: bool,
+    /// Only the last so many of the lines that are there.
+    #[prost(uint32, optional, tag = "3")]
+    pub tail_lines: ::core::option::Option<u32>,
+    /// Only lines that matter as much as this, or more; unspecified: all.
+    #[prost(enumeration = "PluginLogLevel", tag = "4")]
+    pub level: i32,
+}
+/// A name and its value.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PluginLogField {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The value.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+}
+/// One line.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PluginLogLine {
+    /// The object that the call was for.
+    #[prost(message, optional, tag = "1")]
+    pub object: ::core::option::Option<ObjectKey>,
+    /// When it was written (ms since the epoch).
+    #[prost(int64, tag = "2")]
+    pub at_ms: i64,
+    /// How much it matters.
+    #[prost(enumeration = "PluginLogLevel", tag = "3")]
+    pub level: i32,
+    /// The line.
+    #[prost(string, tag = "4")]
+    pub message: ::prost::alloc::string::String,
+    /// What the plugin told beside it.
+    #[prost(message, repeated, tag = "5")]
+    pub fields: ::prost::alloc::vec::Vec<PluginLogField>,
+}
+/// Lines, in the order in which they were written.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamPluginLogsResponse {
+    /// Some lines.
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<PluginLogLine>,
+}
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PluginLogLevel {
+    /// Not said.
+    Unspecified = 0,
+    /// Something went wrong.
+    Error = 1,
+    /// Something may go wrong.
+    Warn = 2,
+    /// Worth knowing.
+    Info = 3,
+    /// For those who look for a fault.
+    Debug = 4,
+    /// Every detail.
+    Trace = 5,
+}
+impl PluginLogLevel {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PLUGIN_LOG_LEVEL_UNSPECIFIED",
+            Self::Error => "PLUGIN_LOG_LEVEL_ERROR",
+            Self::Warn => "PLUGIN_LOG_LEVEL_WARN",
+            Self::Info => "PLUGIN_LOG_LEVEL_INFO",
+            Self::Debug => "PLUGIN_LOG_LEVEL_DEBUG",
+            Self::Trace => "PLUGIN_LOG_LEVEL_TRACE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PLUGIN_LOG_LEVEL_UNSPECIFIED" => Some(Self::Unspecified),
+            "PLUGIN_LOG_LEVEL_ERROR" => Some(Self::Error),
+            "PLUGIN_LOG_LEVEL_WARN" => Some(Self::Warn),
+            "PLUGIN_LOG_LEVEL_INFO" => Some(Self::Info),
+            "PLUGIN_LOG_LEVEL_DEBUG" => Some(Self::Debug),
+            "PLUGIN_LOG_LEVEL_TRACE" => Some(Self::Trace),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod plugins_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The plugins in service. One is installed by applying a Plugin object (`colchis.dev/v1`) through Resources, and removed by deleting it.
+    #[derive(Debug, Clone)]
+    pub struct PluginsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl PluginsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> PluginsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PluginsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PluginsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Those in service, by name.
+        pub async fn list_plugins(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPluginsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPluginsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/colchis.v1.Plugins/ListPlugins",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("colchis.v1.Plugins", "ListPlugins"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// All about one: also its imports and how it is configured.
+        pub async fn get_plugin(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPluginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetPluginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/colchis.v1.Plugins/GetPlugin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("colchis.v1.Plugins", "GetPlugin"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What a component is, without taking it into service and without any grant.
+        pub async fn inspect_plugin(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::InspectPluginRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<super::InspectPluginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/colchis.v1.Plugins/InspectPlugin",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("colchis.v1.Plugins", "InspectPlugin"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// What a plugin says about a configuration.
+        pub async fn check_config(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckPluginConfigRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckPluginConfigResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/colchis.v1.Plugins/CheckConfig",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("colchis.v1.Plugins", "CheckConfig"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Calls one function by hand, with all that the plugin is granted.
+        pub async fn call_plugin(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CallPluginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CallPluginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/colchis.v1.Plugins/CallPlugin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("colchis.v1.Plugins", "CallPlugin"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The last lines of a plugin's log; with `follow`, also those that come, until the caller has enough.
+        pub async fn stream_logs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StreamPluginLogsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::StreamPluginLogsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/colchis.v1.Plugins/StreamLogs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("colchis.v1.Plugins", "StreamLogs"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod plugins_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with PluginsServer.
+    #[async_trait]
+    pub trait Plugins: std::marker::Send + std::marker::Sync + 'static {
+        /// Those in service, by name.
+        async fn list_plugins(
+            &self,
+            request: tonic::Request<super::ListPluginsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPluginsResponse>,
+            tonic::Status,
+        >;
+        /// All about one: also its imports and how it is configured.
+        async fn get_plugin(
+            &self,
+            request: tonic::Request<super::GetPluginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetPluginResponse>,
+            tonic::Status,
+        >;
+        /// What a component is, without taking it into service and without any grant.
+        async fn inspect_plugin(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::InspectPluginRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<super::InspectPluginResponse>,
+            tonic::Status,
+        >;
+        /// What a plugin says about a configuration.
+        async fn check_config(
+            &self,
+            request: tonic::Request<super::CheckPluginConfigRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckPluginConfigResponse>,
+            tonic::Status,
+        >;
+        /// Calls one function by hand, with all that the plugin is granted.
+        async fn call_plugin(
+            &self,
+            request: tonic::Request<super::CallPluginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CallPluginResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the StreamLogs method.
+        type StreamLogsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::StreamPluginLogsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The last lines of a plugin's log; with `follow`, also those that come, until the caller has enough.
+        async fn stream_logs(
+            &self,
+            request: tonic::Request<super::StreamPluginLogsRequest>,
+        ) -> std::result::Result<tonic::Response<Self::StreamLogsStream>, tonic::Status>;
+    }
+    /// The plugins in service. One is installed by applying a Plugin object (`colchis.dev/v1`) through Resources, and removed by deleting it.
+    #[derive(Debug)]
+    pub struct PluginsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> PluginsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for PluginsServer<T>
+    where
+        T: Plugins,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/colchis.v1.Plugins/ListPlugins" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPluginsSvc<T: Plugins>(pub Arc<T>);
+                    impl<
+                        T: Plugins,
+                    > tonic::server::UnaryService<super::ListPluginsRequest>
+                    for ListPluginsSvc<T> {
+                        type Response = super::ListPluginsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPluginsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Plugins>::list_plugins(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPluginsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/colchis.v1.Plugins/GetPlugin" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPluginSvc<T: Plugins>(pub Arc<T>);
+                    impl<T: Plugins> tonic::server::UnaryService<super::GetPluginRequest>
+                    for GetPluginSvc<T> {
+                        type Response = super::GetPluginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetPluginRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Plugins>::get_plugin(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPluginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/colchis.v1.Plugins/InspectPlugin" => {
+                    #[allow(non_camel_case_types)]
+                    struct InspectPluginSvc<T: Plugins>(pub Arc<T>);
+                    impl<
+                        T: Plugins,
+                    > tonic::server::ClientStreamingService<super::InspectPluginRequest>
+                    for InspectPluginSvc<T> {
+                        type Response = super::InspectPluginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::InspectPluginRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Plugins>::inspect_plugin(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InspectPluginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/colchis.v1.Plugins/CheckConfig" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckConfigSvc<T: Plugins>(pub Arc<T>);
+                    impl<
+                        T: Plugins,
+                    > tonic::server::UnaryService<super::CheckPluginConfigRequest>
+                    for CheckConfigSvc<T> {
+                        type Response = super::CheckPluginConfigResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckPluginConfigRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Plugins>::check_config(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckConfigSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/colchis.v1.Plugins/CallPlugin" => {
+                    #[allow(non_camel_case_types)]
+                    struct CallPluginSvc<T: Plugins>(pub Arc<T>);
+                    impl<
+                        T: Plugins,
+                    > tonic::server::UnaryService<super::CallPluginRequest>
+                    for CallPluginSvc<T> {
+                        type Response = super::CallPluginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CallPluginRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Plugins>::call_plugin(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CallPluginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/colchis.v1.Plugins/StreamLogs" => {
+                    #[allow(non_camel_case_types)]
+                    struct StreamLogsSvc<T: Plugins>(pub Arc<T>);
+                    impl<
+                        T: Plugins,
+                    > tonic::server::ServerStreamingService<
+                        super::StreamPluginLogsRequest,
+                    > for StreamLogsSvc<T> {
+                        type Response = super::StreamPluginLogsResponse;
+                        type ResponseStream = T::StreamLogsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StreamPluginLogsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Plugins>::stream_logs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StreamLogsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for PluginsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "colchis.v1.Plugins";
+    impl<T> tonic::server::NamedService for PluginsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Names the object to read.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetRequest {

@@ -168,6 +168,7 @@ impl Server {
             artifacts,
             repositories,
             schedules: Arc::new(glue::Schedules::new(&config.runtime.timezone)),
+            plugins: Arc::new(api::NoPlugins),
             authenticator: Arc::new(authenticator(config, &token)?),
             authorizer: Arc::new(config.policy.clone()),
             admission: config.admission.clone(),
