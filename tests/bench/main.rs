@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
     let asked = asked()?;
     if asked.names.iter().any(|n| n == "list") {
         for workload in workloads::ALL {
-            println!("{:<9}{}{}", workload.name, workload.what, if workload.long { " (only when named)" } else { "" });
+            println!("{:<11}{}{}", workload.name, workload.what, if workload.long { " (only when named)" } else { "" });
         }
         return Ok(());
     }

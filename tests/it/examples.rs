@@ -41,6 +41,7 @@ themes! {
     migrations: "migrations",
     ml: "ml",
     parameters: "parameters",
+    plugins: "plugins",
     recursion: "recursion",
     resource: "resource",
     retention: "retention",

@@ -125,7 +125,7 @@ async fn main() {
         artifacts: Arc::new(Nothing),
         repositories: Arc::new(Nothing),
         schedules: Arc::new(Nothing),
-        plugins: Arc::new(api::NoPlugins),
+        plugins: Arc::new(plugin::NoPlugins),
         authenticator: Arc::new(TokenFile::parse(&format!("bench - {}", TokenHash::of("t"))).unwrap()),
         authorizer: Arc::new(Policy::from_value(policy).unwrap()),
         admission: AdmissionSettings::default(),

@@ -28,7 +28,6 @@ mod kinds;
 mod layer;
 mod linting;
 mod meaning;
-mod no_plugins;
 mod pages;
 mod patch;
 mod selector;
@@ -48,7 +47,6 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 pub use admission::{AdmissionSettings, TemplateReferencing};
-pub use no_plugins::NoPlugins;
 pub use serve::{Listen, ServeError, ServerTls};
 pub use settings::{About, Deps, Limits, Repositories, Schedules};
 pub use submit::{CREATOR_LABEL, RESUBMITTED_FROM_LABEL, REUSE_ANNOTATION};

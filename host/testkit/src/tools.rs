@@ -39,11 +39,16 @@ pub fn skip(test: &str, reason: &str) {
     }
 }
 
-/// The component of a plugin, in `$COLCHIS_GUESTS` or in `target/guests` of the clone; `None` after saying aloud that `test` is skipped for the want of it.
-pub fn guest(name: &str, test: &str) -> Option<PathBuf> {
+/// The folder of components: `$COLCHIS_GUESTS` or `target/guests` of the clone, if there are any.
+pub fn guests() -> Option<PathBuf> {
     let named = std::env::var_os("COLCHIS_GUESTS").map(PathBuf::from);
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(|top| top.join("target/guests"));
-    let found = named.into_iter().chain(built).map(|folder| folder.join(format!("{name}.wasm"))).find(|f| f.is_file());
+    named.into_iter().chain(built).find(|folder| folder.join("greet.wasm").is_file())
+}
+
+/// The component of a plugin; `None` after saying aloud that `test` is skipped for the want of it.
+pub fn guest(name: &str, test: &str) -> Option<PathBuf> {
+    let found = guests().map(|folder| folder.join(format!("{name}.wasm"))).filter(|file| file.is_file());
     if found.is_none() {
         skip(test, &format!("{name}.wasm is missing: `cargo xtask guests {name}` says why"));
     }

@@ -1,6 +1,7 @@
 //! The workloads by name.
 
 mod artifact;
+mod components;
 mod dags;
 mod idle;
 mod listing;
@@ -66,6 +67,12 @@ pub(crate) const ALL: &[Workload] = &[
         what: "three-step runs, one at a time, virtual steps",
         long: false,
         run: |n| Box::pin(rates::latency(n)),
+    },
+    Workload {
+        name: "components",
+        what: "light steps as components of WebAssembly",
+        long: false,
+        run: |n| Box::pin(components::run(n)),
     },
     Workload {
         name: "artifact",

@@ -67,7 +67,7 @@ fn one_step() -> Value {
     workflow(json!({"name": "main", "container": {"image": "busybox", "command": ["/bin/sh", "-c", ":"]}}))
 }
 
-async fn warm_up(server: &Server, manifest: &Value) {
+pub(super) async fn warm_up(server: &Server, manifest: &Value) {
     let client = server.client().await;
     for _ in 0..WARM_UP {
         run_once(&client, manifest).await;
@@ -83,7 +83,7 @@ async fn connections(server: &Server) -> Vec<Client> {
 }
 
 /// So many callers, each with its next run as soon as the last has ended; answers runs per second and how long each took.
-async fn closed_loop(server: &Server, manifest: &Value) -> (f64, Vec<Duration>) {
+pub(super) async fn closed_loop(server: &Server, manifest: &Value) -> (f64, Vec<Duration>) {
     let over = Arc::new(AtomicBool::new(false));
     let clients = connections(server).await;
     let begun = Instant::now();

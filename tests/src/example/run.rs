@@ -24,6 +24,8 @@ pub struct World {
     pub client: Client,
     /// Whether container images were imported.
     pub images: bool,
+    /// Whether there are components for plugins.
+    pub plugins: bool,
     /// For `http` steps.
     pub http: Http,
     /// For artifacts on S3.
@@ -37,8 +39,13 @@ impl World {
         let archive = folder.path().join("busybox.tar");
         let images = crate::images::write(&archive, crate::images::NAMES);
         let http = Http::start();
-        let settings =
-            [("images", if images { "imported" } else { "host" }), ("egress.allowPrivate", "[127.0.0.1/32]")];
+        let components = testkit::tools::guests();
+        let folder = components.as_deref().unwrap_or(folder.path()).display().to_string();
+        let settings = [
+            ("images", if images { "imported" } else { "host" }),
+            ("egress.allowPrivate", "[127.0.0.1/32]"),
+            ("plugins.folder", &folder),
+        ];
         let server = Server::with(&settings).await;
         if images {
             server.cli(&["image", "import", &archive.to_string_lossy()]).ok();
@@ -46,7 +53,7 @@ impl World {
             testkit::tools::skip(test, "busybox is missing: steps run on the machine's own root");
         }
         let client = server.client().await;
-        Self { server, client, images, http, s3: S3::start(test) }
+        Self { server, client, images, plugins: components.is_some(), http, s3: S3::start(test) }
     }
 
     /// Why an example cannot run here.
@@ -54,7 +61,8 @@ impl World {
         example.expected.needs.iter().find_map(|need| match need.as_str() {
             "images" if !self.images => Some("container images need busybox"),
             "bucket" if self.s3.is_none() => Some("a bucket needs versitygw"),
-            "images" | "bucket" | "http" => None,
+            "plugins" if !self.plugins => Some("components are made by `cargo xtask guests`"),
+            "images" | "bucket" | "http" | "plugins" => None,
             _ => Some("its header needs something that the tests do not know"),
         })
     }

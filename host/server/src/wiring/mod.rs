@@ -139,6 +139,10 @@ impl Server {
         };
         let (runner, local, clock) = make_runner(config, ground, environment).await?;
         let plugins = stores.sqlite.as_ref().map(|_| Plugins::start(config.plugins.clone(), stores.objects.clone()));
+        let desk: Arc<dyn plugin::Desk> = match &plugins {
+            Some(plugins) => plugins.host.clone(),
+            None => Arc::new(plugin::NoPlugins),
+        };
         let repositories =
             Arc::new(glue::Repositories::new(stores.objects.clone(), config.runtime.artifact_repository.clone()));
         let transfers = artifacts.part();
@@ -150,10 +154,7 @@ impl Server {
             artifacts: artifacts.clone(),
             repositories: repositories.clone(),
             requests,
-            plugins: match &plugins {
-                Some(plugins) => plugins.host.clone(),
-                None => Arc::new(plugin::NoPlugins),
-            },
+            plugins: desk.clone(),
             jq,
             clock: clock.clone(),
             settings: config.runtime.clone(),
@@ -168,7 +169,7 @@ impl Server {
             artifacts,
             repositories,
             schedules: Arc::new(glue::Schedules::new(&config.runtime.timezone)),
-            plugins: Arc::new(api::NoPlugins),
+            plugins: desk,
             authenticator: Arc::new(authenticator(config, &token)?),
             authorizer: Arc::new(config.policy.clone()),
             admission: config.admission.clone(),
