@@ -160,6 +160,10 @@ fn fields_are_explained_and_schemas_written() {
     for part in ["KIND:       Workflow", "<RetryStrategy>", "limit", "backoff"] {
         assert!(explained.contains(part), "does not say {part:?}\n{explained}");
     }
+    let explained = say_of(&["explain", "plugin.spec"]).ok();
+    for part in ["KIND:       Plugin", "source", "grants", "limits", "<PluginLimits>"] {
+        assert!(explained.contains(part), "does not say {part:?}\n{explained}");
+    }
     assert!(say_of(&["explain", "wf.spec.affinity"]).ok().contains("without effect on this runner"));
     let wrong = say_of(&["explain", "wf.spec.entrypont"]);
     assert_eq!(wrong.code, 2, "{}", wrong.err);
@@ -205,8 +209,23 @@ fn lint_looks_at_the_kinds_that_are_wanted() {
 }
 
 #[test]
+fn lint_knows_what_a_plugin_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plugin.yaml");
+    let plugin = "apiVersion: colchis.dev/v1\nkind: Plugin\nmetadata: {name: prometheus}\nspec:\n  source: {file: ../a.wasm}\n  \
+                  grants:\n    http: [{host: 'a:http'}]\n";
+    std::fs::write(&file, plugin).unwrap();
+    let (_home, mut command) = alone();
+    let said = say(command.arg("lint").arg(&file).args(["-o", "simple"]));
+    assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+    for part in ["plugin.yaml:5:", "PL002", "plugin.yaml:7:", "PL006"] {
+        assert!(said.out.contains(part), "does not say {part:?}\n{}", said.out);
+    }
+}
+
+#[test]
 fn editors_get_the_schema_of_each_kind() {
-    for kind in ["Workflow", "CronWorkflow", "ConfigMap", "test"] {
+    for kind in ["Workflow", "CronWorkflow", "ConfigMap", "Plugin", "test"] {
         let (_home, mut command) = alone();
         let schema: Value = serde_json::from_str(&say(command.args(["schema", kind])).ok()).unwrap();
         assert!(schema["properties"].is_object(), "{kind}");

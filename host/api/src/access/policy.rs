@@ -304,6 +304,8 @@ mod tests {
             "x+dev get workflows team-a",
             "x+dev logs workflows team-b",
             "x+dev get clusterworkflowtemplates -",
+            "x+dev logs plugins -",
+            "root call plugins -",
             "ci submit workflows team-a",
             "eve submit workflows team-b",
             "eve get secrets team-b",
@@ -323,6 +325,10 @@ mod tests {
             "eve create secrets team-b",
             "eve create clusterworkflowtemplates -",
             "eve create customresourcedefinitions -",
+            "x+dev call plugins -",
+            "x+dev inspect plugins -",
+            "eve create plugins -",
+            "eve list plugins -",
         ] {
             assert!(!may(question), "{question} is allowed");
         }

@@ -195,6 +195,7 @@ mod tests {
         ] {
             assert_eq!(of("wf", path).unwrap().type_name, type_name, "{path}");
         }
+        assert_eq!(of("plugin", "spec.grants.secrets.secretKeyRef").unwrap().type_name, "PluginSecretKeyRef");
         let template = of("wf", "spec.templates").unwrap();
         assert!(template.fields.iter().any(|f| f.name == "container" && f.explained.doc.len() > 10));
     }

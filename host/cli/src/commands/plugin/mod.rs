@@ -18,7 +18,7 @@ use crate::support::refused;
 #[command(after_help = "\
 Examples:
   colchis plugin inspect prometheus.wasm        what it is, what it needs
-  colchis apply plugin.yaml                     install it: a Plugin object with its source and its grants
+  colchis apply plugin.yaml                     install it: a Plugin object
   colchis plugin list
   colchis plugin check prometheus -f config.yaml
   colchis plugin call prometheus run -f request.yaml
