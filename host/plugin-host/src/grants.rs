@@ -90,9 +90,13 @@ pub(crate) fn line_for(need: &Capability) -> String {
     match need {
         Capability::Http(host) => format!("http: [{{host: {host:?}}}]"),
         Capability::Endpoint(address) => format!("endpoints: [{{address: {address:?}}}]"),
-        Capability::Secret(name) => format!("secrets: {{{name}: {{namespace: …, name: …, key: …}}}}"),
-        Capability::Reveal(name) => format!("secrets: {{{name}: {{namespace: …, name: …, key: …, reveal: true}}}}"),
-        Capability::State => "stateBytesMax: 1048576".to_owned(),
+        Capability::Secret(name) => {
+            format!("secrets: [{{name: {name:?}, secretKeyRef: {{namespace: …, name: …, key: …}}}}]")
+        }
+        Capability::Reveal(name) => {
+            format!("secrets: [{{name: {name:?}, secretKeyRef: {{namespace: …, name: …, key: …}}, reveal: true}}]")
+        }
+        Capability::State => "state: {bytes: 1Mi}".to_owned(),
         Capability::Blobs => "blobs: true".to_owned(),
         Capability::Lookup => "lookup: true".to_owned(),
         Capability::Other(name) => format!("{name}: true"),

@@ -375,7 +375,8 @@ fn outputs_of(template: &Template, rest: &str, tag: &Tag) -> Result<(), Problem>
     let name = if tag.expression { first(name) } else { name };
     match group {
         "result" | "exitCode" => Ok(()),
-        "parameters" if name.is_empty() => Ok(()),
+        // What a plugin leaves is its own to say.
+        "parameters" if name.is_empty() || template.plugin.is_some() => Ok(()),
         "parameters" => {
             let name = name.strip_suffix(".path").unwrap_or(name);
             if template.outputs.parameter(name).is_some() {

@@ -22,9 +22,9 @@ async fn without_grants_there_is_nothing() {
     let web = Web::start(HELLO).await;
     for (config, hint) in [
         (json!({"do": "http", "url": format!("http://{}/", web.address)}), "http: [{host: "),
-        (json!({"do": "stateGet", "key": "k"}), "stateBytesMax: "),
-        (json!({"do": "standIn", "name": "token"}), "secrets: {token: "),
-        (json!({"do": "reveal", "name": "token"}), "secrets: {token: "),
+        (json!({"do": "stateGet", "key": "k"}), "state: {bytes: "),
+        (json!({"do": "standIn", "name": "token"}), "secrets: [{name: \"token\", secretKeyRef: "),
+        (json!({"do": "reveal", "name": "token"}), "secrets: [{name: \"token\", secretKeyRef: "),
     ] {
         let error = world.run("guest", config.clone()).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Denied, "{config}: {error:?}");
