@@ -60,9 +60,9 @@ fn go_on(config: &Config, request: &Request, asked: u64) -> Result<Progress> {
         return Ok(running.with_message("thinking of a greeting").with_done(asked, config.rounds));
     }
     let who = config.who.as_deref().or_else(|| request.parameter("who"));
-    let who = who.filter(|who| !who.is_empty()).ok_or_else(|| {
-        Error::invalid("who", "expected somebody to greet: here, or as the input parameter `who`")
-    })?;
+    let who = who
+        .filter(|who| !who.is_empty())
+        .ok_or_else(|| Error::invalid("who", "expected somebody to greet: here, or as the input parameter `who`"))?;
     if who == "nobody" {
         return Ok(Progress::failed("nobody is not greeted"));
     }
