@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compiler::Compiler;
 use crate::error::LoadError;
 
 /// What a component of WebAssembly begins with: the magic number, then version 13 in the layer of components.
@@ -113,11 +115,12 @@ pub(crate) fn look(bytes: &[u8], max: usize) -> Result<(), LoadError> {
     Err(LoadError::NotAComponent { why: why.to_owned() })
 }
 
-/// Compiles, or takes what was compiled of the same content before. Blocks.
-pub(crate) fn compile(
+/// Compiles, or takes what was compiled of the same content before.
+pub(crate) async fn compile(
     engine: &Engine,
+    compiler: &Compiler,
     cache: Option<&Cache>,
-    bytes: &[u8],
+    bytes: Bytes,
     digest: &str,
 ) -> Result<Component, LoadError> {
     let place = cache.map(|cache| cache.place(engine, digest));
@@ -128,13 +131,13 @@ pub(crate) fn compile(
             Err(error) => tracing::warn!(file = %place.display(), %error, "a compiled component cannot be read"),
         }
     }
+    let compiled = compiler.run(engine, bytes).await?;
     let why = |error: wasmtime::Error| LoadError::Compile { why: format!("{error:#}") };
-    let Some(place) = place else { return Component::new(engine, bytes).map_err(why) };
-    let compiled = engine.precompile_component(bytes).map_err(why)?;
+    let Some(place) = place else { return from_memory(engine, &compiled).map_err(why) };
     let failed = |source| LoadError::Cache { what: format!("writing {}", place.display()), source };
     let partial = place.with_extension(format!("{:08x}.part", std::process::id()));
-    std::fs::write(&partial, &compiled).map_err(failed)?;
-    std::fs::rename(&partial, &place).map_err(failed)?;
+    tokio::fs::write(&partial, &compiled).await.map_err(failed)?;
+    tokio::fs::rename(&partial, &place).await.map_err(failed)?;
     read(engine, &place).map_err(why)
 }
 
@@ -142,4 +145,10 @@ pub(crate) fn compile(
 fn read(engine: &Engine, file: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was written by `compile` of this server or an earlier one, in a folder that nobody else may write.
     unsafe { Component::deserialize_file(engine, file) }
+}
+
+#[allow(unsafe_code, reason = "compiled code is run as it is: our own compiler made it a moment ago")]
+fn from_memory(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes come from `Compiler::run`, which nobody else writes into.
+    unsafe { Component::deserialize(engine, compiled) }
 }

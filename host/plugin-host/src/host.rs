@@ -18,6 +18,7 @@ use wasmtime::component::Linker;
 use crate::call::Ground;
 use crate::capabilities;
 use crate::compile::{self, Cache};
+use crate::compiler::Compiler;
 use crate::engine::{self, Pool};
 use crate::error::LoadError;
 use crate::grants;
@@ -37,6 +38,8 @@ const DESCRIBE: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// Where compiled components are kept; nowhere when absent.
     pub cache: Option<PathBuf>,
+    /// The program that compiles components, called as [`crate::compile_main`] wants it; in this process when absent.
+    pub compiler: Option<PathBuf>,
     /// Instances at once, of all plugins (`instances_max`).
     pub instances_max: u32,
     /// The most memory that one may be given (bytes).
@@ -47,7 +50,19 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { cache: None, instances_max: 64, memory_bytes_max: 1 << 30, component_bytes_max: 64 << 20 }
+        Self {
+            cache: None,
+            compiler: None,
+            instances_max: 64,
+            memory_bytes_max: 1 << 30,
+            component_bytes_max: 64 << 20,
+        }
+    }
+}
+
+impl Settings {
+    fn pool(&self) -> Pool {
+        Pool { instances: self.instances_max, memory_bytes: self.memory_bytes_max }
     }
 }
 
@@ -122,14 +137,14 @@ impl PluginHost {
         limits.memory_bytes_max = limits.memory_bytes_max.min(self.settings.memory_bytes_max);
         let (ground, linker) = self.start().as_ref().map_err(|why| LoadError::Compile { why: why.clone() })?;
         let size = bytes.len() as u64;
-        let compiled = {
-            let (engine, digest, folder) = (ground.engine.clone(), digest.clone(), self.settings.cache.clone());
-            let compiling = tokio::task::spawn_blocking(move || {
-                let cache = folder.as_deref().map(Cache::in_folder).transpose()?;
-                compile::compile(&engine, cache.as_ref(), &bytes, &digest)
-            });
-            compiling.await.map_err(|_| LoadError::Compile { why: "the compiler panicked".to_owned() })??
+        let folder = self.settings.cache.clone();
+        let cache = tokio::task::spawn_blocking(move || folder.as_deref().map(Cache::in_folder).transpose()).await;
+        let cache = cache.map_err(|_| LoadError::Compile { why: "the cache broke off".to_owned() })??;
+        let compiler = match &self.settings.compiler {
+            Some(program) => Compiler::Child(program.clone(), self.settings.pool()),
+            None => Compiler::Here,
         };
+        let compiled = compile::compile(&ground.engine, &compiler, cache.as_ref(), bytes, &digest).await?;
         let imports: Vec<String> =
             compiled.component_type().imports(&ground.engine).map(|(name, _)| name.to_owned()).collect();
         let pre = match linker.instantiate_pre(&compiled) {
@@ -187,8 +202,8 @@ impl PluginHost {
 
     fn start(&self) -> &std::result::Result<(Ground, Linker<State>), String> {
         self.ground.get_or_init(|| {
-            let pool = Pool { instances: self.settings.instances_max, memory_bytes: self.settings.memory_bytes_max };
-            let engine = engine::start(pool).map_err(|error| format!("the engine does not start: {error:#}"))?;
+            let engine =
+                engine::start(self.settings.pool()).map_err(|error| format!("the engine does not start: {error:#}"))?;
             let mut linker = Linker::new(&engine);
             capabilities::link(&mut linker).map_err(|error| format!("the host's functions: {error:#}"))?;
             // Fewer than the pool has: an instance is given back a moment after its call.

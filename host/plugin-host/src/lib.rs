@@ -22,6 +22,7 @@ mod bindings;
 mod call;
 mod capabilities;
 mod compile;
+mod compiler;
 mod convert;
 mod engine;
 mod error;
@@ -36,6 +37,7 @@ mod services;
 mod signing;
 mod vault;
 
+pub use compiler::child_main as compile_main;
 pub use error::LoadError;
 pub use grants::{EndpointGrant, Grants, HttpGrant, SecretGrant};
 pub use host::{PluginHost, Settings};

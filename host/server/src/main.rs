@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     match args.next().as_deref().and_then(OsStr::to_str) {
         Some("__agent") => runner_local::agent_main(args),
         Some("__jq") => server::wiring::jq_main(),
+        Some("__compile") => plugin_host::compile_main(args),
         _ => {
             server::allocator::tune();
             cli::main(Arc::new(server::BinaryHost))

@@ -172,10 +172,7 @@ fn shapes_are_checked() {
             "spec.templates[0].retryStrategy.limit: text or a whole number is expected, not a fraction [SC003]\n",
         ),
         ("name: a\nresource: {action: create, manifest: x}", ""),
-        (
-            "name: a\nplugin: {hello: {}}",
-            "spec.templates[0].plugin: plugin templates are not available yet; use a container, script or http template [SC005]\n",
-        ),
+        ("name: a\nplugin: {hello: {}}", ""),
         (
             "name: a\naffinity: {nodeAffinity: {}}\nnodeSelector: {a: b}",
             "kept spec.templates[0].affinity\nkept spec.templates[0].nodeSelector\n",

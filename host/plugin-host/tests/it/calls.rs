@@ -78,6 +78,9 @@ async fn a_configuration_is_looked_at() {
     assert_eq!(found.iter().map(|f| f.field.as_str()).collect::<Vec<_>>(), ["a", "b.c"]);
     let wrong = world.host.check_config("guest", Kind::Trigger, &context("x"), &config).await.unwrap_err();
     assert_eq!(wrong.code, "wrong-kind");
+    let early = world.host.check_config("other", Kind::Trigger, &context("x"), &config).await.unwrap_err();
+    assert!(early.class == ErrorClass::Unavailable && early.message.contains("just begun"), "{early:?}");
+    world.host.expect_no_others();
     let none = world.host.check_config("other", Kind::Trigger, &context("x"), &config).await.unwrap_err();
     assert!(none.class == ErrorClass::NotFound && none.hints[0].contains("plugin list"), "{none:?}");
 }

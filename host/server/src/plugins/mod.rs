@@ -49,6 +49,7 @@ impl Plugins {
         };
         let settings = Settings {
             cache: Some(config.cache.join("compiled")),
+            compiler: Some(PathBuf::from("/proc/self/exe")),
             instances_max: config.instances_max,
             ..Settings::default()
         };
