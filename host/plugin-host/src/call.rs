@@ -13,6 +13,9 @@ use crate::convert;
 use crate::instance::{CANCEL_GRACE, Ended, State};
 use crate::loaded::{How, Loaded, Shared};
 
+/// The codes of ends that are the plugin's own fault.
+const BROKEN: [&str; 2] = ["trapped", "limit"];
+
 /// What a call of an export gives: a trap, the plugin's error, or its answer.
 pub(crate) type Called<T> = wasmtime::Result<std::result::Result<T, types::PluginError>>;
 
@@ -32,6 +35,16 @@ impl Ground {
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
+        if let Err(left) = loaded.quarantine.admit(Instant::now()) {
+            let seconds = left.as_secs_f64().ceil();
+            let message = format!(
+                "the plugin {} is set aside for {seconds} s: its last calls broke off one after another",
+                loaded.shared.name
+            );
+            let class = ErrorClass::Throttled { retry_after: Some(left) };
+            return Err(PluginError::new(class, "set-aside", message)
+                .hint("`colchis plugin logs` and the server's log say why"));
+        }
         let _own = self.place(&loaded.places, &loaded.shared, context, "concurrency").await?;
         let begun = Instant::now();
         let answer = self.call_unlimited(&loaded.shared, &loaded.pre, context, export).await;
@@ -40,6 +53,12 @@ impl Ground {
             Ok(Err(error)) => How::Error(error),
             Err(error) => How::Killed(error),
         };
+        match &how {
+            How::Killed(error) if BROKEN.contains(&error.code.as_str()) => loaded.quarantine.broke_off(Instant::now()),
+            // Nobody's fault, or nobody knows whose.
+            How::Killed(_) => {}
+            How::Answered | How::Error(_) => loaded.quarantine.answered(),
+        }
         loaded.counters.count(begun.elapsed(), how);
         answer?
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -112,6 +112,11 @@ impl PluginHost {
         crate::write(&self.table).remove(name);
     }
 
+    /// How long a plugin is still set aside, because its calls broke off one after another.
+    pub fn set_aside(&self, name: &str) -> Option<Duration> {
+        self.loaded(name).ok()?.quarantine.left(Instant::now())
+    }
+
     /// Says that there should be a plugin of that name, and why it is not in service, if it is not: who asks for it is told.
     pub fn expect(&self, name: &str, why_not: Option<String>) {
         crate::write(&self.expected).names.insert(name.into(), why_not);
@@ -176,7 +181,15 @@ impl PluginHost {
         let places = Semaphore::new(limits.concurrency_max.max(1));
         let shared = Shared::new(name, grants, limits, self.services.clone()).map_err(LoadError::Grants)?;
         let facts = Facts { digest, bytes: size, info: Arc::new(info), imports, missing_grants };
-        Ok(Loaded { shared: Arc::new(shared), pre, exports, places, facts, counters: Counters::default() })
+        Ok(Loaded {
+            shared: Arc::new(shared),
+            pre,
+            exports,
+            places,
+            facts,
+            counters: Counters::default(),
+            quarantine: Default::default(),
+        })
     }
 
     /// Without any grant, twice: what differs is not pure.

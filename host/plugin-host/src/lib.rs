@@ -32,6 +32,7 @@ mod instance;
 mod kinds;
 mod limits;
 mod loaded;
+mod quarantine;
 mod requests;
 mod services;
 mod signing;

@@ -13,6 +13,7 @@ use crate::bindings::{description, metric, step};
 use crate::grants::{self, Grants, HttpGrant};
 use crate::instance::State;
 use crate::limits::Limits;
+use crate::quarantine::Quarantine;
 use crate::services::Services;
 
 /// A component that is to be taken into service.
@@ -96,6 +97,7 @@ pub(crate) struct Loaded {
     pub(crate) places: Semaphore,
     pub(crate) facts: Facts,
     pub(crate) counters: Counters,
+    pub(crate) quarantine: Quarantine,
 }
 
 /// Counts calls.

@@ -5,6 +5,7 @@ mod components;
 mod dags;
 mod idle;
 mod listing;
+mod plugins;
 mod rates;
 mod steps;
 
@@ -67,6 +68,12 @@ pub(crate) const ALL: &[Workload] = &[
         what: "three-step runs, one at a time, virtual steps",
         long: false,
         run: |n| Box::pin(rates::latency(n)),
+    },
+    Workload {
+        name: "plugins",
+        what: "calls of a component, without a server",
+        long: false,
+        run: |n| Box::pin(plugins::run(n)),
     },
     Workload {
         name: "components",

@@ -93,3 +93,24 @@ async fn who_finds_no_place_is_told() {
     let late = late.unwrap_err();
     assert!(late.class == ErrorClass::Unavailable && late.message.contains("limit: concurrency"), "{late:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_off_again_and_again_is_set_aside() {
+    let Some(world) = World::new("what_breaks_off_again_and_again_is_set_aside") else { return };
+    world.install("guest", json!({}), Limits::default()).await;
+    for _ in 0..5 {
+        assert_eq!(world.run("guest", json!({"do": "trap", "message": "no"})).await.unwrap_err().code, "trapped");
+    }
+    let aside = world.run("guest", json!({"do": "echo"})).await.unwrap_err();
+    assert!(aside.code == "set-aside" && aside.class.is_transient(), "{aside:?}");
+    assert!(world.host.set_aside("guest").is_some());
+    tokio::time::sleep(world.host.set_aside("guest").unwrap_or_default()).await;
+    assert_eq!(world.value("guest", json!({"do": "echo", "value": 1})).await["value"], json!(1));
+    assert!(world.host.set_aside("guest").is_none());
+    // A new version begins anew.
+    for _ in 0..5 {
+        world.run("guest", json!({"do": "trap", "message": "no"})).await.unwrap_err();
+    }
+    world.install("guest", json!({}), Limits::default()).await;
+    world.run("guest", json!({"do": "echo"})).await.unwrap();
+}

@@ -148,7 +148,12 @@ impl Controller {
             if self.seen.get(&name).is_some_and(|seen| seen.again) {
                 self.bring(vec![object]).await;
             } else if let Some(seen) = self.seen.get(&name) {
-                write(&*self.objects, &self.host, &object, &seen.standing, None).await;
+                let aside = self.host.set_aside(&name).filter(|_| seen.standing.ready).map(|_| Standing {
+                    ready: false,
+                    reason: "SetAside",
+                    message: "its last calls broke off one after another; it is tried again with pauses".to_owned(),
+                });
+                write(&*self.objects, &self.host, &object, aside.as_ref().unwrap_or(&seen.standing), None).await;
             }
         }
         Ok(())

@@ -1,0 +1,145 @@
+//! Calls of components, without a server around them: what the host itself costs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use artifact::Secret;
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use plugin::{CallContext, ErrorClass, LogLine, ObjectRef, PluginError, Plugins, Result, StepRequest};
+use plugin_host::{
+    Component, Grants, Limits, LogSink, PluginHost, SecretGrant, Secrets, Services, Settings, StateKey, StateStore,
+    StoredState,
+};
+use serde_json::json;
+
+use super::percentile;
+use crate::report::{Row, Target};
+
+const CALLS: usize = 20_000;
+const WORKERS: usize = 4;
+
+/// Nothing where there is no component: `cargo xtask guests greet` makes it.
+pub(crate) async fn run(_: usize) -> Vec<Row> {
+    let Some(folder) = testkit::tools::guests() else {
+        eprintln!("  no component: `cargo xtask guests greet`");
+        return Vec::new();
+    };
+    let component = Component {
+        name: "greet".into(),
+        bytes: std::fs::read(folder.join("greet.wasm")).unwrap().into(),
+        digest: None,
+        grants: Grants::default(),
+        limits: Limits::default(),
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let settings = Settings { cache: Some(cache.path().join("compiled")), ..Settings::default() };
+    let begun = Instant::now();
+    host(&settings).load(component.clone()).await.unwrap();
+    let compiled = begun.elapsed();
+    let host = host(&settings);
+    // An engine is made for the first plugin; it is not what loading costs.
+    host.load(Component { name: "first".into(), ..component.clone() }).await.unwrap();
+    let begun = Instant::now();
+    host.load(component).await.unwrap();
+    let cached = begun.elapsed();
+    one_by_one(&host, 1_000).await;
+    let mut took = one_by_one(&host, CALLS).await;
+    let begun = Instant::now();
+    let workers = (0..WORKERS).map(|_| {
+        let host = host.clone();
+        tokio::spawn(async move { one_by_one(&host, CALLS / WORKERS).await })
+    });
+    futures::future::join_all(workers).await;
+    let rate = CALLS as f64 / begun.elapsed().as_secs_f64();
+    let us = |time: Duration| time.as_secs_f64() * 1e6;
+    vec![
+        Row::new(
+            "plugins",
+            "a small step's call, fresh instance, p50",
+            "µs",
+            us(percentile(&mut took, 0.5)),
+            Target::Most(40.0),
+        ),
+        Row::new(
+            "plugins",
+            "a small step's call, fresh instance, p99",
+            "µs",
+            us(percentile(&mut took, 0.99)),
+            Target::None,
+        ),
+        Row::new("plugins", "calls per second, 4 at a time", "/s", rate, Target::Least(20_000.0)),
+        Row::new("plugins", "load of a compiled component of 0.3 MB", "ms", super::ms(cached), Target::Most(5.0)),
+        Row::new("plugins", "load of it the first time, engine and compiling", "ms", super::ms(compiled), Target::None),
+    ]
+}
+
+async fn one_by_one(host: &Arc<PluginHost>, count: usize) -> Vec<Duration> {
+    let object = ObjectRef { kind: "Workflow".into(), namespace: "default".into(), name: "bench".into() };
+    let context = CallContext::new(object, Duration::from_secs(10));
+    let request = StepRequest {
+        config: json!({"who": "x"}),
+        workflow_uid: "u".into(),
+        node: "n".into(),
+        template: "t".into(),
+        parameters: Vec::new(),
+        artifacts: Vec::new(),
+    };
+    let step = host.step("greet").unwrap();
+    let mut took = Vec::with_capacity(count);
+    for _ in 0..count {
+        let begun = Instant::now();
+        step.start(&context, &request).await.unwrap();
+        took.push(begun.elapsed());
+    }
+    took
+}
+
+fn host(settings: &Settings) -> Arc<PluginHost> {
+    let services = Services {
+        state: Arc::new(Nothing),
+        secrets: Arc::new(Nothing),
+        logs: Arc::new(Nothing),
+        resolver: Arc::new(egress::SystemResolver),
+    };
+    PluginHost::new(settings.clone(), services)
+}
+
+/// What no call here asks for.
+struct Nothing;
+
+fn nothing<T>() -> Result<T> {
+    Err(PluginError::new(ErrorClass::NotFound, "nothing", "there is nothing here"))
+}
+
+#[async_trait]
+impl StateStore for Nothing {
+    async fn get(&self, _: &StateKey) -> Result<Option<StoredState>> {
+        nothing()
+    }
+    async fn set(&self, _: &StateKey, _: Vec<u8>, _: Option<u64>, _: u64) -> Result<Option<u64>> {
+        nothing()
+    }
+    async fn delete(&self, _: &StateKey) -> Result<()> {
+        nothing()
+    }
+    async fn keys(&self, _: &StateKey, _: Option<&str>, _: usize) -> Result<Vec<String>> {
+        nothing()
+    }
+}
+
+#[async_trait]
+impl Secrets for Nothing {
+    async fn value(&self, _: &SecretGrant) -> Result<Secret> {
+        nothing()
+    }
+}
+
+impl LogSink for Nothing {
+    fn write(&self, _: LogLine) {}
+
+    fn read(&self, _: &str, _: bool) -> BoxStream<'static, LogLine> {
+        stream::empty().boxed()
+    }
+}
