@@ -7,7 +7,7 @@ use super::{Decider, Stop};
 use crate::change::Change;
 use crate::holder;
 use crate::input::Shutdown;
-use crate::state::{Role, Stage};
+use crate::state::{Kind, Role, Stage};
 use crate::vars::Site;
 
 impl Decider<'_, '_> {
@@ -16,6 +16,8 @@ impl Decider<'_, '_> {
         let Some(run) = self.state().run() else { return };
         let root = run.root.and_then(|ix| self.state().node(ix));
         let (phase, message) = match root {
+            // On which image its one step ran is the step's to say.
+            Some(root) if root.kind == Kind::Pod && root.phase == NodePhase::Succeeded => (root.phase, String::new()),
             Some(root) => (main_phase(root.phase), root.message.as_deref().unwrap_or_default().to_owned()),
             None => (NodePhase::Error, "the entrypoint has no node".to_owned()),
         };

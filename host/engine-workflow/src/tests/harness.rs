@@ -544,7 +544,7 @@ impl<'f> Run<'f> {
             }
         }
         if let Some(message) = &expect.message
-            && !status.message.contains(message.as_str())
+            && (!status.message.contains(message.as_str()) || message.is_empty() != status.message.is_empty())
         {
             out.push(format!("message is {:?}, expected to contain {message:?}", status.message));
         }
