@@ -6,12 +6,13 @@ use std::time::Instant;
 use plugin::{CallContext, ErrorClass, PluginError, Result};
 use tokio::sync::Semaphore;
 use wasmtime::component::Instance;
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap};
 
 use crate::bindings::imports::types;
 use crate::convert;
 use crate::instance::{CANCEL_GRACE, Ended, State};
 use crate::loaded::{How, Loaded, Shared};
+use crate::told::Told;
 
 /// The codes of ends that are the plugin's own fault.
 const BROKEN: [&str; 2] = ["trapped", "limit"];
@@ -29,7 +30,7 @@ pub(crate) struct Ground {
 
 impl Ground {
     /// Calls an export of a component in a fresh instance.
-    pub(crate) async fn call<T>(
+    pub(crate) async fn call<T: Told>(
         &self,
         loaded: &Loaded,
         context: &CallContext,
@@ -64,7 +65,7 @@ impl Ground {
     }
 
     /// The same for a component that is not in service yet. The outer error is the host's: the instance did not come to an answer.
-    pub(crate) async fn call_unlimited<T>(
+    pub(crate) async fn call_unlimited<T: Told>(
         &self,
         shared: &Arc<Shared>,
         pre: &wasmtime::component::InstancePre<State>,
@@ -83,17 +84,21 @@ impl Ground {
             ended = tokio::time::timeout(time, running) => ended,
             () = cancelled(context) => return Err(killed(shared, &Ended::Cancelled, "cancelled")),
         };
-        let refusals = store.data_mut().refusals();
-        let hints =
-            refusals.into_iter().map(|line| format!("add to spec.grants of the plugin {}: {line}", shared.name));
+        let state = store.data_mut();
+        state.tell_dropped();
+        let vault = state.vault().clone();
         match ended {
-            Ok(Ok(Ok(answer))) => Ok(Ok(answer)),
+            Ok(Ok(Ok(mut answer))) => {
+                answer.redact(&vault);
+                Ok(Ok(answer))
+            }
             Ok(Ok(Err(error))) => {
                 let mut error = convert::error(error);
-                error.hints.extend(hints);
+                vault.redact(&mut error.message);
+                error.hints.extend(state.refusals());
                 Ok(Err(error))
             }
-            Ok(Err(trap)) => Err(trapped(shared, &trap)),
+            Ok(Err(trap)) => Err(trapped(state, &trap)),
             Err(_) => {
                 let message = format!("the plugin {} did not answer within {} ms", shared.name, time.as_millis());
                 Err(PluginError::new(ErrorClass::Unavailable, "timed-out", message))
@@ -133,17 +138,27 @@ fn killed(shared: &Shared, why: &Ended, code: &str) -> PluginError {
     PluginError::new(ErrorClass::Permanent, code, format!("the call of plugin {} was ended: {why}", shared.name))
 }
 
-/// Why there was no answer, in a sentence; the stack goes to the server's log.
-fn trapped(shared: &Shared, trap: &wasmtime::Error) -> PluginError {
+/// Why there was no answer, in a sentence. What the plugin last wrote to its standard error says most of it; the stack goes to the server's log.
+fn trapped(state: &State, trap: &wasmtime::Error) -> PluginError {
+    let shared = &state.shared;
     if let Some(ended) = trap.downcast_ref::<Ended>() {
         let code = if *ended == Ended::Cancelled { "cancelled" } else { "limit" };
         return killed(shared, ended, code);
     }
-    tracing::warn!(plugin = %shared.name, error = ?trap, "a plugin trapped");
+    if trap.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        let message = format!("the plugin {} finds no place among the instances: {trap}", shared.name);
+        return PluginError::new(ErrorClass::Unavailable, "busy", message);
+    }
+    let mut said = state.last_words();
+    state.vault().redact(&mut said);
+    tracing::warn!(plugin = %shared.name, error = ?trap, said, "a plugin trapped");
     let why = match trap.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),
         None => trap.root_cause().to_string(),
     };
-    let message = format!("the plugin {} broke off: {}", shared.name, convert::cut(why, 1 << 10));
+    let said =
+        if said.is_empty() { said } else { format!(": {}", said.split_whitespace().collect::<Vec<_>>().join(" ")) };
+    let message =
+        format!("the plugin {} broke off: {}{}", shared.name, convert::cut(why, 1 << 10), convert::cut(said, 1 << 10));
     PluginError::new(ErrorClass::Permanent, "trapped", message)
 }

@@ -1,5 +1,6 @@
 //! From bytes to a compiled component: looked at, compiled, cached by content.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -28,7 +29,7 @@ impl Cache {
         let failed = |source| LoadError::Cache { what: format!("the cache {}", folder.display()), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let found = std::fs::metadata(folder).map_err(failed)?;
-        if found.mode() & 0o022 != 0 || found.uid() != own_uid(folder).map_err(failed)? {
+        if found.mode() & 0o022 != 0 || found.uid() != rustix::process::geteuid().as_raw() {
             return Err(failed(std::io::Error::other("others may write there; compiled code is not taken from it")));
         }
         Ok(Self { folder: folder.to_owned() })
@@ -41,29 +42,27 @@ impl Cache {
         hash.update(compiler(engine));
         self.folder.join(format!("{}.cwasm", hex(&hash.finalize())))
     }
-}
 
-/// The owner that files of ours have.
-fn own_uid(folder: &Path) -> std::io::Result<u32> {
-    use std::os::unix::fs::MetadataExt;
-    let probe = tempfile_in(folder)?;
-    std::fs::metadata(&probe.0).map(|m| m.uid())
-}
-
-/// A file that goes with the value.
-struct Probe(PathBuf);
-
-impl Drop for Probe {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+    /// Keeps code: whole and durable before it has its name, as it is run as it stands there.
+    fn keep(&self, place: &Path, code: &[u8]) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(code)?;
+        file.as_file().sync_all()?;
+        file.persist(place).map(|_| ()).map_err(|error| error.error)
     }
-}
 
-fn tempfile_in(folder: &Path) -> std::io::Result<Probe> {
-    let name = format!(".{:016x}", getrandom::u64().map_err(|error| std::io::Error::other(error.to_string()))?);
-    let path = folder.join(name);
-    std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
-    Ok(Probe(path))
+    /// Removes everything but the code of these components: other versions, other compilers, what a killed server left.
+    pub(crate) fn keep_only(&self, engine: &Engine, digests: &[String]) -> std::io::Result<()> {
+        let kept: Vec<PathBuf> = digests.iter().map(|digest| self.place(engine, digest)).collect();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if !kept.contains(&path) {
+                // Code that is in use stays in memory until nobody uses it.
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What decides about compiled code, as text.
@@ -131,14 +130,18 @@ pub(crate) async fn compile(
             Err(error) => tracing::warn!(file = %place.display(), %error, "a compiled component cannot be read"),
         }
     }
-    let compiled = compiler.run(engine, bytes).await?;
+    let compiled = Bytes::from(compiler.run(engine, bytes).await?);
     let why = |error: wasmtime::Error| LoadError::Compile { why: format!("{error:#}") };
-    let Some(place) = place else { return from_memory(engine, &compiled).map_err(why) };
-    let failed = |source| LoadError::Cache { what: format!("writing {}", place.display()), source };
-    let partial = place.with_extension(format!("{:08x}.part", std::process::id()));
-    tokio::fs::write(&partial, &compiled).await.map_err(failed)?;
-    tokio::fs::rename(&partial, &place).await.map_err(failed)?;
-    read(engine, &place).map_err(why)
+    if let (Some(cache), Some(place)) = (cache.cloned(), place) {
+        let (to, code) = (place.clone(), compiled.clone());
+        let kept = tokio::task::spawn_blocking(move || cache.keep(&to, &code)).await;
+        match kept.unwrap_or_else(|_| Err(std::io::Error::other("it broke off"))) {
+            Ok(()) => return read(engine, &place).map_err(why),
+            // A full disk keeps nobody from a plugin: it is compiled again next time.
+            Err(error) => tracing::warn!(file = %place.display(), %error, "a compiled component is not kept"),
+        }
+    }
+    from_memory(engine, &compiled).map_err(why)
 }
 
 #[allow(unsafe_code, reason = "compiled code is run as it is: the file is of our own cache, which only we may write")]
@@ -151,4 +154,21 @@ fn read(engine: &Engine, file: &Path) -> wasmtime::Result<Component> {
 fn from_memory(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes come from `Compiler::run`, which nobody else writes into.
     unsafe { Component::deserialize(engine, compiled) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As on a full disk.
+    #[tokio::test]
+    async fn code_that_cannot_be_kept_is_run_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::in_folder(&folder.path().join("cache")).unwrap();
+        std::fs::remove_dir(&cache.folder).unwrap();
+        let engine = Engine::new(&crate::engine::config(None)).unwrap();
+        let empty = Bytes::from_static(MAGIC);
+        compile(&engine, &Compiler::Here, Some(&cache), empty.clone(), &digest(&empty)).await.unwrap();
+        assert!(!cache.folder.exists());
+    }
 }

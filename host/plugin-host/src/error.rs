@@ -43,6 +43,22 @@ pub enum LoadError {
         /// What is missing.
         why: String,
     },
+    /// It is of a kind that this server does not run.
+    #[error("the component is a {kind}, which this server does not run yet: it runs metric providers and steps")]
+    Kind {
+        /// Which.
+        kind: &'static str,
+    },
+    /// It is to have more than the server gives.
+    #[error("{field}: {asked} bytes are more than the server gives one ({max})")]
+    Limit {
+        /// The field.
+        field: &'static str,
+        /// What is asked for.
+        asked: usize,
+        /// What there is.
+        max: usize,
+    },
     /// It did not describe itself.
     #[error("the component does not describe itself: {0}")]
     Describe(#[source] plugin::PluginError),
@@ -76,6 +92,8 @@ impl LoadError {
             Self::Imports { .. } => "UnknownImports",
             Self::Compile { .. } => "CompileFailed",
             Self::Exports { .. } => "MissingExports",
+            Self::Kind { .. } => "UnknownKind",
+            Self::Limit { .. } => "BadLimits",
             Self::Describe(_) | Self::Description { .. } => "BadDescription",
             Self::Grants(_) => "BadGrants",
             Self::Cache { .. } => "CacheFailed",

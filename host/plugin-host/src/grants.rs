@@ -103,11 +103,21 @@ pub(crate) fn line_for(need: &Capability) -> String {
     }
 }
 
-/// The egress policy that a grant means: its host alone.
-pub(crate) fn policy(grant: &HttpGrant) -> egress::Policy {
+/// What to do about a need that no grant meets.
+pub(crate) fn hint_for(plugin: &str, need: &Capability) -> String {
+    hint(plugin, &line_for(need))
+}
+
+/// What to do with a line of `spec.grants`.
+pub(crate) fn hint(plugin: &str, line: &str) -> String {
+    format!("add to spec.grants of the plugin {plugin}: {line}")
+}
+
+/// The egress policy that a grant means: its host alone, and nothing that the server never calls.
+pub(crate) fn policy(grant: &HttpGrant, deny: &[Rule]) -> egress::Policy {
     egress::Policy::new(Config {
         allow: vec![grant.host.clone()],
-        deny: Vec::new(),
+        deny: deny.to_vec(),
         allow_private: grant.private.clone(),
     })
 }

@@ -100,7 +100,7 @@ impl PluginHost {
     /// # Errors
     /// Why it was not taken.
     pub async fn load(&self, component: Component) -> std::result::Result<Facts, LoadError> {
-        let loaded = Arc::new(self.examine(component).await?);
+        let loaded = Arc::new(self.examine(component, self.settings.cache.clone()).await?);
         let facts = loaded.facts.clone();
         // Calls under way hold the one before until they end.
         crate::write(&self.table).insert(loaded.shared.name.clone(), loaded);
@@ -110,6 +110,17 @@ impl PluginHost {
     /// Takes a plugin out of service. Calls under way end as they would.
     pub fn remove(&self, name: &str) {
         crate::write(&self.table).remove(name);
+    }
+
+    /// Forgets what was compiled of other components than these (`sha256:…`). Blocks.
+    ///
+    /// # Errors
+    /// The cache cannot be read or written.
+    pub fn keep_only(&self, digests: &[String]) -> std::result::Result<(), LoadError> {
+        // Without an engine nothing was compiled, and none is made for this.
+        let (Some(folder), Some(Ok((ground, _)))) = (&self.settings.cache, self.ground.get()) else { return Ok(()) };
+        let failed = |source| LoadError::Cache { what: format!("the cache {}", folder.display()), source };
+        Cache::in_folder(folder)?.keep_only(&ground.engine, digests).map_err(failed)
     }
 
     /// How long a plugin is still set aside, because its calls broke off one after another.
@@ -132,17 +143,19 @@ impl PluginHost {
         crate::write(&self.expected).complete = true;
     }
 
-    async fn examine(&self, component: Component) -> std::result::Result<Loaded, LoadError> {
-        let Component { name, bytes, digest: promised, grants, mut limits } = component;
+    async fn examine(&self, component: Component, folder: Option<PathBuf>) -> std::result::Result<Loaded, LoadError> {
+        let Component { name, bytes, digest: promised, grants, limits } = component;
         compile::look(&bytes, self.settings.component_bytes_max)?;
         let digest = compile::digest(&bytes);
         if let Some(expected) = promised.filter(|promised| *promised != digest) {
             return Err(LoadError::Digest { expected, actual: digest });
         }
-        limits.memory_bytes_max = limits.memory_bytes_max.min(self.settings.memory_bytes_max);
+        let (asked, max) = (limits.memory_bytes_max, self.settings.memory_bytes_max);
+        if asked > max {
+            return Err(LoadError::Limit { field: "spec.limits.memory", asked, max });
+        }
         let (ground, linker) = self.start().as_ref().map_err(|why| LoadError::Compile { why: why.clone() })?;
         let size = bytes.len() as u64;
-        let folder = self.settings.cache.clone();
         let cache = tokio::task::spawn_blocking(move || folder.as_deref().map(Cache::in_folder).transpose()).await;
         let cache = cache.map_err(|_| LoadError::Compile { why: "the cache broke off".to_owned() })??;
         let compiler = match &self.settings.compiler {
@@ -155,8 +168,7 @@ impl PluginHost {
         let pre = match linker.instantiate_pre(&compiled) {
             Ok(pre) => pre,
             Err(error) => {
-                let ours = |name: &String| is_here(name);
-                let unknown: Vec<&str> = imports.iter().filter(|name| !ours(name)).map(String::as_str).collect();
+                let unknown: Vec<&str> = imports.iter().map(String::as_str).filter(|name| !is_here(name)).collect();
                 return Err(match unknown.is_empty() {
                     true => LoadError::Imports { names: format!("something otherwise than it is here ({error:#})") },
                     false => LoadError::Imports { names: unknown.join(", ") },
@@ -167,10 +179,16 @@ impl PluginHost {
             why: format!("the component does not export colchis:plugin/description@1.0.0 ({error:#})"),
         })?;
         let info = self.describe(ground, &name, &limits, &pre, &exports).await?;
-        if let Some(missing) = info.kinds.iter().find(|kind| !exports.has(kind.kind)) {
-            let word = missing.kind.word();
-            let why = format!("the component says to be a {word} and does not export colchis:{word}@1.0.0");
-            return Err(LoadError::Exports { why });
+        for kind in info.kinds.iter().map(|info| info.kind) {
+            match exports.has(kind) {
+                Some(true) => {}
+                Some(false) => {
+                    let word = kind.word();
+                    let why = format!("the component says to be a {word} and does not export colchis:{word}@1.0.0");
+                    return Err(LoadError::Exports { why });
+                }
+                None => return Err(LoadError::Kind { kind: kind.word() }),
+            }
         }
         let missing_grants = info.needs.iter().filter(|need| !grants.meets(&need.what)).map(|need| MissingGrant {
             grant: grants::line_for(&need.what),
@@ -294,7 +312,8 @@ impl Desk for PluginHost {
             grants: Default::default(),
             limits: Limits::default(),
         };
-        let examined = self.examine(component).await.map(|loaded| loaded.facts);
+        // What is only looked at is not kept.
+        let examined = self.examine(component, None).await.map(|loaded| loaded.facts);
         examined.map_err(|error| PluginError::new(ErrorClass::InvalidConfig, error.code(), error.to_string()))
     }
 

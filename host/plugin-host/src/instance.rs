@@ -1,9 +1,9 @@
 //! What stands behind one instance while it runs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plugin::CallContext;
+use plugin::{CallContext, LogLevel, LogLine};
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -13,6 +13,8 @@ use crate::engine::TICK;
 use crate::limits::Limits;
 use crate::loaded::Shared;
 use crate::requests::Requests;
+use crate::stderr::Tail;
+use crate::told::Told;
 use crate::vault::Vault;
 
 /// Size of the table of headers of one request (bytes).
@@ -29,6 +31,7 @@ pub(crate) struct State {
     requests: Requests,
     pub(crate) shared: Arc<Shared>,
     pub(crate) call: Call,
+    stderr: Tail,
     limiter: Limiter,
 }
 
@@ -52,10 +55,17 @@ impl State {
         let ends = Instant::now() + context.timeout.min(limits.wall_time_max);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADERS_BYTES_MAX);
+        let stderr = Tail::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
         let state = Self {
-            wasi: WasiCtxBuilder::new().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build(),
+            wasi: WasiCtxBuilder::new()
+                .allow_tcp(false)
+                .allow_udp(false)
+                .allow_ip_name_lookup(false)
+                .stderr(stderr.clone())
+                .build(),
+            stderr,
             http,
             table,
             requests: Requests::new(shared.clone(), ends, context.cancel.clone()),
@@ -93,7 +103,31 @@ impl State {
         &self.requests.vault
     }
 
-    /// What was refused in this call, as lines of grants.
+    /// What it last wrote to its standard error.
+    pub(crate) fn last_words(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Says how many lines of the log were dropped, if any were.
+    pub(crate) fn tell_dropped(&mut self) {
+        let dropped = std::mem::take(&mut self.call.log_dropped);
+        if dropped > 0 {
+            let max = self.shared.limits.log_bytes_max;
+            self.log(LogLevel::Warn, format!("{dropped} more lines were dropped: log_bytes_max is {max}"), Vec::new());
+        }
+    }
+
+    /// Writes a line to the plugin's log, without values of secrets.
+    pub(crate) fn log(&self, level: LogLevel, mut message: String, mut fields: Vec<(String, String)>) {
+        self.vault().redact(&mut message);
+        fields.redact(self.vault());
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let at_ms = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let (plugin, object) = (self.shared.name.clone(), self.call.context.object.clone());
+        self.shared.services.logs.write(LogLine { plugin, object, at_ms, level, message, fields });
+    }
+
+    /// What was refused in this call, one thing to do each.
     pub(crate) fn refusals(&mut self) -> Vec<String> {
         self.requests.refusals()
     }

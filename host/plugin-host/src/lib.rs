@@ -36,6 +36,8 @@ mod quarantine;
 mod requests;
 mod services;
 mod signing;
+mod stderr;
+mod told;
 mod vault;
 
 pub use compiler::child_main as compile_main;

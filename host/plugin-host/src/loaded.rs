@@ -49,7 +49,7 @@ impl Shared {
         services: Services,
     ) -> Result<Self, egress::EgressError> {
         let client = |grant: &HttpGrant| {
-            let guard = egress::Guard::with_resolver(grants::policy(grant), services.resolver.clone());
+            let guard = egress::Guard::with_resolver(grants::policy(grant, &services.deny), services.resolver.clone());
             egress::Client::new(guard, &egress::TlsSettings { insecure: grant.insecure, ..Default::default() })
         };
         let clients = grants.http.iter().map(client).collect::<Result<_, _>>()?;
@@ -79,12 +79,12 @@ impl Exports {
         })
     }
 
-    /// Whether a kind that the component says to be of is there.
-    pub(crate) fn has(&self, kind: Kind) -> bool {
+    /// Whether a kind that the component says to be of is there; nothing for a kind that this host does not run.
+    pub(crate) fn has(&self, kind: Kind) -> Option<bool> {
         match kind {
-            Kind::MetricProvider => self.metric.is_some(),
-            Kind::Step => self.step.is_some(),
-            Kind::ManifestRenderer | Kind::EventSource | Kind::Trigger => false,
+            Kind::MetricProvider => Some(self.metric.is_some()),
+            Kind::Step => Some(self.step.is_some()),
+            Kind::ManifestRenderer | Kind::EventSource | Kind::Trigger => None,
         }
     }
 }

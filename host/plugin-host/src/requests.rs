@@ -10,7 +10,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, CONTROLS};
-use plugin::Capability;
+use plugin::{Capability, ErrorClass};
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -43,7 +43,7 @@ impl Requests {
         Self { shared, ends, cancel, sent: 0, refusals: Arc::default(), vault: Vault::default() }
     }
 
-    /// Lines of grants that would have let refused requests through.
+    /// What would have let refused requests through, one thing to do each.
     pub(crate) fn refusals(&mut self) -> Vec<String> {
         std::mem::take(&mut *crate::lock(&self.refusals)).into_iter().collect()
     }
@@ -90,7 +90,7 @@ async fn send(
     }
     let scheme = if target.is_https() { "https" } else { "http" };
     let Some((grant, client)) = shared.client_for(scheme, target.host(), target.port()) else {
-        crate::lock(refusals).insert(grants::line_for(&Capability::Http(target.to_string())));
+        crate::lock(refusals).insert(grants::hint_for(&shared.name, &Capability::Http(target.to_string())));
         return Err(Error::HttpRequestDenied);
     };
     let total = ends.saturating_duration_since(Instant::now());
@@ -99,8 +99,11 @@ async fn send(
     let request = match filled_in(shared, vault, &target, request).await {
         Ok(request) => request,
         Err(Unfilled::Secret(error)) => {
-            crate::lock(refusals).extend(error.hints.iter().map(|hint| hint.replacen("add to spec.grants: ", "", 1)));
-            return Err(Error::InternalError(Some(error.to_string())));
+            crate::lock(refusals).extend(error.hints.iter().cloned());
+            return Err(match error.class {
+                ErrorClass::Denied => Error::HttpRequestDenied,
+                _ => Error::InternalError(Some(error.to_string())),
+            });
         }
         Err(Unfilled::Request(error)) => return Err(error),
     };
@@ -109,7 +112,7 @@ async fn send(
         Err(error) => {
             if let EgressError::Refused { .. } = &error {
                 let host = serde_json::json!({"host": target.to_string(), "private": true, "insecure": grant.insecure});
-                crate::lock(refusals).insert(format!("http: [{host}]"));
+                crate::lock(refusals).insert(grants::hint(&shared.name, &format!("http: [{host}]")));
             }
             return Err(failure(error));
         }

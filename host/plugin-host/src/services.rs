@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use artifact::Secret;
 use async_trait::async_trait;
-use egress::Resolve;
+use egress::{Resolve, Rule};
 use futures::stream::BoxStream;
 use plugin::{LogLine, ObjectRef, Result};
 
@@ -21,6 +21,8 @@ pub struct Services {
     pub logs: Arc<dyn LogSink>,
     /// How names are resolved.
     pub resolver: Arc<dyn Resolve>,
+    /// What is never called, whatever is granted.
+    pub deny: Vec<Rule>,
 }
 
 /// Reads values of secrets for grants.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use artifact::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use egress::Rule;
@@ -20,6 +21,13 @@ const STAND_INS_MAX: usize = 256;
 /// How deep stand-ins may stand in each other.
 const DEPTH_MAX: usize = 4;
 
+/// Values that are looked for in texts (`hidden_values_max`): two for each stand-in.
+const VALUES_MAX: usize = 2 * STAND_INS_MAX;
+/// A shorter value stands in texts by chance (bytes).
+const HIDDEN_MIN: usize = 4;
+/// What stands in their place.
+const REDACTED: &str = "*****";
+
 /// What a stand-in stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Meaning {
@@ -29,9 +37,16 @@ enum Meaning {
     Base64(String),
 }
 
-/// The stand-ins of one call. No value is in it: values are read when they leave.
+/// The stand-ins of one call, and the values that left in it or were revealed, so that no text of the call shows them.
 #[derive(Clone, Default)]
-pub(crate) struct Vault(Arc<Mutex<HashMap<String, Meaning>>>);
+pub(crate) struct Vault(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    meanings: HashMap<String, Meaning>,
+    /// What may not be told.
+    values: Vec<Secret>,
+}
 
 /// Where a value is going.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +59,7 @@ pub(crate) struct Destination<'a> {
 impl Vault {
     /// Whether anything can stand for a secret.
     pub(crate) fn is_empty(&self) -> bool {
-        crate::lock(&self.0).is_empty()
+        crate::lock(&self.0).meanings.is_empty()
     }
 
     /// A stand-in for a granted secret.
@@ -59,7 +74,7 @@ impl Vault {
     }
 
     fn add(&self, meaning: Meaning) -> Result<String> {
-        let mut known = crate::lock(&self.0);
+        let known = &mut crate::lock(&self.0).meanings;
         if let Some((token, _)) = known.iter().find(|(_, there)| **there == meaning) {
             return Ok(token.clone());
         }
@@ -82,9 +97,30 @@ impl Vault {
 
     /// The name of the secret that a stand-in stands for.
     pub(crate) fn name_of(&self, token: &str) -> Option<String> {
-        match crate::lock(&self.0).get(token) {
+        match crate::lock(&self.0).meanings.get(token) {
             Some(Meaning::Secret(name)) => Some(name.clone()),
             _ => None,
+        }
+    }
+
+    /// Takes a value that no text of the call may show from now on.
+    pub(crate) fn hide(&self, value: Secret) {
+        if value.reveal().len() < HIDDEN_MIN {
+            return;
+        }
+        let values = &mut crate::lock(&self.0).values;
+        if values.len() < VALUES_MAX && !values.iter().any(|known| known.reveal() == value.reveal()) {
+            values.push(value);
+        }
+    }
+
+    /// A text without the values: a server that answers with what it was sent, or a plugin that sees a value, may have put one there.
+    pub(crate) fn redact(&self, text: &mut String) {
+        for value in &crate::lock(&self.0).values {
+            let Ok(value) = std::str::from_utf8(value.reveal()) else { continue };
+            if text.contains(value) {
+                *text = text.replace(value, REDACTED);
+            }
         }
     }
 
@@ -108,16 +144,20 @@ impl Vault {
             let (before, behind) = rest.split_at(at);
             let behind = behind.split_at(token.len()).1;
             out.extend_from_slice(before);
-            let meaning = crate::lock(&self.0).get(token).cloned();
+            let meaning = crate::lock(&self.0).meanings.get(token).cloned();
             match meaning {
                 Some(Meaning::Secret(name)) => {
                     let grant = granted(shared, &name)?;
-                    may_go(&name, grant, to)?;
-                    out.extend_from_slice(shared.services.secrets.value(grant).await?.reveal());
+                    may_go(&shared.name, &name, grant, to)?;
+                    let value = shared.services.secrets.value(grant).await?;
+                    out.extend_from_slice(value.reveal());
+                    self.hide(value);
                 }
                 Some(Meaning::Base64(inner)) if depth < DEPTH_MAX => {
                     let inner = Box::pin(self.expand_deep(shared, inner.as_bytes(), to, depth + 1)).await?;
-                    out.extend_from_slice(BASE64.encode(inner).as_bytes());
+                    let text = BASE64.encode(inner);
+                    out.extend_from_slice(text.as_bytes());
+                    self.hide(Secret::new(text.into_bytes()));
                 }
                 // Of another call, or made up: a text like any other.
                 _ => out.extend_from_slice(token.as_bytes()),
@@ -132,16 +172,15 @@ impl Vault {
 /// The grant of a secret.
 pub(crate) fn granted<'s>(shared: &'s Shared, name: &str) -> Result<&'s SecretGrant> {
     shared.grants.secrets.get(name).ok_or_else(|| {
-        let line = grants::line_for(&Capability::Secret(name.to_owned()));
         PluginError::denied(
             format!("the plugin {} may not use the secret {name:?}", shared.name),
-            format!("add to spec.grants: {line}"),
+            grants::hint_for(&shared.name, &Capability::Secret(name.to_owned())),
         )
     })
 }
 
 /// A secret goes where its grant says, and nowhere else.
-fn may_go(name: &str, grant: &SecretGrant, to: Destination<'_>) -> Result<()> {
+fn may_go(plugin: &str, name: &str, grant: &SecretGrant, to: Destination<'_>) -> Result<()> {
     let names = |host: &String| host.parse::<Rule>().is_ok_and(|rule| rule.names(Some(to.scheme), to.host, to.port));
     if grant.hosts.is_empty() || grant.hosts.iter().any(names) {
         return Ok(());
@@ -149,7 +188,9 @@ fn may_go(name: &str, grant: &SecretGrant, to: Destination<'_>) -> Result<()> {
     let target = format!("{}://{}:{}", to.scheme, to.host, to.port);
     Err(PluginError::denied(
         format!("the secret {name:?} may not be sent to {target}"),
-        format!("add to the secret's grant: hosts: [{target:?}]"),
+        format!(
+            "add to the grant of the secret {name:?} in spec.grants.secrets of the plugin {plugin}: hosts: [{target:?}]"
+        ),
     ))
 }
 
@@ -193,7 +234,7 @@ mod tests {
             (&["http://*.example.com"][..], false),
             (&["b.example.com"][..], false),
         ] {
-            assert_eq!(may_go("s", &grant(hosts), to).is_ok(), expect, "{hosts:?}");
+            assert_eq!(may_go("p", "s", &grant(hosts), to).is_ok(), expect, "{hosts:?}");
         }
     }
 }

@@ -131,6 +131,26 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// Sends a stand-in, and a base64 text of one, in a header, in the query and in the body; answers what came back, and logs it.
+    Send {
+        /// The address.
+        url: String,
+        /// The secret's name.
+        name: String,
+    },
+    /// Answers whether a secret made the HMAC-SHA256 that it makes itself, and one of another message.
+    Sign {
+        /// The secret's name.
+        name: String,
+    },
+    /// Logs the value of a secret, and answers it, fails with it (`error`) or traps with it (`trap`).
+    Leak {
+        /// The secret's name.
+        name: String,
+        /// How.
+        #[serde(default)]
+        how: String,
+    },
     /// Answers the base64 text of a text.
     Base64 {
         /// The text.
@@ -257,6 +277,34 @@ impl Action {
             Self::StateKeys { prefix } => Ok(Measurement::of(state::keys(prefix, None, 1000)?)),
             Self::StateCount => count().map(Measurement::of),
             Self::StandIn { name } => Ok(Measurement::of(secrets::stand_in(name)?)),
+            Self::Send { url, name } => {
+                let token = secrets::stand_in(name)?;
+                let basic = secrets::base64(&format!("user:{token}"))?;
+                let sending = HttpRequest::new("POST", format!("{url}?token={token}"))
+                    .headers(vec![("authorization".to_owned(), format!("Basic {basic}"))])
+                    .body(format!("token={token}").as_bytes());
+                let answer = sending.send()?;
+                let body = String::from_utf8_lossy(answer.body()).into_owned();
+                colchis_sdk::info!("it said {}", body);
+                Ok(Measurement::of(body))
+            }
+            Self::Sign { name } => {
+                let key = secrets::stand_in(name)?;
+                let mac = secrets::sign(&key, &secrets::Algorithm::HmacSha256, b"a message")?;
+                let verified =
+                    |message: &[u8]| secrets::verify_mac(&key, &secrets::Algorithm::HmacSha256, message, &mac);
+                Ok(Measurement::of(json!([mac.len(), verified(b"a message")?, verified(b"another")?])))
+            }
+            Self::Leak { name, how } => {
+                let value = String::from_utf8_lossy(&secrets::reveal(name)?).into_owned();
+                colchis_sdk::info!("the value is {}", value);
+                system::write_streams(&value);
+                match how.as_str() {
+                    "error" => Err(Error::permanent(format!("failed with {value}"))),
+                    "trap" => system::trap(&value),
+                    _ => Ok(Measurement::of(value)),
+                }
+            }
             Self::Base64 { text } => Ok(Measurement::of(secrets::base64(text)?)),
             Self::Reveal { name } => Ok(Measurement::of(secrets::reveal(name)?.len())),
             Self::Sleep { time } => Ok(Measurement::of(system::sleep(*time))),

@@ -102,6 +102,7 @@ fn host(settings: &Settings) -> Arc<PluginHost> {
         secrets: Arc::new(Nothing),
         logs: Arc::new(Nothing),
         resolver: Arc::new(egress::SystemResolver),
+        deny: Vec::new(),
     };
     PluginHost::new(settings.clone(), services)
 }

@@ -1,8 +1,6 @@
 //! `colchis:plugin/log`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use plugin::{LogLevel, LogLine};
+use plugin::LogLevel;
 
 use crate::bindings::imports::log;
 use crate::instance::State;
@@ -24,11 +22,7 @@ impl log::Host for State {
             return Ok(());
         }
         self.call.log_bytes += bytes;
-        let (plugin, object) = (self.shared.name.clone(), self.call.context.object.clone());
-        let at_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
-        self.shared.services.logs.write(LogLine { plugin, object, at_ms, level: level_of(level), message, fields });
+        self.log(level_of(level), message, fields);
         Ok(())
     }
 

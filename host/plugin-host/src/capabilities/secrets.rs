@@ -79,13 +79,14 @@ impl Keys {
     async fn revealed(&self, name: &str) -> Result<Vec<u8>, PluginError> {
         let grant = vault::granted(&self.shared, name)?;
         if !grant.reveal {
-            let line = grants::line_for(&Capability::Reveal(name.to_owned()));
             return Err(PluginError::denied(
                 format!("the plugin {} may use the secret {name:?}, and not see it", self.shared.name),
-                format!("in spec.grants: {line}"),
+                grants::hint_for(&self.shared.name, &Capability::Reveal(name.to_owned())),
             ));
         }
-        Ok(self.shared.services.secrets.value(grant).await?.reveal().to_vec())
+        let value = self.shared.services.secrets.value(grant).await?;
+        self.vault.hide(value.clone());
+        Ok(value.reveal().to_vec())
     }
 }
 

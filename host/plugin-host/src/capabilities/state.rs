@@ -19,10 +19,9 @@ impl State {
     /// The place of a key, and how many bytes its object may keep; refused without the grant.
     fn place(&self, key: &str) -> Result<(StateKey, u64), PluginError> {
         let Some(bytes_max) = self.shared.grants.state_bytes_max else {
-            let line = grants::line_for(&Capability::State);
             return Err(PluginError::denied(
                 format!("the plugin {} may not keep state", self.shared.name),
-                format!("add to spec.grants: {line}"),
+                grants::hint_for(&self.shared.name, &Capability::State),
             ));
         };
         if key.len() > KEY_BYTES_MAX {

@@ -13,6 +13,7 @@ use crate::call::{Called, Ground};
 use crate::convert;
 use crate::instance::State;
 use crate::loaded::Loaded;
+use crate::told::Told;
 
 /// The longest token (bytes).
 const TOKEN_BYTES_MAX: usize = 64 << 10;
@@ -26,7 +27,7 @@ pub(crate) struct ComponentMetric {
 }
 
 impl ComponentMetric {
-    async fn call<T>(
+    async fn call<T: Told>(
         &self,
         context: &CallContext,
         export: impl AsyncFnOnce(&mut wasmtime::Store<State>, Measuring) -> Called<T>,

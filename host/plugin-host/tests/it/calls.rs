@@ -98,7 +98,10 @@ async fn the_log_says_for_whom_and_has_an_end() {
         assert_eq!(last.fields, [("line".to_owned(), "4".to_owned())]);
     }
     world.run("guest", json!({"do": "log", "lines": 50_000, "bytes": 1000})).await.unwrap();
-    assert!(world.lines.0.lock().unwrap().len() < 20);
+    let lines = world.lines.0.lock().unwrap();
+    assert!(lines.len() < 20);
+    let last = lines.last().unwrap();
+    assert!(last.level == LogLevel::Warn && last.message.contains("more lines were dropped"), "{last:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

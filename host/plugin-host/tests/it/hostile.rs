@@ -26,6 +26,7 @@ async fn each_ends_with_its_reason() {
         (json!({"do": "allocate", "mebibytes": 64}), "limit", "more than memory (16777216)"),
         (json!({"do": "recurse"}), "trapped", "stack"),
         (json!({"do": "trap", "message": "no"}), "trapped", "broke off"),
+        (json!({"do": "trap", "message": "the reason"}), "trapped", "the reason"),
         (json!({"do": "sleep", "time": 60_000}), "timed-out", "within 800 ms"),
     ] {
         let begun = Instant::now();

@@ -30,6 +30,7 @@ async fn what_cannot_be_taken_changes_nothing() {
         garbled[at] ^= 0x5a;
     }
     let promised = Component { digest: Some(format!("sha256:{}", "0".repeat(64))), ..good.clone() };
+    let hungry = Component { limits: Limits { memory_bytes_max: 1 << 40, ..Limits::default() }, ..good.clone() };
     for (what, component, code) in [
         ("nothing", with(Vec::new()), "NotAComponent"),
         ("text", with(b"(component)".to_vec()), "NotAComponent"),
@@ -38,6 +39,7 @@ async fn what_cannot_be_taken_changes_nothing() {
         ("half of one", with(half), "CompileFailed"),
         ("a garbled one", with(garbled), "CompileFailed"),
         ("another one", promised, "DigestMismatch"),
+        ("one that wants all", hungry, "BadLimits"),
     ] {
         let error = world.host.load(component).await.unwrap_err();
         assert_eq!(error.code(), code, "{what}: {error}");
@@ -77,4 +79,37 @@ async fn compiled_code_is_taken_from_the_servers_own_cache_alone() {
     let open = World::with("open", settings).unwrap();
     let error = open.host.load(open.component("guest", json!({}), Limits::default())).await.unwrap_err();
     assert_eq!(error.code(), "CacheFailed", "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_nobody_has_in_service_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let settings = Settings { cache: Some(cache.clone()), ..Settings::default() };
+    let Some(world) = World::with("code_that_nobody_has_in_service_is_forgotten", settings) else { return };
+    let files = || std::fs::read_dir(&cache).map_or(0, Iterator::count);
+    let component = world.component("guest", json!({}), Limits::default());
+    world.host.inspect(component.bytes.clone()).await.unwrap();
+    assert_eq!(files(), 0, "what is only looked at is not kept");
+    let facts = world.host.load(component).await.unwrap();
+    std::fs::write(cache.join("left"), "by a server that was killed").unwrap();
+    world.host.keep_only(&[facts.digest]).unwrap();
+    assert_eq!(files(), 1);
+    world.host.keep_only(&[]).unwrap();
+    assert_eq!(files(), 0);
+    assert_eq!(world.value("guest", json!({"do": "echo", "value": 1})).await["value"], json!(1), "it goes on");
+}
+
+/// Components of the same content that are loaded at the same time do not write into each other's code.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_of_one_content_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { cache: Some(folder.path().join("cache")), ..Settings::default() };
+    let Some(world) = World::with("many_of_one_content_at_once", settings) else { return };
+    let names: Vec<String> = (0..6).map(|nth| format!("guest-{nth}")).collect();
+    futures::future::join_all(names.iter().map(|name| world.install(name, json!({}), Limits::default()))).await;
+    for name in &names {
+        assert_eq!(world.value(name, json!({"do": "echo", "value": 1})).await["value"], json!(1));
+    }
+    assert_eq!(std::fs::read_dir(folder.path().join("cache")).unwrap().count(), 1);
 }

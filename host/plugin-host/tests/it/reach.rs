@@ -123,3 +123,71 @@ async fn a_secret_is_sent_and_never_seen() {
     world.install("guest", grants, Limits::default()).await;
     assert_eq!(world.value("guest", json!({"do": "reveal", "name": "token"})).await, json!("value-of-s".len()));
 }
+
+/// The values that left stand where the server sees them, and in nothing that the host tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_reaches_its_host_and_no_other() {
+    let Some(world) = World::new("a_secret_reaches_its_host_and_no_other") else { return };
+    let (web, other) = (Web::echo().await, Web::echo().await);
+    let grants = json!({
+        "http": [{"host": web.address, "private": true}, {"host": other.address, "private": true}],
+        "secrets": {"token": {"namespace": "n", "name": "s", "key": "k", "hosts": [web.address]}},
+    });
+    world.install("guest", grants, Limits::default()).await;
+    let send = |to: &Web| json!({"do": "send", "name": "token", "url": format!("http://{}/path", to.address)});
+    let told = world.value("guest", send(&web)).await;
+    let asked = web.last();
+    // The base64 text of `user:value-of-s`.
+    for part in ["POST /path?token=value-of-s HTTP/1.1", "Basic dXNlcjp2YWx1ZS1vZi1z", "\r\n\r\ntoken=value-of-s"] {
+        assert!(asked.contains(part), "{part:?} is missing: {asked}");
+    }
+    assert!(asked.to_lowercase().contains("content-length: 16\r\n"), "{asked}");
+    let log = format!("{:?}", world.lines.0.lock().unwrap());
+    for told in [told.to_string(), log] {
+        assert!(told.contains("*****") && told.contains("/path?token="), "{told}");
+        assert!(!told.contains("value-of-s") && !told.contains("dXNlcjp2YWx1ZS1vZi1z"), "{told}");
+    }
+    let refused = world.run("guest", send(&other)).await.unwrap_err();
+    assert_eq!(refused.class, ErrorClass::Denied, "{refused:?}");
+    let hint = format!("hosts: [\"http://{}\"]", other.address);
+    assert!(refused.hints.iter().any(|told| told.contains(&hint)), "{refused:?}");
+    assert!(other.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_signs() {
+    let Some(world) = World::new("a_secret_signs") else { return };
+    world
+        .install("guest", json!({"secrets": {"key": {"namespace": "n", "name": "s", "key": "k"}}}), Limits::default())
+        .await;
+    assert_eq!(world.value("guest", json!({"do": "sign", "name": "key"})).await, json!([32, true, false]));
+}
+
+/// Also a plugin that may see a value tells it to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revealed_value_is_told_to_nobody() {
+    let Some(world) = World::new("a_revealed_value_is_told_to_nobody") else { return };
+    let secret = json!({"namespace": "n", "name": "s", "key": "k", "reveal": true});
+    world.install("guest", json!({"secrets": {"key": secret}}), Limits::default()).await;
+    let leak = |how: &str| json!({"do": "leak", "name": "key", "how": how});
+    let answer = world.run("guest", leak("")).await.unwrap();
+    let error = world.run("guest", leak("error")).await.unwrap_err();
+    let trap = world.run("guest", leak("trap")).await.unwrap_err();
+    assert!(trap.code == "trapped" && trap.message.contains("panicked"), "{trap:?}");
+    let log = format!("{:?}", world.lines.0.lock().unwrap());
+    let numbers = format!("{:?}", plugin::Desk::report(&*world.host, "guest").unwrap().1);
+    for told in [format!("{answer:?}"), format!("{error:?}"), format!("{trap:?}"), log, numbers] {
+        assert!(told.contains("*****") && !told.contains("value-of-s"), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_never_calls_no_grant_opens() {
+    let web = Web::start(HELLO).await;
+    let deny = vec![web.address.parse().unwrap()];
+    let Some(world) = World::denying("what_the_server_never_calls_no_grant_opens", deny) else { return };
+    world.install("guest", private(&web.address), Limits::default()).await;
+    let error = world.run("guest", json!({"do": "http", "url": format!("http://{}/", web.address)})).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Denied, "{error:?}");
+    assert!(web.asked.lock().unwrap().is_empty());
+}

@@ -92,6 +92,15 @@ impl World {
     }
 
     pub(crate) fn with(test: &str, settings: Settings) -> Option<Self> {
+        Self::made(test, settings, Vec::new())
+    }
+
+    /// Whose server never calls some hosts.
+    pub(crate) fn denying(test: &str, deny: Vec<egress::Rule>) -> Option<Self> {
+        Self::made(test, Settings::default(), deny)
+    }
+
+    fn made(test: &str, settings: Settings, deny: Vec<egress::Rule>) -> Option<Self> {
         let file = testkit::tools::guest("conformance", test)?;
         let lines = Arc::<Lines>::default();
         let services = Services {
@@ -99,6 +108,7 @@ impl World {
             secrets: Arc::new(NamedSecrets),
             logs: lines.clone(),
             resolver: Arc::new(egress::SystemResolver),
+            deny,
         };
         let settings = Settings { cache: settings.cache.or_else(|| Some(cache())), ..settings };
         let guest = std::fs::read(file).unwrap().into();
@@ -155,6 +165,15 @@ pub(crate) struct Web {
 
 impl Web {
     pub(crate) async fn start(answer: &'static str) -> Self {
+        Self::answering(move |_| answer.to_owned()).await
+    }
+
+    /// One that answers with what it was asked.
+    pub(crate) async fn echo() -> Self {
+        Self::answering(|asked| format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{asked}", asked.len())).await
+    }
+
+    async fn answering(answer: impl Fn(&str) -> String + Copy + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::<Mutex<Vec<String>>>::default();
@@ -171,7 +190,9 @@ impl Web {
                             break;
                         }
                     }
-                    keep.lock().unwrap().push(String::from_utf8_lossy(&text).into_owned());
+                    let asked = String::from_utf8_lossy(&text).into_owned();
+                    let answer = answer(&asked);
+                    keep.lock().unwrap().push(asked);
                     let _ = stream.write_all(answer.as_bytes()).await;
                 });
             }

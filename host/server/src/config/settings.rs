@@ -208,7 +208,13 @@ pub static SETTINGS: &[Setting] = &[
         "",
         "What `http` steps, artifacts and registries may call, as `[scheme://]host[:port]` or `*.example.com`; empty: every name.",
     ),
-    setting("egress.deny", Kind::List, "", "", "What they may not call, whatever `egress.allow` says."),
+    setting(
+        "egress.deny",
+        Kind::List,
+        "",
+        "",
+        "What they and plugins may not call, whatever `egress.allow` or a grant says.",
+    ),
     setting(
         "egress.allowPrivate",
         Kind::List,

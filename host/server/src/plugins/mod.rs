@@ -39,13 +39,14 @@ pub(crate) struct Plugins {
 }
 
 impl Plugins {
-    /// Starts following. The plugins that there are already are in service a moment later.
-    pub(crate) fn start(config: PluginsConfig, objects: Arc<dyn Objects>) -> Self {
+    /// Starts following. The plugins that there are already are in service a moment later. What `deny` names is called by none.
+    pub(crate) fn start(config: PluginsConfig, objects: Arc<dyn Objects>, deny: Vec<egress::Rule>) -> Self {
         let services = Services {
             state: Arc::new(state::ObjectState(objects.clone())),
             secrets: Arc::new(secrets::ObjectSecrets(objects.clone())),
             logs: Arc::new(logs::Logs::default()),
             resolver: Arc::new(egress::SystemResolver),
+            deny: deny,
         };
         let settings = Settings {
             cache: Some(config.cache.join("compiled")),

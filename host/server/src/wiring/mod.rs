@@ -138,7 +138,10 @@ impl Server {
             data_dir: config.data_dir.clone(),
         };
         let (runner, local, clock) = make_runner(config, ground, environment).await?;
-        let plugins = stores.sqlite.as_ref().map(|_| Plugins::start(config.plugins.clone(), stores.objects.clone()));
+        let plugins = stores
+            .sqlite
+            .as_ref()
+            .map(|_| Plugins::start(config.plugins.clone(), stores.objects.clone(), config.egress.deny.clone()));
         let desk: Arc<dyn plugin::Desk> = match &plugins {
             Some(plugins) => plugins.host.clone(),
             None => Arc::new(plugin::NoPlugins),
