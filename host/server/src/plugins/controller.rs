@@ -1,6 +1,6 @@
 //! Follows `Plugin` objects.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,10 +13,10 @@ use plugin::{Desk, Facts};
 use plugin_host::{Component, Limits, LoadError, PluginHost};
 use store::StoreError;
 use store::objects::{Gvk, Key, ListQuery, Objects, Precondition, Selector, StatusUpdate, WatchEvent};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 
 use super::PluginsConfig;
-use super::source::{self, Kept, SourceError};
+use super::source::{self, Kept, SourceError, Stamp};
 use super::status::{self, Standing};
 use super::wanted;
 
@@ -25,14 +25,30 @@ const ROUND: Duration = Duration::from_secs(10);
 /// Components that are compiled at once.
 const AT_ONCE_MAX: usize = 2;
 
-/// Follows the objects, one plugin by one plugin.
+/// Follows the objects.
+///
+/// ```text
+///   list, watch ──► wanted (the newest of each) ──► under way (a few at once, one a plugin) ──► seen
+///        ▲                                                                                       │ may be otherwise by itself
+///        └──────────────────────────────── round, every ten seconds ◄────────────────────────────┘
+/// ```
+///
+/// A component that takes long to compile holds up nobody but itself.
 pub(super) struct Controller {
     config: PluginsConfig,
     objects: Arc<dyn Objects>,
     host: Arc<PluginHost>,
     kept: Kept,
-    /// The generation that each plugin was last brought to, and how that ended.
+    /// The plugins that there are.
+    there: HashSet<String>,
+    /// What nobody has looked at yet.
+    wanted: BTreeMap<String, Arc<Object>>,
+    under_way: JoinSet<Seen>,
+    /// Whom each task is for.
+    busy: HashMap<task::Id, String>,
     seen: HashMap<String, Seen>,
+    /// What no plugin has in service any more was forgotten.
+    tidied: bool,
 }
 
 /// What was made of an object.
@@ -41,14 +57,27 @@ struct Seen {
     uid: String,
     generation: i64,
     standing: Standing,
-    /// It may be otherwise next time, without the object being changed.
+    /// What its file was like.
+    stamp: Option<Stamp>,
+    /// It may be otherwise next time, without the object or the file being changed.
     again: bool,
 }
 
 impl Controller {
     pub(super) fn new(config: PluginsConfig, objects: Arc<dyn Objects>, host: Arc<PluginHost>) -> Self {
         let kept = Kept(config.cache.join("components"));
-        Self { config, objects, host, kept, seen: HashMap::new() }
+        Self {
+            config,
+            objects,
+            host,
+            kept,
+            there: HashSet::new(),
+            wanted: BTreeMap::new(),
+            under_way: JoinSet::new(),
+            busy: HashMap::new(),
+            seen: HashMap::new(),
+            tidied: false,
+        }
     }
 
     /// Follows for ever.
@@ -64,100 +93,145 @@ impl Controller {
     async fn follow(&mut self) -> store::Result<()> {
         let selector = Selector::of(Gvk::new(Plugin::API_VERSION, Plugin::KIND));
         let revision = self.objects.revision().await?;
-        let mut there = Vec::new();
         let mut query = ListQuery { selector: selector.clone(), ..ListQuery::default() };
+        let mut gone = self.there.clone();
         loop {
             let page = self.objects.list(&query).await?;
-            there.extend(page.items);
+            for object in page.items {
+                gone.remove(&object.metadata.name);
+                self.want(object);
+            }
             let Some(token) = page.continue_token else { break };
             query.continue_token = Some(token);
         }
-        let gone: Vec<String> =
-            self.seen.keys().filter(|name| !there.iter().any(|o| o.metadata.name == **name)).cloned().collect();
         gone.iter().for_each(|name| self.gone(name));
-        for object in &there {
-            if !self.seen.contains_key(&object.metadata.name) {
-                self.host.expect(&object.metadata.name, None);
-            }
-        }
         self.host.expect_no_others();
-        self.bring(there).await;
         let mut events = self.objects.watch(&selector, Some(revision)).await?;
         let mut round = tokio::time::interval(ROUND);
         loop {
+            self.begin();
             tokio::select! {
                 event = events.next() => match event {
-                    Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => self.bring(vec![object]).await,
+                    Some(Ok(WatchEvent::Added(object) | WatchEvent::Modified(object))) => self.want(object),
                     Some(Ok(WatchEvent::Deleted(object))) => self.gone(&object.metadata.name),
                     Some(Ok(WatchEvent::Bookmark(_))) => {}
                     Some(Err(problem)) => return Err(problem),
                     None => return Ok(()),
                 },
-                _ = round.tick() => self.round().await?,
+                Some(done) = self.under_way.join_next_with_id() => self.done(done),
+                _ = round.tick() => self.round().await,
             }
         }
     }
 
+    /// Takes an object up, unless that was done already.
+    fn want(&mut self, object: Arc<Object>) {
+        if self.is_seen(&object) {
+            return;
+        }
+        let name = &object.metadata.name;
+        if self.there.insert(name.clone()) {
+            self.host.expect(name, None);
+        }
+        self.wanted.insert(name.clone(), object);
+    }
+
+    fn is_seen(&self, object: &Object) -> bool {
+        let meta = &object.metadata;
+        self.seen.get(&meta.name).is_some_and(|seen| seen.uid == meta.uid && seen.generation == meta.generation)
+    }
+
     fn gone(&mut self, name: &str) {
+        self.there.remove(name);
+        self.wanted.remove(name);
         self.seen.remove(name);
         self.host.expect_none(name);
         self.host.remove(name);
     }
 
-    /// Brings plugins to what their objects say; several at once.
-    async fn bring(&mut self, objects: Vec<Arc<Object>>) {
-        let mut under_way = JoinSet::new();
-        for object in objects {
-            let known = self.seen.get(&object.metadata.name);
-            let same = |seen: &&Seen| seen.uid == object.metadata.uid && seen.generation == object.metadata.generation;
-            if known.filter(same).is_some_and(|seen| !seen.again) {
+    /// Begins what there is room for.
+    fn begin(&mut self) {
+        while self.under_way.len() < AT_ONCE_MAX {
+            let free = |name: &&String| !self.busy.values().any(|busy| busy == *name);
+            let Some(name) = self.wanted.keys().find(free).cloned() else { return };
+            // What was told again while it was under way is done by now.
+            let Some(object) = self.wanted.remove(&name).filter(|object| !self.is_seen(object)) else { continue };
+            let (host, config, kept) = (self.host.clone(), self.config.clone(), self.kept.clone());
+            let bringing = Bringing { host, config, kept, objects: self.objects.clone() };
+            let task = self.under_way.spawn(async move { bringing.bring(&object).await });
+            self.busy.insert(task.id(), name);
+        }
+    }
+
+    fn done(&mut self, done: Result<(task::Id, Seen), JoinError>) {
+        let (id, seen) = match done {
+            Ok((id, seen)) => (id, Some(seen)),
+            Err(broken) => (broken.id(), None),
+        };
+        let Some(name) = self.busy.remove(&id) else { return };
+        if !self.there.contains(&name) {
+            // Deleted meanwhile.
+            return self.host.remove(&name);
+        }
+        match seen {
+            Some(seen) => {
+                self.host.expect(&name, (!seen.standing.ready).then(|| seen.standing.message.clone()));
+                self.seen.insert(name, seen);
+            }
+            // A fault of ours: told in the server's log, and tried again when the object changes.
+            None => self.host.expect(&name, Some("loading it broke off; the server's log says why".to_owned())),
+        }
+    }
+
+    /// Writes counts, and takes up again what may be otherwise now: a source that could not be read, a file that changed.
+    async fn round(&mut self) {
+        for name in self.there.clone() {
+            let Ok(object) = self.objects.get(&key(&name)).await else { continue };
+            let Some(seen) = self.seen.get(&name) else { continue };
+            if seen.again || seen.stamp != stamp(&object, &self.config).await {
+                self.seen.remove(&name);
+                self.want(object);
                 continue;
             }
-            if known.is_none() {
-                self.host.expect(&object.metadata.name, None);
-            }
-            if under_way.len() >= AT_ONCE_MAX
-                && let Some(Ok(done)) = under_way.join_next().await
-            {
-                self.note(done);
-            }
-            let (host, config, kept) = (self.host.clone(), self.config.clone(), self.kept.clone());
-            let objects = self.objects.clone();
-            under_way.spawn(async move {
-                let seen = Bringing { host, config, kept, objects }.bring(&object).await;
-                (object.metadata.name.clone(), seen)
+            let aside = self.host.set_aside(&name).filter(|_| seen.standing.ready).map(|_| Standing {
+                ready: false,
+                reason: "SetAside",
+                message: "its last calls broke off one after another; it is tried again with pauses".to_owned(),
             });
+            write(&*self.objects, &self.host, &object, aside.as_ref().unwrap_or(&seen.standing), None).await;
         }
-        while let Some(done) = under_way.join_next().await {
-            if let Ok(done) = done {
-                self.note(done);
-            }
+        if !self.tidied && self.wanted.is_empty() && self.under_way.is_empty() {
+            self.tidied = true;
+            self.tidy().await;
         }
     }
 
-    fn note(&mut self, (name, seen): (String, Seen)) {
-        self.host.expect(&name, (!seen.standing.ready).then(|| seen.standing.message.clone()));
-        self.seen.insert(name, seen);
-    }
-
-    /// Writes counts, and tries again what may be otherwise now.
-    async fn round(&mut self) -> store::Result<()> {
-        let names: Vec<String> = self.seen.keys().cloned().collect();
-        for name in names {
-            let Ok(object) = self.objects.get(&key(&name)).await else { continue };
-            if self.seen.get(&name).is_some_and(|seen| seen.again) {
-                self.bring(vec![object]).await;
-            } else if let Some(seen) = self.seen.get(&name) {
-                let aside = self.host.set_aside(&name).filter(|_| seen.standing.ready).map(|_| Standing {
-                    ready: false,
-                    reason: "SetAside",
-                    message: "its last calls broke off one after another; it is tried again with pauses".to_owned(),
-                });
-                write(&*self.objects, &self.host, &object, aside.as_ref().unwrap_or(&seen.standing), None).await;
+    /// Forgets components and code that no plugin has in service, and that none fell back to.
+    async fn tidy(&self) {
+        let mut digests = Vec::new();
+        for name in &self.there {
+            if let Ok((facts, _)) = self.host.report(name) {
+                digests.push(facts.digest);
             }
+            let plugin = self.objects.get(&key(name)).await.ok().and_then(|object| object.decode::<Plugin>().ok());
+            digests.extend(plugin.and_then(|plugin| plugin.status).map(|status| status.digest));
         }
-        Ok(())
+        let (host, kept) = (self.host.clone(), self.kept.clone());
+        let tidied = tokio::task::spawn_blocking(move || {
+            kept.keep_only(&digests).map_err(|error| error.to_string())?;
+            host.keep_only(&digests).map_err(|error| error.to_string())
+        });
+        if let Ok(Err(problem)) = tidied.await {
+            tracing::warn!(problem, "components of plugins that are gone stay in the cache");
+        }
     }
+}
+
+/// What a plugin's file is like now.
+async fn stamp(object: &Object, config: &PluginsConfig) -> Option<Stamp> {
+    let source = object.decode::<Plugin>().ok()?.spec.source;
+    let folder = config.folder.clone();
+    tokio::task::spawn_blocking(move || source::stamp(&source, &folder)).await.ok()?
 }
 
 /// One plugin on its way to what its object says.
@@ -170,10 +244,12 @@ struct Bringing {
 
 impl Bringing {
     async fn bring(&self, object: &Object) -> Seen {
+        // Before it is read: what changes meanwhile is seen next time.
+        let stamp = stamp(object, &self.config).await;
         let (standing, facts, again) = self.load(object).await;
         write(&*self.objects, &self.host, object, &standing, facts.as_ref()).await;
         let (uid, generation) = (object.metadata.uid.clone(), object.metadata.generation);
-        Seen { uid, generation, standing, again }
+        Seen { uid, generation, standing, stamp, again }
     }
 
     /// What came of it, what is in service if that is new, and whether to try again by itself.

@@ -1,7 +1,8 @@
 //! Components, from where a `Plugin` says, and those that were in service before.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Component as Part, Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use model::plugin::PluginSource;
@@ -50,6 +51,15 @@ pub(super) fn read(source: &PluginSource, folder: &Path) -> Result<Bytes, Source
     }
 }
 
+/// What tells that a file is another than it was: when it was written, and how large it is.
+pub(super) type Stamp = (SystemTime, u64);
+
+/// That of the file that a plugin's object names, if it names one that is there. Blocks.
+pub(super) fn stamp(source: &PluginSource, folder: &Path) -> Option<Stamp> {
+    let found = std::fs::metadata(inside(folder, source.file.as_deref()?)?).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
 /// The path of a file below a folder, unless it leads out of it, by itself or by a link.
 fn inside(folder: &Path, file: &str) -> Option<PathBuf> {
     let relative = Path::new(file);
@@ -79,9 +89,27 @@ impl Kept {
     pub(super) fn keep(&self, digest: &str, component: &[u8]) -> io::Result<()> {
         let Some(place) = self.place(digest).filter(|place| !place.exists()) else { return Ok(()) };
         std::fs::create_dir_all(&self.0)?;
-        let partial = place.with_extension(format!("{:08x}.part", std::process::id()));
-        std::fs::write(&partial, component)?;
-        std::fs::rename(&partial, &place)
+        let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
+        file.write_all(component)?;
+        file.as_file().sync_all()?;
+        file.persist(place).map(|_| ()).map_err(|error| error.error)
+    }
+
+    /// Forgets all but these. Blocks.
+    pub(super) fn keep_only(&self, digests: &[String]) -> io::Result<()> {
+        let kept: Vec<PathBuf> = digests.iter().filter_map(|digest| self.place(digest)).collect();
+        let entries = match std::fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if !kept.contains(&path) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// One that was kept, if its content is still what it was. Blocks.
@@ -128,5 +156,10 @@ mod tests {
         std::fs::write(kept.place(digest).unwrap(), "changed").unwrap();
         assert!(kept.find(digest).is_none());
         assert!(kept.place("sha256:../../etc").is_none());
+        std::fs::write(kept.0.join("left.part"), "by a server that was killed").unwrap();
+        kept.keep_only(&[digest.to_owned()]).unwrap();
+        assert_eq!(std::fs::read_dir(&kept.0).unwrap().count(), 1);
+        kept.keep_only(&[]).unwrap();
+        assert_eq!(std::fs::read_dir(&kept.0).unwrap().count(), 0);
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct ObjectState(pub(super) Arc<dyn Objects>);
 /// What stands in an object.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Body {
+    /// Grows with each write of any key, so that a key that was removed and is there again has a version that nobody has seen.
+    #[serde(default)]
+    version: u64,
     data: BTreeMap<String, Entry>,
 }
 
@@ -97,6 +100,7 @@ impl ObjectState {
                     "apiVersion": Plugin::API_VERSION, "kind": Plugin::KIND, "name": &*key.plugin, "uid": plugin.metadata.uid,
                 }],
             },
+            "version": body.version,
             "data": body.data,
         });
         Object::from_value(object).map_err(|e| unreadable(key, &e))
@@ -139,7 +143,8 @@ impl StateStore for ObjectState {
             if expected.is_some_and(|expected| expected != version) {
                 return Ok((None, false));
             }
-            let next = version + 1;
+            let next = body.version + 1;
+            body.version = next;
             body.data.insert(key.key.clone(), Entry { version: next, value: text.clone() });
             let bytes: usize = body.data.iter().map(|(key, entry)| key.len() + entry.value.len() * 3 / 4).sum();
             if bytes as u64 > bytes_max {
@@ -202,6 +207,8 @@ mod tests {
         state.set(&key("a", "w", "other"), b"x".to_vec(), None, 100).await.unwrap();
         assert_eq!(state.keys(&key("a", "w", ""), Some("k"), 9).await.unwrap(), ["other"]);
         state.delete(&mine).await.unwrap();
+        state.delete(&mine).await.unwrap();
+        assert_eq!(state.set(&mine, b"3".to_vec(), Some(0), 100).await.unwrap(), Some(4), "no version twice");
         state.delete(&mine).await.unwrap();
         assert_eq!(state.keys(&key("a", "w", ""), None, 9).await.unwrap(), ["other"]);
         let plugin = Key::new(Gvk::new("colchis.dev/v1", "Plugin"), "", "a");
