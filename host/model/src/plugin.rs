@@ -59,7 +59,7 @@ record! {
         /// Hosts that its requests may go to.
         pub http: Vec<PluginHttpGrant>,
         /// Endpoints that its connections may go to.
-        pub endpoints: Vec<PluginEndpointGrant>,
+        pub endpoints: Vec<PluginEndpointGrant> = kept "acts when plugins can open connections; until then a component that wants to is refused",
         /// Secrets that it may use without seeing them.
         pub secrets: Vec<PluginSecretGrant>,
         /// State that it may keep, for each object that uses it.

@@ -55,7 +55,7 @@ pub struct NoAnswer {
     pub transient: bool,
 }
 
-/// A leaf of another kind that the server does itself: `resource` or `data`.
+/// A leaf of another kind that the server does itself: `resource`, `data` or `plugin`.
 #[derive(Debug, Clone)]
 pub struct OwnLeaf {
     /// The run's name.

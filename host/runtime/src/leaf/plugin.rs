@@ -14,6 +14,7 @@ use model::Raw;
 use model::workflow::NodePhase;
 use plugin::{CallContext, ErrorClass, ObjectRef, PluginError, Step, StepPhase, StepProgress, StepRequest};
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 
 use super::{Failure, RunFacts};
 use crate::workflows::Workflows;
@@ -144,9 +145,10 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Some(token) = self.token.take() else { return };
+        // Where the server itself ends, the step does not: it is taken up again.
+        let (Some(token), Ok(server)) = (self.token.take(), Handle::try_current()) else { return };
         let (step, context, request) = (self.step.clone(), self.context.clone(), self.request.clone());
-        tokio::spawn(async move {
+        server.spawn(async move {
             if let Err(error) = step.stop(&context, &request, &token).await {
                 tracing::warn!(%error, object = %context.object, "a step was stopped, and its plugin did not take that");
             }

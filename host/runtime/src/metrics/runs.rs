@@ -86,7 +86,11 @@ fn of_template(state: &RunState) -> Option<[(&'static str, &str); 3]> {
 }
 
 fn of_leaf(m: &mut Inner, namespace: &str, state: &RunState, node: &Node, end: &End) {
-    let kind = if node.kind == Kind::Http { "http" } else { "pod" };
+    let kind = match node.kind {
+        Kind::Http => "http",
+        Kind::Plugin => "plugin",
+        _ => "pod",
+    };
     let of = [("phase", end.phase.as_str()), ("namespace", namespace), ("type", kind)];
     m.add("argo_workflows_pods_total_count", &of, 1.0);
     if let Some(reason) = tried_again_after(state, node) {
