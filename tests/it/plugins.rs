@@ -181,3 +181,52 @@ async fn a_step_under_way_is_taken_up_again_and_told_when_it_is_stopped() {
     server.cli(&["wf", "terminate", "stopped"]).ok();
     assert_eq!(client.wait("default", "stopped").await.unwrap().phase(), WorkflowPhase::Failed);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_what_there_is_and_call_it_by_hand() {
+    let test = "operators_see_what_there_is_and_call_it_by_hand";
+    let Some(server) = server(test, &["greet", "conformance"]).await else { return };
+    let client = server.client().await;
+    apply(&server, &plugin("greet", json!({"source": {"file": "greet.wasm"}})));
+    stands(&client, "greet", "True", "InService", "version").await;
+    let list = server.cli(&["plugin", "list"]).ok();
+    assert!(
+        list.lines().any(|line| line.contains("greet") && line.contains("0.1.0") && line.contains("step")),
+        "{list}"
+    );
+    let other = server.home().join("plugins/conformance.wasm").display().to_string();
+    let inspected: Value =
+        serde_json::from_str(&server.cli(&["plugin", "inspect", &other, "-o", "json"]).ok()).unwrap();
+    assert!(inspected.to_string().contains("metric-provider"), "{inspected}");
+    let asked = write(server.home(), "call.json", &json!({"config": {"greeting": "Hail", "who": "Medea"}}));
+    let answer: Value =
+        serde_json::from_str(&server.cli(&["plugin", "call", "greet", "start", "-f", &asked, "-o", "json"]).ok())
+            .unwrap();
+    assert!(answer.to_string().contains("Hail, Medea!"), "{answer}");
+    let config = write(server.home(), "config.json", &json!({"greeting": " "}));
+    let checked = server.cli(&["plugin", "check", "greet", "-f", &config]);
+    assert!(
+        checked.code != 0 && format!("{}{}", checked.out, checked.err).contains("expected a word"),
+        "{}",
+        checked.err
+    );
+    server.cli(&["plugin", "logs", "greet"]).ok();
+    let wrong = server.cli(&["plugin", "call", "other", "start", "-f", &asked]).fails();
+    assert!(wrong.contains("there is no plugin other"), "{wrong}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_file_takes_the_place_of_the_one_before() {
+    let test = "another_file_takes_the_place_of_the_one_before";
+    let Some(server) = server(test, &["greet", "conformance"]).await else { return };
+    let client = server.client().await;
+    apply(&server, &plugin("greet", json!({"source": {"file": "greet.wasm"}})));
+    let before = stands(&client, "greet", "True", "InService", "version").await;
+    let folder = server.home().join("plugins");
+    std::fs::rename(folder.join("conformance.wasm"), folder.join("greet.wasm")).unwrap();
+    eventually("the other component is in service", || async {
+        let now = get(&client, "greet").await;
+        (now["status"]["digest"] != before["status"]["digest"]).then_some(())
+    })
+    .await;
+}
