@@ -272,6 +272,51 @@ fn a_hundred_cases_are_a_matter_of_a_moment() {
 }
 
 #[test]
+fn steps_of_plugins_go_as_others_do() {
+    let dir = tempfile::Builder::new().prefix("colchis-it-").tempdir().unwrap();
+    let workflow = "
+apiVersion: argoproj.io/v1alpha1
+kind: Workflow
+metadata: {name: greets}
+spec:
+  entrypoint: main
+  templates:
+  - name: main
+    steps:
+    - - {name: a, template: greet}
+    - - {name: b, template: show, arguments: {parameters: [{name: text, value: '{{steps.a.outputs.parameters.length}}'}]}}
+  - {name: greet, plugin: {greet: {who: Medea}}}
+  - {name: show, inputs: {parameters: [{name: text}]}, container: {image: x, args: ['{{inputs.parameters.text}}']}}
+";
+    let cases = "
+files: [greets.yaml]
+cases:
+- name: as it is said
+  steps: [{template: greet, result: Hello, outputs: {length: '5'}}]
+  nodes: {a: {outputs: {result: Hello}}, b: {inputs: {text: '5'}}}
+- name: it fails
+  steps: [{template: greet, error: the plugin is gone}]
+  expect: Failed
+  nodes: {a: {phase: Error, message: the plugin is gone}}
+";
+    std::fs::write(dir.path().join("greets.yaml"), workflow).unwrap();
+    std::fs::write(dir.path().join("greets.test.yaml"), cases).unwrap();
+    let said = within(dir.path(), &[]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    says(&said, &["2 passed", "covered: 3 of 3 templates, 2 of 2 steps"]);
+    // Nothing is waited for where nothing is said.
+    let quiet = "
+files: [greets.yaml]
+cases: [{name: nothing is said, expect: Error, nodes: {a: Succeeded}}]
+";
+    std::fs::write(dir.path().join("greets.test.yaml"), quiet).unwrap();
+    let begun = std::time::Instant::now();
+    let said = within(dir.path(), &[]);
+    says(&said, &["length"]);
+    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn the_examples_pass() {
     let mut command = colchis();
     let said = say(command.args(["test", "examples/testing"]));

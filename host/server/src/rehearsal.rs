@@ -208,7 +208,9 @@ impl Requests for Answers {
     }
 
     async fn stand_in(&self, leaf: OwnLeaf) -> Option<OwnLeafEnd> {
-        let facts = StepFacts { by_server: true, ..facts(&leaf.workflow, &leaf.node, &leaf.template) };
+        // There are no plugins here: their steps go as all others do.
+        let by_server = leaf.template.plugin.is_none();
+        let facts = StepFacts { by_server, ..facts(&leaf.workflow, &leaf.node, &leaf.template) };
         let outcome = (self.0)(&facts);
         if outcome.by_server {
             return None;

@@ -335,12 +335,13 @@ impl Judge<'_> {
                 let hint = "say under `do` what a person does: {when: NODE, resume: NODE}".to_owned();
                 self.say(path, &format!("{name:?} waits, and runs nothing"), Some(hint));
             }
-            Does::Run | Does::Serve if outcome.status.is_some() || !outcome.headers.is_empty() => {
+            Does::Run | Does::Serve | Does::Plugin if outcome.status.is_some() || !outcome.headers.is_empty() => {
                 self.say(path, &format!("{name:?} is no http template: it has no `status` and no `headers`"), None);
             }
-            Does::Run | Does::Serve | Does::Http | Does::Unknown => {}
+            Does::Run | Does::Serve | Does::Plugin | Does::Http | Does::Unknown => {}
         }
-        let unknown = outcome.outputs.keys().filter(|given| !template.outputs.contains(given));
+        let open = template.does == Does::Plugin;
+        let unknown = outcome.outputs.keys().filter(|given| !open && !template.outputs.contains(given));
         for given in unknown {
             let hint = did_you_mean(given, template.outputs.iter().map(String::as_str)).or_else(|| {
                 Some(match template.outputs.as_slice() {

@@ -17,6 +17,8 @@ pub enum Does {
     Steps,
     /// Something that the server does itself: `resource`, `data`.
     Serve,
+    /// A plugin: what it leaves is its own to say.
+    Plugin,
     /// Nothing that is known.
     Unknown,
 }
@@ -107,6 +109,7 @@ fn does(template: &Value) -> Does {
         (&["suspend"], Does::Suspend),
         (&["steps", "dag"], Does::Steps),
         (&["resource", "data"], Does::Serve),
+        (&["plugin"], Does::Plugin),
     ];
     let has = |names: &[&str]| names.iter().any(|name| template.get(name).is_some());
     table.iter().find(|(names, _)| has(names)).map_or(Does::Unknown, |(_, does)| *does)

@@ -7,7 +7,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use engine_workflow::{Input, LeafEvent, LeafStart, NodeIx, Outputs, Param};
 use model::Raw;
@@ -84,7 +84,10 @@ pub(super) async fn run(
 
 /// The plugin, waited for where it may still come: in whatever order a folder of manifests is applied, and while a server begins.
 async fn there(workflows: &Workflows, run: &RunFacts, node: NodeIx, name: &str) -> Result<Arc<dyn Step>, Failure> {
-    let begun = Instant::now();
+    // By the runtime's clock: where nothing is real, time jumps.
+    let begun = workflows.clock.now().as_millis();
+    let elapsed =
+        || Duration::from_millis(workflows.clock.now().as_millis().saturating_sub(begun).try_into().unwrap_or(0));
     let mut said = String::new();
     loop {
         let error = match workflows.plugins.step(name) {
@@ -96,11 +99,11 @@ async fn there(workflows: &Workflows, run: &RunFacts, node: NodeIx, name: &str) 
             class if class.is_transient() => ABSENT_MAX,
             _ => Duration::ZERO,
         };
-        if begun.elapsed() >= max {
+        if elapsed() >= max {
             return Err(failure(name, &error));
         }
         let message = format!("Waiting: {error}");
-        if message != said && begun.elapsed() >= QUIET {
+        if message != said && elapsed() >= QUIET {
             workflows.post(&run.uid, Input::Leaf(node, LeafEvent::Waiting(message.as_str().into())));
             said = message;
         }

@@ -46,7 +46,7 @@ impl Plugins {
             secrets: Arc::new(secrets::ObjectSecrets(objects.clone())),
             logs: Arc::new(logs::Logs::default()),
             resolver: Arc::new(egress::SystemResolver),
-            deny: deny,
+            deny,
         };
         let settings = Settings {
             cache: Some(config.cache.join("compiled")),
