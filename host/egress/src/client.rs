@@ -48,7 +48,7 @@ pub struct Client {
 impl Client {
     /// A client of one guard and one kind of TLS session.
     pub fn new(guard: Guard, tls: &TlsSettings) -> Result<Self, EgressError> {
-        let connector = Connector::new(guard.clone(), tls.build()?);
+        let connector = Connector::new(guard.clone(), tls)?;
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)

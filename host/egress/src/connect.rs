@@ -1,4 +1,4 @@
-//! The connector of the HTTP client: guarded TCP, then TLS for `https`.
+//! Guarded TCP, then TLS where it is asked for; and the connector of the HTTP client made of both.
 
 use std::future::Future;
 use std::io;
@@ -21,37 +21,74 @@ use tower_service::Service;
 
 use crate::error::EgressError;
 use crate::guard::{Guard, Target};
+use crate::tls::TlsSettings;
 
 /// How long a TLS session may take to come about.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 
-/// Makes connections as the guard permits.
+/// Makes connections as the guard permits, for protocols of any kind.
 #[derive(Clone)]
-pub(crate) struct Connector {
+pub struct Dialer {
     guard: Guard,
     tls: Arc<ClientConfig>,
 }
 
+impl Dialer {
+    /// A dialer of one guard and one kind of TLS session.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn new(guard: Guard, tls: &TlsSettings) -> Result<Self, EgressError> {
+        Ok(Self { guard, tls: tls.build()? })
+    }
+
+    /// Connects, without TLS.
+    ///
+    /// # Errors
+    /// What the policy refuses, what cannot be reached, what takes too long.
+    pub async fn connect(&self, target: &Target) -> Result<TcpStream, EgressError> {
+        self.guard.connect(target).await
+    }
+
+    /// Goes on with TLS on a connection to a target, whose certificate is to have this name.
+    ///
+    /// # Errors
+    /// The other side has another certificate, speaks no TLS, or takes too long.
+    pub async fn secure(
+        &self,
+        target: &Target,
+        name: &str,
+        plain: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, EgressError> {
+        let failed = |source| EgressError::Tls { target: target.to_string(), source };
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        match timeout(HANDSHAKE, TlsConnector::from(self.tls.clone()).connect(name, plain)).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(source)) => Err(failed(source)),
+            Err(_) => Err(EgressError::TimedOut { target: target.to_string(), what: "TLS session", after: HANDSHAKE }),
+        }
+    }
+}
+
+/// The dialer as the HTTP client wants it.
+#[derive(Clone)]
+pub(crate) struct Connector(Dialer);
+
 impl Connector {
     /// A connector of one guard and one kind of TLS session.
-    pub(crate) fn new(guard: Guard, tls: Arc<ClientConfig>) -> Self {
-        Self { guard, tls }
+    pub(crate) fn new(guard: Guard, tls: &TlsSettings) -> Result<Self, EgressError> {
+        Dialer::new(guard, tls).map(Self)
     }
 
     async fn connect(self, uri: Uri) -> Result<Stream, EgressError> {
         let target = Target::of(&uri)?;
-        let plain = self.guard.connect(&target).await?;
+        let plain = self.0.connect(&target).await?;
         if !target.is_https() {
             return Ok(Stream::Plain(TokioIo::new(plain)));
         }
-        let failed = |source| EgressError::Tls { target: target.to_string(), source };
-        let name = ServerName::try_from(target.host().to_owned())
-            .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?;
-        match timeout(HANDSHAKE, TlsConnector::from(self.tls).connect(name, plain)).await {
-            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(TokioIo::new(stream)))),
-            Ok(Err(source)) => Err(failed(source)),
-            Err(_) => Err(EgressError::TimedOut { target: target.to_string(), what: "TLS session", after: HANDSHAKE }),
-        }
+        let secured = self.0.secure(&target, target.host(), plain).await?;
+        Ok(Stream::Tls(Box::new(TokioIo::new(secured))))
     }
 }
 

@@ -31,6 +31,7 @@ mod tls;
 pub use address::{Class, class_of};
 pub use body::{Body, BoxError, ResponseBody, empty, full};
 pub use client::{Client, Limits};
+pub use connect::Dialer;
 pub use error::EgressError;
 pub use guard::{Guard, Target};
 pub use policy::{Config, Policy, Private, Rule, RuleError};

@@ -59,11 +59,15 @@ record! {
         /// Hosts that its requests may go to.
         pub http: Vec<PluginHttpGrant>,
         /// Endpoints that its connections may go to.
-        pub endpoints: Vec<PluginEndpointGrant> = kept "acts when plugins can open connections; until then a component that wants to is refused",
+        pub endpoints: Vec<PluginEndpointGrant>,
         /// Secrets that it may use without seeing them.
         pub secrets: Vec<PluginSecretGrant>,
         /// State that it may keep, for each object that uses it.
         pub state: Option<PluginStateGrant>,
+        /// Large values that it may keep.
+        pub blobs: Option<PluginBlobsGrant>,
+        /// Lets a renderer ask for objects of the destination (Helm's `lookup`).
+        pub lookup: Option<bool>,
     }
 
     /// Hosts that requests may go to.
@@ -82,6 +86,8 @@ record! {
         pub address: String,
         /// Whether its addresses may be private ones, as with `http`.
         pub private: Option<Raw>,
+        /// Takes any certificate.
+        pub insecure: Option<bool>,
     }
 
     /// A secret that a plugin may use.
@@ -112,6 +118,12 @@ record! {
         pub bytes: Option<Quantity>,
     }
 
+    /// Large values that a plugin may keep.
+    pub struct PluginBlobsGrant {
+        /// All of them together; 64Mi by default.
+        pub bytes: Option<Quantity>,
+    }
+
     /// How much a plugin's calls may take. Passing a limit ends the call that passes it.
     pub struct PluginLimits {
         /// Memory of a call; 64Mi by default.
@@ -126,6 +138,8 @@ record! {
         pub requests: Option<i32>,
         /// The answer to a request; 8Mi by default.
         pub response_size: Option<Quantity>,
+        /// The data of an event, and a request that comes in; 8Mi by default.
+        pub payload_size: Option<Quantity>,
         /// What a call may write to its log; 64Ki by default. The rest is counted.
         pub log_size: Option<Quantity>,
     }

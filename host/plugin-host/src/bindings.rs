@@ -8,6 +8,11 @@ pub(crate) mod host {
         path: "../../wit/plugin",
         world: "colchis:plugin/host",
         imports: { default: async | trappable },
+        with: {
+            "colchis:plugin/blobs.reader": crate::capabilities::blobs::Reader,
+            "colchis:plugin/blobs.writer": crate::capabilities::blobs::Writer,
+            "colchis:plugin/endpoints.connection": crate::capabilities::endpoints::Connection,
+        },
     });
 }
 
@@ -35,13 +40,73 @@ pub(crate) mod metric {
     });
 }
 
-/// `colchis:step/step`.
+/// `colchis:manifest-renderer`: its imports, and `renderer`.
+pub(crate) mod renderer {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/plugin", "../../wit/manifest-renderer"],
+        inline: "package colchis:bound; world rendering {
+            import colchis:manifest-renderer/source@1.0.0;
+            import colchis:manifest-renderer/destination@1.0.0;
+            export colchis:manifest-renderer/renderer@1.0.0;
+        }",
+        world: "colchis:bound/rendering",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "colchis:plugin/types@1.0.0": super::imports::types,
+            "colchis:manifest-renderer/source.tree": crate::capabilities::source::Lent,
+        },
+    });
+}
+
+/// `colchis:event-source/subscriber`.
+pub(crate) mod subscriber {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/plugin", "../../wit/event-source"],
+        inline: "package colchis:bound; world subscribing { export colchis:event-source/subscriber@1.0.0; }",
+        world: "colchis:bound/subscribing",
+        exports: { default: async },
+        with: { "colchis:plugin/types@1.0.0": super::imports::types },
+    });
+}
+
+/// `colchis:event-source/receiver`.
+pub(crate) mod receiver {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/plugin", "../../wit/event-source"],
+        inline: "package colchis:bound; world receiving { export colchis:event-source/receiver@1.0.0; }",
+        world: "colchis:bound/receiving",
+        exports: { default: async },
+        with: { "colchis:plugin/types@1.0.0": super::imports::types },
+    });
+}
+
+/// `colchis:trigger/action`.
+pub(crate) mod trigger {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/plugin", "../../wit/trigger"],
+        inline: "package colchis:bound; world acting { export colchis:trigger/action@1.0.0; }",
+        world: "colchis:bound/acting",
+        exports: { default: async },
+        with: { "colchis:plugin/types@1.0.0": super::imports::types },
+    });
+}
+
+/// `colchis:step`: its files, and `step`.
 pub(crate) mod step {
     wasmtime::component::bindgen!({
         path: ["../../wit/plugin", "../../wit/step"],
-        inline: "package colchis:bound; world stepping { export colchis:step/step@1.0.0; }",
+        inline: "package colchis:bound; world stepping {
+            import colchis:step/files@1.0.0;
+            export colchis:step/step@1.0.0;
+        }",
         world: "colchis:bound/stepping",
+        imports: { default: async | trappable },
         exports: { default: async },
-        with: { "colchis:plugin/types@1.0.0": super::imports::types },
+        with: {
+            "colchis:plugin/types@1.0.0": super::imports::types,
+            "colchis:step/files.artifact": crate::capabilities::files::Artifact,
+            "colchis:step/files.artifact-writer": crate::capabilities::files::Writer,
+        },
     });
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use plugin::{CallContext, ErrorClass, PluginError, Result};
-use tokio::sync::Semaphore;
-use wasmtime::component::Instance;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap};
 
 use crate::bindings::imports::types;
@@ -20,12 +20,17 @@ const BROKEN: [&str; 2] = ["trapped", "limit"];
 /// What a call of an export gives: a trap, the plugin's error, or its answer.
 pub(crate) type Called<T> = wasmtime::Result<std::result::Result<T, types::PluginError>>;
 
+/// How a call ended. The outer error is the host's: the instance did not come to an answer, and is never used again.
+pub(crate) type Answer<T> = std::result::Result<Result<T>, PluginError>;
+
 /// Where calls run.
 #[derive(Clone)]
 pub(crate) struct Ground {
     pub(crate) engine: Engine,
     /// Places in the pool; a full pool would be an error, and waits here instead.
     pub(crate) pool: Arc<Semaphore>,
+    /// Places for instances that go on from call to call.
+    pub(crate) subscriptions: Arc<Semaphore>,
 }
 
 impl Ground {
@@ -36,74 +41,66 @@ impl Ground {
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
-        if let Err(left) = loaded.quarantine.admit(Instant::now()) {
-            let seconds = left.as_secs_f64().ceil();
-            let message = format!(
-                "the plugin {} is set aside for {seconds} s: its last calls broke off one after another",
-                loaded.shared.name
-            );
-            let class = ErrorClass::Throttled { retry_after: Some(left) };
-            return Err(PluginError::new(class, "set-aside", message)
-                .hint("`colchis plugin logs` and the server's log say why"));
-        }
-        let _own = self.place(&loaded.places, &loaded.shared, context, "concurrency").await?;
-        let begun = Instant::now();
-        let answer = self.call_unlimited(&loaded.shared, &loaded.pre, context, export).await;
-        let how = match &answer {
-            Ok(Ok(_)) => How::Answered,
-            Ok(Err(error)) => How::Error(error),
-            Err(error) => How::Killed(error),
-        };
-        match &how {
-            How::Killed(error) if BROKEN.contains(&error.code.as_str()) => loaded.quarantine.broke_off(Instant::now()),
-            // Nobody's fault, or nobody knows whose.
-            How::Killed(_) => {}
-            How::Answered | How::Error(_) => loaded.quarantine.answered(),
-        }
-        loaded.counters.count(begun.elapsed(), how);
-        answer?
+        self.call_as(loaded, &loaded.shared, context, export).await
     }
 
-    /// The same for a component that is not in service yet. The outer error is the host's: the instance did not come to an answer.
+    /// The same, with other grants than the component's own.
+    pub(crate) async fn call_as<T: Told>(
+        &self,
+        loaded: &Loaded,
+        shared: &Arc<Shared>,
+        context: &CallContext,
+        export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
+    ) -> Result<T> {
+        admitted(loaded)?;
+        let _own = self.place(&loaded.places, shared, context, "concurrency").await?;
+        let begun = Instant::now();
+        let answer = self.call_unlimited(shared, &loaded.pre, context, export).await;
+        counted(loaded, begun, answer)
+    }
+
+    /// The same for a component that is not in service yet.
     pub(crate) async fn call_unlimited<T: Told>(
         &self,
         shared: &Arc<Shared>,
-        pre: &wasmtime::component::InstancePre<State>,
+        pre: &InstancePre<State>,
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
-    ) -> std::result::Result<Result<T>, PluginError> {
+    ) -> Answer<T> {
         let _pooled = self.place(&self.pool, shared, context, "the pool of instances").await?;
         let mut store = State::store(&self.engine, shared, context.clone());
-        let time = context.timeout.min(shared.limits.wall_time_max);
-        let running = async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            export(&mut store, &instance).await
+        let running = async |store: &mut Store<State>| {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            export(store, &instance).await
         };
-        let ended = tokio::select! {
-            biased;
-            ended = tokio::time::timeout(time, running) => ended,
-            () = cancelled(context) => return Err(killed(shared, &Ended::Cancelled, "cancelled")),
+        finish(&mut store, running).await
+    }
+
+    /// An instance that goes on from call to call, with the first of them.
+    pub(crate) async fn open<T: Told>(
+        &self,
+        loaded: &Arc<Loaded>,
+        context: &CallContext,
+        export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
+    ) -> Result<(Session, T)> {
+        admitted(loaded)?;
+        let place = self.subscriptions.clone().try_acquire_owned().map_err(|_| {
+            let message = "no more subscriptions can be open at once (limit: subscriptions_max)";
+            PluginError::new(ErrorClass::Unavailable, "busy", message)
+        })?;
+        let begun = Instant::now();
+        let mut store = State::store(&self.engine, &loaded.shared, context.clone());
+        let mut kept = None;
+        let running = async |store: &mut Store<State>| {
+            let instance = loaded.pre.instantiate_async(&mut *store).await?;
+            let answer = export(store, &instance).await;
+            kept = Some(instance);
+            answer
         };
-        let state = store.data_mut();
-        state.tell_dropped();
-        let vault = state.vault().clone();
-        match ended {
-            Ok(Ok(Ok(mut answer))) => {
-                answer.redact(&vault);
-                Ok(Ok(answer))
-            }
-            Ok(Ok(Err(error))) => {
-                let mut error = convert::error(error);
-                vault.redact(&mut error.message);
-                error.hints.extend(state.refusals());
-                Ok(Err(error))
-            }
-            Ok(Err(trap)) => Err(trapped(state, &trap)),
-            Err(_) => {
-                let message = format!("the plugin {} did not answer within {} ms", shared.name, time.as_millis());
-                Err(PluginError::new(ErrorClass::Unavailable, "timed-out", message))
-            }
-        }
+        let answer = counted(loaded, begun, finish(&mut store, running).await)?;
+        let Some(instance) = kept else { return Err(broken(&loaded.shared)) };
+        let session = Session { store: Some(store), instance, loaded: loaded.clone(), _place: place };
+        Ok((session, answer))
     }
 
     async fn place<'s>(
@@ -124,6 +121,109 @@ impl Ground {
                 );
                 Err(PluginError::new(ErrorClass::Unavailable, "busy", message))
             }
+        }
+    }
+}
+
+/// An instance that goes on from call to call: one of an event source.
+pub(crate) struct Session {
+    /// Gone when a call broke off: what is left of it is never used again.
+    store: Option<Store<State>>,
+    instance: Instance,
+    pub(crate) loaded: Arc<Loaded>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Session {
+    /// Calls an export.
+    pub(crate) async fn call<T: Told>(
+        &mut self,
+        context: &CallContext,
+        export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
+    ) -> Result<T> {
+        let Some(mut store) = self.store.take() else { return Err(broken(&self.loaded.shared)) };
+        let begun = Instant::now();
+        State::begin(&mut store, context.clone());
+        let instance = self.instance;
+        let running = async |store: &mut Store<State>| export(store, &instance).await;
+        let answer = finish(&mut store, running).await;
+        if answer.is_ok() {
+            self.store = Some(store);
+        }
+        counted(&self.loaded, begun, answer)
+    }
+
+    /// What is left of it, if it may still be used.
+    pub(crate) fn take_store(&mut self) -> Option<Store<State>> {
+        self.store.take()
+    }
+}
+
+fn broken(shared: &Shared) -> PluginError {
+    let message = format!("the instance of plugin {} broke off in an earlier call; open another", shared.name);
+    PluginError::new(ErrorClass::Unavailable, "broken", message)
+}
+
+/// Whether a plugin is called at all.
+fn admitted(loaded: &Loaded) -> Result<()> {
+    let Err(left) = loaded.quarantine.admit(Instant::now()) else { return Ok(()) };
+    let seconds = left.as_secs_f64().ceil();
+    let message = format!(
+        "the plugin {} is set aside for {seconds} s: its last calls broke off one after another",
+        loaded.shared.name
+    );
+    let class = ErrorClass::Throttled { retry_after: Some(left) };
+    Err(PluginError::new(class, "set-aside", message).hint("`colchis plugin logs` and the server's log say why"))
+}
+
+/// Counts a call, by how it ended.
+fn counted<T>(loaded: &Loaded, begun: Instant, answer: Answer<T>) -> Result<T> {
+    let how = match &answer {
+        Ok(Ok(_)) => How::Answered,
+        Ok(Err(error)) => How::Error(error),
+        Err(error) => How::Killed(error),
+    };
+    match &how {
+        How::Killed(error) if BROKEN.contains(&error.code.as_str()) => loaded.quarantine.broke_off(Instant::now()),
+        // Nobody's fault, or nobody knows whose.
+        How::Killed(_) => {}
+        How::Answered | How::Error(_) => loaded.quarantine.answered(),
+    }
+    loaded.counters.count(begun.elapsed(), how);
+    answer?
+}
+
+/// Waits for a call, as long as it may take, and looks at what it gave.
+async fn finish<T: Told>(
+    store: &mut Store<State>,
+    running: impl AsyncFnOnce(&mut Store<State>) -> Called<T>,
+) -> Answer<T> {
+    let state = store.data();
+    let (shared, context) = (state.shared.clone(), state.call.context.clone());
+    let time = context.timeout.min(shared.limits.wall_time_max);
+    let ended = tokio::select! {
+        biased;
+        ended = tokio::time::timeout(time, running(&mut *store)) => ended,
+        () = cancelled(&context) => return Err(killed(&shared, &Ended::Cancelled, "cancelled")),
+    };
+    let state = store.data_mut();
+    state.tell_dropped();
+    let vault = state.vault().clone();
+    match ended {
+        Ok(Ok(Ok(mut answer))) => {
+            answer.redact(&vault);
+            Ok(Ok(answer))
+        }
+        Ok(Ok(Err(error))) => {
+            let mut error = convert::error(error);
+            vault.redact(&mut error.message);
+            error.hints.extend(state.refusals());
+            Ok(Err(error))
+        }
+        Ok(Err(trap)) => Err(trapped(state, &trap)),
+        Err(_) => {
+            let message = format!("the plugin {} did not answer within {} ms", shared.name, time.as_millis());
+            Err(PluginError::new(ErrorClass::Unavailable, "timed-out", message))
         }
     }
 }

@@ -43,12 +43,6 @@ pub enum LoadError {
         /// What is missing.
         why: String,
     },
-    /// It is of a kind that this server does not run.
-    #[error("the component is a {kind}, which this server does not run yet: it runs metric providers and steps")]
-    Kind {
-        /// Which.
-        kind: &'static str,
-    },
     /// It is to have more than the server gives.
     #[error("{field}: {asked} bytes are more than the server gives one ({max})")]
     Limit {
@@ -92,7 +86,6 @@ impl LoadError {
             Self::Imports { .. } => "UnknownImports",
             Self::Compile { .. } => "CompileFailed",
             Self::Exports { .. } => "MissingExports",
-            Self::Kind { .. } => "UnknownKind",
             Self::Limit { .. } => "BadLimits",
             Self::Describe(_) | Self::Description { .. } => "BadDescription",
             Self::Grants(_) => "BadGrants",

@@ -18,6 +18,10 @@ pub struct Grants {
     pub secrets: BTreeMap<String, SecretGrant>,
     /// Bytes of state that an object may keep; none without it.
     pub state_bytes_max: Option<u64>,
+    /// Bytes of large values that the plugin may keep in all; none without it.
+    pub blob_bytes_max: Option<u64>,
+    /// Whether renderers may ask for objects of the destination.
+    pub lookup: bool,
 }
 
 /// Requests to hosts.
@@ -43,6 +47,9 @@ pub struct EndpointGrant {
     /// Whether it may have an address that is not public.
     #[serde(default)]
     pub private: Private,
+    /// Whether any certificate of it is taken.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 /// The use of a secret.
@@ -64,6 +71,11 @@ pub struct SecretGrant {
 }
 
 impl Grants {
+    /// What a renderer has of them: no network, no secret, nothing that lasts, so that the same input gives the same output.
+    pub(crate) fn of_a_renderer(&self) -> Self {
+        Self { lookup: self.lookup, ..Self::default() }
+    }
+
     /// Whether a need is met. One whose host only the configuration names is met by any grant of its sort.
     pub fn meets(&self, need: &Capability) -> bool {
         match need {
@@ -80,7 +92,9 @@ impl Grants {
             Capability::Secret(name) => self.secrets.contains_key(name),
             Capability::Reveal(name) => self.secrets.get(name).is_some_and(|secret| secret.reveal),
             Capability::State => self.state_bytes_max.is_some(),
-            Capability::Blobs | Capability::Lookup | Capability::Other(_) => false,
+            Capability::Blobs => self.blob_bytes_max.is_some(),
+            Capability::Lookup => self.lookup,
+            Capability::Other(_) => false,
         }
     }
 }
@@ -97,7 +111,7 @@ pub(crate) fn line_for(need: &Capability) -> String {
             format!("secrets: [{{name: {name:?}, secretKeyRef: {{namespace: …, name: …, key: …}}, reveal: true}}]")
         }
         Capability::State => "state: {bytes: 1Mi}".to_owned(),
-        Capability::Blobs => "blobs: true".to_owned(),
+        Capability::Blobs => "blobs: {bytes: 64Mi}".to_owned(),
         Capability::Lookup => "lookup: true".to_owned(),
         Capability::Other(name) => format!("{name}: true"),
     }
@@ -114,10 +128,6 @@ pub(crate) fn hint(plugin: &str, line: &str) -> String {
 }
 
 /// The egress policy that a grant means: its host alone, and nothing that the server never calls.
-pub(crate) fn policy(grant: &HttpGrant, deny: &[Rule]) -> egress::Policy {
-    egress::Policy::new(Config {
-        allow: vec![grant.host.clone()],
-        deny: deny.to_vec(),
-        allow_private: grant.private.clone(),
-    })
+pub(crate) fn policy(host: &Rule, private: &Private, deny: &[Rule]) -> egress::Policy {
+    egress::Policy::new(Config { allow: vec![host.clone()], deny: deny.to_vec(), allow_private: private.clone() })
 }

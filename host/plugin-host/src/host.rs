@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,11 @@ use crate::grants;
 use crate::instance::State;
 use crate::kinds::description;
 use crate::kinds::metric::ComponentMetric;
+use crate::kinds::receiver::ComponentReceiver;
+use crate::kinds::renderer::ComponentRenderer;
 use crate::kinds::step::ComponentStep;
+use crate::kinds::subscriber::ComponentSubscriber;
+use crate::kinds::trigger::ComponentTrigger;
 use crate::limits::Limits;
 use crate::loaded::{Component, Counters, Exports, Loaded, Shared, Table};
 use crate::services::Services;
@@ -42,6 +47,8 @@ pub struct Settings {
     pub compiler: Option<PathBuf>,
     /// Instances at once, of all plugins (`instances_max`).
     pub instances_max: u32,
+    /// Subscriptions of event sources at once, beside these (`subscriptions_max`): each holds an instance for as long as it is open.
+    pub subscriptions_max: u32,
     /// The most memory that one may be given (bytes).
     pub memory_bytes_max: usize,
     /// The largest component (`component_bytes_max`).
@@ -54,6 +61,7 @@ impl Default for Settings {
             cache: None,
             compiler: None,
             instances_max: 64,
+            subscriptions_max: 192,
             memory_bytes_max: 1 << 30,
             component_bytes_max: 64 << 20,
         }
@@ -62,7 +70,10 @@ impl Default for Settings {
 
 impl Settings {
     fn pool(&self) -> Pool {
-        Pool { instances: self.instances_max, memory_bytes: self.memory_bytes_max }
+        Pool {
+            instances: self.instances_max.saturating_add(self.subscriptions_max),
+            memory_bytes: self.memory_bytes_max,
+        }
     }
 }
 
@@ -103,13 +114,15 @@ impl PluginHost {
         let loaded = Arc::new(self.examine(component, self.settings.cache.clone()).await?);
         let facts = loaded.facts.clone();
         // Calls under way hold the one before until they end.
-        crate::write(&self.table).insert(loaded.shared.name.clone(), loaded);
+        let before = crate::write(&self.table).insert(loaded.shared.name.clone(), loaded);
+        before.inspect(|before| before.superseded.store(true, Ordering::Relaxed));
         Ok(facts)
     }
 
     /// Takes a plugin out of service. Calls under way end as they would.
     pub fn remove(&self, name: &str) {
-        crate::write(&self.table).remove(name);
+        let before = crate::write(&self.table).remove(name);
+        before.inspect(|before| before.superseded.store(true, Ordering::Relaxed));
     }
 
     /// Forgets what was compiled of other components than these (`sha256:…`). Blocks.
@@ -179,16 +192,10 @@ impl PluginHost {
             why: format!("the component does not export colchis:plugin/description@1.0.0 ({error:#})"),
         })?;
         let info = self.describe(ground, &name, &limits, &pre, &exports).await?;
-        for kind in info.kinds.iter().map(|info| info.kind) {
-            match exports.has(kind) {
-                Some(true) => {}
-                Some(false) => {
-                    let word = kind.word();
-                    let why = format!("the component says to be a {word} and does not export colchis:{word}@1.0.0");
-                    return Err(LoadError::Exports { why });
-                }
-                None => return Err(LoadError::Kind { kind: kind.word() }),
-            }
+        if let Some(kind) = info.kinds.iter().map(|info| info.kind).find(|kind| !exports.has(*kind)) {
+            let word = kind.word();
+            let why = format!("the component says to be a {word} and does not export colchis:{word}@1.0.0");
+            return Err(LoadError::Exports { why });
         }
         let missing_grants = info.needs.iter().filter(|need| !grants.meets(&need.what)).map(|need| MissingGrant {
             grant: grants::line_for(&need.what),
@@ -200,9 +207,11 @@ impl PluginHost {
         let shared = Shared::new(name, grants, limits, self.services.clone()).map_err(LoadError::Grants)?;
         let facts = Facts { digest, bytes: size, info: Arc::new(info), imports, missing_grants };
         Ok(Loaded {
+            pure: Arc::new(shared.pure()),
             shared: Arc::new(shared),
             pre,
             exports,
+            superseded: AtomicBool::new(false),
             places,
             facts,
             counters: Counters::default(),
@@ -239,7 +248,8 @@ impl PluginHost {
             capabilities::link(&mut linker).map_err(|error| format!("the host's functions: {error:#}"))?;
             // Fewer than the pool has: an instance is given back a moment after its call.
             let places = (self.settings.instances_max as usize).saturating_sub(2).max(1);
-            Ok((Ground { engine, pool: Arc::new(Semaphore::new(places)) }, linker))
+            let subscriptions = Arc::new(Semaphore::new(self.settings.subscriptions_max as usize));
+            Ok((Ground { engine, pool: Arc::new(Semaphore::new(places)), subscriptions }, linker))
         })
     }
 
@@ -288,6 +298,11 @@ fn is_here(name: &str) -> bool {
         "colchis:plugin/cancellation@1.",
         "colchis:plugin/secrets@1.",
         "colchis:plugin/state@1.",
+        "colchis:plugin/blobs@1.",
+        "colchis:plugin/endpoints@1.",
+        "colchis:manifest-renderer/source@1.",
+        "colchis:manifest-renderer/destination@1.",
+        "colchis:step/files@1.",
     ];
     OURS.iter().any(|ours| name.starts_with(ours)) || (name.starts_with("wasi:") && name.contains("@0.2."))
 }
@@ -334,19 +349,29 @@ impl Plugins for PluginHost {
     }
 
     fn renderer(&self, name: &str) -> Result<Arc<dyn Renderer>> {
-        Err(not_yet(name, Kind::ManifestRenderer))
+        let (loaded, ground) = (self.of_kind(name, Kind::ManifestRenderer)?, self.ground_now()?);
+        Ok(Arc::new(ComponentRenderer { ground, loaded }))
     }
 
     fn subscriber(&self, name: &str) -> Result<Arc<dyn Subscriber>> {
-        Err(not_yet(name, Kind::EventSource))
+        let (loaded, ground) = (self.of_kind(name, Kind::EventSource)?, self.ground_now()?);
+        match loaded.exports.subscriber.is_some() {
+            true => Ok(Arc::new(ComponentSubscriber { ground, loaded })),
+            false => Err(other_way(name, "waits for requests, and does not get its events by itself")),
+        }
     }
 
     fn receiver(&self, name: &str) -> Result<Arc<dyn Receiver>> {
-        Err(not_yet(name, Kind::EventSource))
+        let (loaded, ground) = (self.of_kind(name, Kind::EventSource)?, self.ground_now()?);
+        match loaded.exports.receiver.is_some() {
+            true => Ok(Arc::new(ComponentReceiver { ground, loaded })),
+            false => Err(other_way(name, "gets its events by itself, and takes no requests")),
+        }
     }
 
     fn trigger(&self, name: &str) -> Result<Arc<dyn Trigger>> {
-        Err(not_yet(name, Kind::Trigger))
+        let (loaded, ground) = (self.of_kind(name, Kind::Trigger)?, self.ground_now()?);
+        Ok(Arc::new(ComponentTrigger { ground, loaded }))
     }
 
     fn step(&self, name: &str) -> Result<Arc<dyn Step>> {
@@ -359,6 +384,6 @@ impl Plugins for PluginHost {
     }
 }
 
-fn not_yet(name: &str, kind: Kind) -> PluginError {
-    PluginError::new(ErrorClass::NotFound, "no-kind", format!("{name}: this server does not run a {} yet", kind.word()))
+fn other_way(name: &str, what: &str) -> PluginError {
+    PluginError::new(ErrorClass::InvalidConfig, "wrong-kind", format!("the event source {name} {what}"))
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use plugin::{CallContext, LogLevel, LogLine};
+use plugin::{CallContext, Destination, LogLevel, LogLine, Lookup, StepFiles};
+use serde_json::Value;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -12,6 +13,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::engine::TICK;
 use crate::limits::Limits;
 use crate::loaded::Shared;
+use crate::pure;
 use crate::requests::Requests;
 use crate::stderr::Tail;
 use crate::told::Told;
@@ -33,6 +35,20 @@ pub(crate) struct State {
     pub(crate) call: Call,
     stderr: Tail,
     limiter: Limiter,
+    /// What a call has beside the host's functions.
+    pub(crate) lent: Lent,
+    /// Connections that are open.
+    pub(crate) connections: u32,
+}
+
+/// What one call is lent, and what it used of it.
+#[derive(Default)]
+pub(crate) struct Lent {
+    /// Of a renderer.
+    pub(crate) destination: Option<Arc<dyn Destination>>,
+    pub(crate) lookups: Vec<(Lookup, Value)>,
+    /// Of a step.
+    pub(crate) files: Option<Arc<dyn StepFiles>>,
 }
 
 /// The call that an instance is for.
@@ -48,6 +64,12 @@ pub(crate) struct Call {
     pub(crate) host_calls: u32,
 }
 
+impl Call {
+    fn new(context: CallContext, ends: Instant) -> Self {
+        Self { context, ends, ticks: 0, cancelled: None, log_bytes: 0, log_dropped: 0, host_calls: 0 }
+    }
+}
+
 impl State {
     /// A store for one call. Without grants nothing outside it is reached: no file, variable, argument or socket.
     pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, context: CallContext) -> Store<Self> {
@@ -58,19 +80,21 @@ impl State {
         let stderr = Tail::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max);
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).stderr(stderr.clone());
+        if shared.pure {
+            pure::same_each_time(&mut wasi);
+        }
         let state = Self {
-            wasi: WasiCtxBuilder::new()
-                .allow_tcp(false)
-                .allow_udp(false)
-                .allow_ip_name_lookup(false)
-                .stderr(stderr.clone())
-                .build(),
+            wasi: wasi.build(),
             stderr,
             http,
             table,
             requests: Requests::new(shared.clone(), ends, context.cancel.clone()),
             limiter: Limiter::new(limits),
-            call: Call { context, ends, ticks: 0, cancelled: None, log_bytes: 0, log_dropped: 0, host_calls: 0 },
+            call: Call::new(context, ends),
+            lent: Lent::default(),
+            connections: 0,
             shared: shared.clone(),
         };
         let mut store = Store::new(engine, state);
@@ -78,6 +102,15 @@ impl State {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| store.data_mut().tick());
         store
+    }
+
+    /// The next call of an instance that goes on.
+    pub(crate) fn begin(store: &mut Store<Self>, context: CallContext) {
+        let state = store.data_mut();
+        let ends = Instant::now() + context.timeout.min(state.shared.limits.wall_time_max);
+        state.requests.begin(ends, context.cancel.clone());
+        state.call = Call::new(context, ends);
+        store.set_epoch_deadline(1);
     }
 
     /// Called every tick that the instance computes.
@@ -125,6 +158,11 @@ impl State {
         let at_ms = since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
         let (plugin, object) = (self.shared.name.clone(), self.call.context.object.clone());
         self.shared.services.logs.write(LogLine { plugin, object, at_ms, level, message, fields });
+    }
+
+    /// Says what would let something through that was refused.
+    pub(crate) fn refuse(&self, what_to_do: String) {
+        self.requests.refuse(what_to_do);
     }
 
     /// What was refused in this call, one thing to do each.

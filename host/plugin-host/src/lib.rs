@@ -32,6 +32,7 @@ mod instance;
 mod kinds;
 mod limits;
 mod loaded;
+mod pure;
 mod quarantine;
 mod requests;
 mod services;
@@ -46,7 +47,9 @@ pub use grants::{EndpointGrant, Grants, HttpGrant, SecretGrant};
 pub use host::{PluginHost, Settings};
 pub use limits::Limits;
 pub use loaded::Component;
-pub use services::{LogSink, Secrets, Services, StateKey, StateStore, StoredState};
+pub use services::{
+    BlobReader, BlobWriter, Blobs, LogSink, NoBlobs, Secrets, Services, StateKey, StateStore, StoredState,
+};
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -29,6 +29,8 @@ pub struct Limits {
     pub handles_max: usize,
     /// Bytes of a value of its state (`state_value_bytes_max`).
     pub state_value_bytes_max: usize,
+    /// Bytes of the data of an event, and of a request that comes in (`payload_bytes_max`).
+    pub payload_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -46,6 +48,7 @@ impl Default for Limits {
             host_calls_max: 100_000,
             handles_max: 1_000,
             state_value_bytes_max: 1 << 20,
+            payload_bytes_max: 8 << 20,
         }
     }
 }

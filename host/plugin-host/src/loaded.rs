@@ -1,7 +1,7 @@
 //! A component in service.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use plugin::{Facts, Kind, Numbers};
 use tokio::sync::Semaphore;
 use wasmtime::component::InstancePre;
 
-use crate::bindings::{description, metric, step};
-use crate::grants::{self, Grants, HttpGrant};
+use crate::bindings::{description, metric, receiver, renderer, step, subscriber, trigger};
+use crate::grants::{self, EndpointGrant, Grants, HttpGrant};
 use crate::instance::State;
 use crate::limits::Limits;
 use crate::quarantine::Quarantine;
@@ -37,8 +37,12 @@ pub(crate) struct Shared {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) services: Services,
+    /// Clock and randomness are the same each time.
+    pub(crate) pure: bool,
     /// A client for each grant of requests, in their order.
     clients: Vec<egress::Client>,
+    /// A dialer for each grant of an endpoint, in their order.
+    dialers: Vec<egress::Dialer>,
 }
 
 impl Shared {
@@ -48,17 +52,40 @@ impl Shared {
         limits: Limits,
         services: Services,
     ) -> Result<Self, egress::EgressError> {
-        let client = |grant: &HttpGrant| {
-            let guard = egress::Guard::with_resolver(grants::policy(grant, &services.deny), services.resolver.clone());
-            egress::Client::new(guard, &egress::TlsSettings { insecure: grant.insecure, ..Default::default() })
+        let guard = |host: &egress::Rule, private: &egress::Private| {
+            let policy = grants::policy(host, private, &services.deny);
+            egress::Guard::with_resolver(policy, services.resolver.clone())
         };
+        let tls = |insecure| egress::TlsSettings { insecure, ..Default::default() };
+        let client = |g: &HttpGrant| egress::Client::new(guard(&g.host, &g.private), &tls(g.insecure));
+        let dialer = |g: &EndpointGrant| egress::Dialer::new(guard(&g.address, &g.private), &tls(g.insecure));
         let clients = grants.http.iter().map(client).collect::<Result<_, _>>()?;
-        Ok(Self { name, grants, limits, services, clients })
+        let dialers = grants.endpoints.iter().map(dialer).collect::<Result<_, _>>()?;
+        Ok(Self { name, grants, limits, services, pure: false, clients, dialers })
+    }
+
+    /// The same for a renderer.
+    pub(crate) fn pure(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            grants: self.grants.of_a_renderer(),
+            limits: self.limits.clone(),
+            services: self.services.clone(),
+            pure: true,
+            clients: Vec::new(),
+            dialers: Vec::new(),
+        }
     }
 
     /// The grant that a target falls under, and the client that keeps to it.
     pub(crate) fn client_for(&self, scheme: &str, host: &str, port: u16) -> Option<(&HttpGrant, &egress::Client)> {
         self.grants.http.iter().zip(&self.clients).find(|(grant, _)| grant.host.names(Some(scheme), host, port))
+    }
+
+    /// The same for an endpoint.
+    pub(crate) fn dialer_for(&self, scheme: &str, host: &str, port: u16) -> Option<(&EndpointGrant, &egress::Dialer)> {
+        let mut granted = self.grants.endpoints.iter().zip(&self.dialers);
+        granted.find(|(grant, _)| grant.address.names(Some(scheme), host, port))
     }
 }
 
@@ -66,6 +93,10 @@ impl Shared {
 pub(crate) struct Exports {
     pub(crate) description: description::DescribedIndices,
     pub(crate) metric: Option<metric::MeasuringIndices>,
+    pub(crate) renderer: Option<renderer::RenderingIndices>,
+    pub(crate) subscriber: Option<subscriber::SubscribingIndices>,
+    pub(crate) receiver: Option<receiver::ReceivingIndices>,
+    pub(crate) trigger: Option<trigger::ActingIndices>,
     pub(crate) step: Option<step::SteppingIndices>,
 }
 
@@ -75,16 +106,22 @@ impl Exports {
         Ok(Self {
             description: description::DescribedIndices::new(pre)?,
             metric: metric::MeasuringIndices::new(pre).ok(),
+            renderer: renderer::RenderingIndices::new(pre).ok(),
+            subscriber: subscriber::SubscribingIndices::new(pre).ok(),
+            receiver: receiver::ReceivingIndices::new(pre).ok(),
+            trigger: trigger::ActingIndices::new(pre).ok(),
             step: step::SteppingIndices::new(pre).ok(),
         })
     }
 
-    /// Whether a kind that the component says to be of is there; nothing for a kind that this host does not run.
-    pub(crate) fn has(&self, kind: Kind) -> Option<bool> {
+    /// Whether a kind that the component says to be of is there.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
         match kind {
-            Kind::MetricProvider => Some(self.metric.is_some()),
-            Kind::Step => Some(self.step.is_some()),
-            Kind::ManifestRenderer | Kind::EventSource | Kind::Trigger => None,
+            Kind::MetricProvider => self.metric.is_some(),
+            Kind::ManifestRenderer => self.renderer.is_some(),
+            Kind::EventSource => self.subscriber.is_some() || self.receiver.is_some(),
+            Kind::Trigger => self.trigger.is_some(),
+            Kind::Step => self.step.is_some(),
         }
     }
 }
@@ -92,8 +129,12 @@ impl Exports {
 /// A component in service.
 pub(crate) struct Loaded {
     pub(crate) shared: Arc<Shared>,
+    /// What its instances have as renderers.
+    pub(crate) pure: Arc<Shared>,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
+    /// Another version is in service by now, or none.
+    pub(crate) superseded: AtomicBool,
     pub(crate) places: Semaphore,
     pub(crate) facts: Facts,
     pub(crate) counters: Counters,

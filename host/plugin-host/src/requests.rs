@@ -43,6 +43,16 @@ impl Requests {
         Self { shared, ends, cancel, sent: 0, refusals: Arc::default(), vault: Vault::default() }
     }
 
+    /// The next call of an instance that goes on: what was sent before does not count. Stand-ins stay, as connections may need them.
+    pub(crate) fn begin(&mut self, ends: Instant, cancel: CancellationToken) {
+        (self.ends, self.cancel, self.sent) = (ends, cancel, 0);
+    }
+
+    /// Remembers what would let something through that is not HTTP.
+    pub(crate) fn refuse(&self, what_to_do: String) {
+        crate::lock(&self.refusals).insert(what_to_do);
+    }
+
     /// What would have let refused requests through, one thing to do each.
     pub(crate) fn refusals(&mut self) -> Vec<String> {
         std::mem::take(&mut *crate::lock(&self.refusals)).into_iter().collect()

@@ -124,6 +124,18 @@ impl Vault {
         }
     }
 
+    /// The same for bytes that may be a text.
+    pub(crate) fn redact_bytes(&self, bytes: &mut Vec<u8>) {
+        if crate::lock(&self.0).values.is_empty() {
+            return;
+        }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            let mut text = text.to_owned();
+            self.redact(&mut text);
+            *bytes = text.into_bytes();
+        }
+    }
+
     /// Whether there is a stand-in of this call in it.
     pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         !self.is_empty() && find(text).is_some()

@@ -57,6 +57,8 @@ pub trait Subscription: Send {
     async fn ack(&mut self, call: &CallContext, delivery: u64) -> Result<()>;
     /// Stops taking new events.
     async fn drain(&mut self, call: &CallContext) -> Result<()>;
+    /// Whether the plugin is served in another version by now: whoever polls drains this one, acknowledges, and opens the next at the cursor.
+    fn is_superseded(&self) -> bool;
 }
 
 /// A request that came in.

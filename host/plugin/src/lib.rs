@@ -37,10 +37,10 @@ pub use info::{Capability, Finding, Info, Kind, KindInfo, Need, Severity};
 pub use metric::{Measurement, MetricPhase, MetricProvider, MetricRequest};
 pub use none::NoPlugins;
 pub use render::{
-    Entry, EntryKind, Fetched, Manifest, Release, RenderRequest, Rendered, Renderer, Requirement, RequirementSource,
-    Tree,
+    Destination, Entry, EntryKind, Fetched, Lookup, Manifest, Release, RenderRequest, Rendered, Renderer, Requirement,
+    RequirementSource, Tree,
 };
-pub use step::{Step, StepPhase, StepProgress, StepRequest};
+pub use step::{NoFiles, Step, StepArtifact, StepArtifactWriter, StepFiles, StepPhase, StepProgress, StepRequest};
 pub use trigger::{Executed, PolicyState, Trigger, TriggerRequest};
 
 /// The plugins that are there, by name.

@@ -68,6 +68,26 @@ pub struct Fetched {
     pub files: Arc<dyn Tree>,
 }
 
+/// Answers about the place where manifests are going to (Helm's `lookup`).
+#[async_trait]
+pub trait Destination: Send + Sync {
+    /// An object that is there, or all of them in a list when the name is empty; `null` when there is none.
+    async fn lookup(&self, what: &Lookup) -> Result<Value>;
+}
+
+/// What a renderer asked the destination for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lookup {
+    /// `apps/v1`.
+    pub api_version: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// Empty: all, or of the cluster.
+    pub namespace: String,
+    /// Empty: all of them.
+    pub name: String,
+}
+
 /// What is to be rendered.
 #[derive(Clone)]
 pub struct RenderRequest {
@@ -81,6 +101,8 @@ pub struct RenderRequest {
     pub fetched: Vec<Fetched>,
     /// What for.
     pub release: Release,
+    /// Where `lookup` is answered; nothing is there without it.
+    pub destination: Option<Arc<dyn Destination>>,
 }
 
 /// A manifest.
@@ -101,6 +123,8 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// Text to show after an installation.
     pub notes: Option<String>,
+    /// What the destination was asked for, and what it answered: a kept result holds as long as these answers do.
+    pub lookups: Vec<(Lookup, Value)>,
 }
 
 /// Something to fetch before rendering.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use colchis_sdk::blob;
+use colchis_sdk::endpoint::{Connection, Input};
 use colchis_sdk::http::Request as HttpRequest;
 use colchis_sdk::metric_provider::{Measurement, Request};
 use colchis_sdk::state::Expected;
@@ -186,6 +188,43 @@ pub enum Action {
         /// How many.
         bytes: u32,
     },
+    /// Writes a large value, in pieces of three bytes; answers its digest.
+    BlobPut {
+        /// The name.
+        name: String,
+        /// The value.
+        text: String,
+    },
+    /// Answers the size of a large value and its text from an offset on.
+    BlobGet {
+        /// The name.
+        name: String,
+        /// Where to begin.
+        #[serde(default)]
+        offset: u64,
+    },
+    /// Removes a large value.
+    BlobDelete {
+        /// The name.
+        name: String,
+    },
+    /// Connects to an endpoint, writes a text, and answers what came back until nothing came for a while or it was closed.
+    Connect {
+        /// `tcp://host:port` or `tls://host:port`.
+        address: String,
+        /// What to write.
+        #[serde(default)]
+        text: String,
+        /// The secret whose value is written behind it.
+        #[serde(default)]
+        secret: String,
+        /// Goes on with TLS before, for a server of this name.
+        #[serde(default)]
+        start_tls: Option<String>,
+        /// How often to do all of that, with the connections left open.
+        #[serde(default)]
+        times: u32,
+    },
     /// Writes a line to standard output and one to standard error.
     Streams {
         /// The line.
@@ -323,6 +362,38 @@ impl Action {
             Self::Environment => Ok(Measurement::of(system::environment())),
             Self::File { path } => Ok(Measurement::of(system::file(path))),
             Self::Random { bytes } => Ok(Measurement::of(system::random(*bytes))),
+            Self::BlobPut { name, text } => {
+                let mut writer = blob::Writer::create(name)?;
+                for piece in text.as_bytes().chunks(3) {
+                    writer.write(piece)?;
+                }
+                Ok(Measurement::of(writer.finish()?))
+            }
+            Self::BlobGet { name, offset } => {
+                let reader = blob::Reader::open(name)?;
+                let text = reader.read(*offset, 1 << 20)?;
+                Ok(Measurement::of(json!({"size": reader.size(), "text": String::from_utf8_lossy(&text)})))
+            }
+            Self::BlobDelete { name } => blob::delete(name).map(|()| Measurement::of(true)),
+            Self::Connect { address, text, secret, start_tls, times } => {
+                let mut open = Vec::new();
+                let mut answer = String::new();
+                for _ in 0..(*times).max(1) {
+                    let connection = Connection::open(address)?;
+                    if let Some(name) = start_tls {
+                        connection.start_tls(Some(name.as_str()).filter(|name| !name.is_empty()))?;
+                    }
+                    connection.write(text.as_bytes())?;
+                    if !secret.is_empty() {
+                        connection.write_secret(&secrets::stand_in(secret)?)?;
+                    }
+                    while let Input::Bytes(bytes) = connection.read(1 << 16, Duration::from_millis(300))? {
+                        answer.push_str(&String::from_utf8_lossy(&bytes));
+                    }
+                    open.push(connection);
+                }
+                Ok(Measurement::of(answer))
+            }
             Self::Streams { text } => {
                 system::write_streams(text);
                 Ok(Measurement::of(true))

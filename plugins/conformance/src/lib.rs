@@ -1,4 +1,4 @@
-//! A metric provider that does what its configuration says: for the tests of hosts. It is not shipped.
+//! A plugin of every kind that does what its configuration says: for the tests of hosts. It is not shipped.
 //!
 //! ```text
 //!   {"do": "echo", …} ──► Action ──► plain answers, the SDK's host functions, or WASI itself (system.rs)
@@ -10,6 +10,7 @@
 //! Must not know: what a host is expected to do about it.
 
 mod action;
+mod kinds;
 mod system;
 
 use colchis_sdk::metric_provider::{Measurement, MetricProvider, Request};
@@ -53,8 +54,16 @@ impl MetricProvider for Conformance {
 colchis_sdk::export! {
     about: about!("conformance", "Does what its configuration says, for the tests of hosts")
         .may_use(Capability::Http("*".into()), "the action `http` asks the address that the configuration names")
+        .may_use(Capability::Endpoint("*".into()), "the action `connect` connects to the address that the configuration names")
+        .may_use(Capability::Blobs, "the actions `blobPut`, `blobGet` and `blobDelete`")
+        .may_use(Capability::Lookup, "`lookup` of a renderer")
         .may_use(Capability::State, "the actions `stateGet`, `stateSet`, `stateDelete` and `stateKeys`")
         .may_use(Capability::Secret("conformance".into()), "the actions `standIn` and `base64`")
         .may_use(Capability::Reveal("conformance".into()), "the action `reveal`"),
     metric_provider: Conformance,
+    manifest_renderer: kinds::Renders,
+    event_subscriber: kinds::Subscribes,
+    event_receiver: kinds::Receives,
+    trigger: kinds::Triggers,
+    step: kinds::Steps,
 }

@@ -7,10 +7,12 @@ use artifact::Secret;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use plugin::{CallContext, ErrorClass, LogLine, ObjectRef, PluginError, Plugins, Result, StepRequest};
+use plugin::{
+    CallContext, ErrorClass, LogLine, NoFiles, ObjectRef, PluginError, Plugins, Result, StepFiles, StepRequest,
+};
 use plugin_host::{
-    Component, Grants, Limits, LogSink, PluginHost, SecretGrant, Secrets, Services, Settings, StateKey, StateStore,
-    StoredState,
+    Component, Grants, Limits, LogSink, NoBlobs, PluginHost, SecretGrant, Secrets, Services, Settings, StateKey,
+    StateStore, StoredState,
 };
 use serde_json::json;
 
@@ -87,10 +89,11 @@ async fn one_by_one(host: &Arc<PluginHost>, count: usize) -> Vec<Duration> {
         artifacts: Vec::new(),
     };
     let step = host.step("greet").unwrap();
+    let files: Arc<dyn StepFiles> = Arc::new(NoFiles);
     let mut took = Vec::with_capacity(count);
     for _ in 0..count {
         let begun = Instant::now();
-        step.start(&context, &request).await.unwrap();
+        step.start(&context, &request, &files).await.unwrap();
         took.push(begun.elapsed());
     }
     took
@@ -99,6 +102,7 @@ async fn one_by_one(host: &Arc<PluginHost>, count: usize) -> Vec<Duration> {
 fn host(settings: &Settings) -> Arc<PluginHost> {
     let services = Services {
         state: Arc::new(Nothing),
+        blobs: Arc::new(NoBlobs),
         secrets: Arc::new(Nothing),
         logs: Arc::new(Nothing),
         resolver: Arc::new(egress::SystemResolver),

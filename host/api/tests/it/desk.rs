@@ -115,7 +115,7 @@ impl MetricProvider for FakeDesk {
 
 #[async_trait]
 impl Step for FakeDesk {
-    async fn start(&self, call: &CallContext, request: &StepRequest) -> Result<StepProgress> {
+    async fn start(&self, call: &CallContext, request: &StepRequest, _: &Arc<dyn StepFiles>) -> Result<StepProgress> {
         self.called(call).await?;
         Ok(StepProgress {
             phase: StepPhase::Succeeded,
@@ -128,12 +128,19 @@ impl Step for FakeDesk {
         })
     }
 
-    async fn poll(&self, call: &CallContext, request: &StepRequest, _: &str) -> Result<StepProgress> {
-        self.start(call, request).await
+    async fn poll(
+        &self,
+        call: &CallContext,
+        request: &StepRequest,
+        files: &Arc<dyn StepFiles>,
+        _: &str,
+    ) -> Result<StepProgress> {
+        self.start(call, request, files).await
     }
 
     async fn stop(&self, call: &CallContext, request: &StepRequest, _: &str) -> Result<StepProgress> {
-        self.start(call, request).await
+        let files: Arc<dyn StepFiles> = Arc::new(NoFiles);
+        self.start(call, request, &files).await
     }
 }
 
@@ -200,6 +207,10 @@ impl Subscription for Opened {
     async fn drain(&mut self, _: &CallContext) -> Result<()> {
         Ok(())
     }
+
+    fn is_superseded(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
@@ -229,7 +240,7 @@ impl Renderer for FakeDesk {
         let text = request.files.read("app/main.jsonnet", 0, 1 << 20).await?;
         let object = json!({"text": String::from_utf8_lossy(&text), "namespace": request.release.namespace});
         let manifests = vec![Manifest { object, file: Some("main.jsonnet".to_owned()) }];
-        Ok(Rendered { manifests, warnings: vec!["old".to_owned()], notes: None })
+        Ok(Rendered { manifests, warnings: vec!["old".to_owned()], ..Rendered::default() })
     }
 }
 

@@ -160,6 +160,9 @@ fn grants(report: &mut Report<'_>, grants: &PluginGrants) {
             bytes => quantity(r, "bytes", bytes.as_ref()),
         });
     }
+    if let Some(blobs) = &grants.blobs {
+        report.within("blobs", |r| quantity(r, "bytes", blobs.bytes.as_ref()));
+    }
 }
 
 fn http(report: &mut Report<'_>, grant: &PluginHttpGrant) {

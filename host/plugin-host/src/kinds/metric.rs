@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plugin::{CallContext, Measurement, MetricPhase, MetricProvider, MetricRequest, PluginError, Result};
+use plugin::{CallContext, Measurement, MetricPhase, MetricProvider, MetricRequest, Result};
 use serde_json::Value;
 
+use super::{MESSAGE_BYTES_MAX, no_export, no_larger};
 use crate::bindings::metric::exports::colchis::metric_provider::provider as wit;
 use crate::bindings::metric::{Measuring, MeasuringIndices};
 use crate::call::{Called, Ground};
@@ -32,7 +33,8 @@ impl ComponentMetric {
         context: &CallContext,
         export: impl AsyncFnOnce(&mut wasmtime::Store<State>, Measuring) -> Called<T>,
     ) -> Result<T> {
-        let indices: &MeasuringIndices = self.loaded.exports.metric.as_ref().ok_or_else(|| no_export(&self.loaded))?;
+        let none = || no_export(&self.loaded.shared.name, "metric provider");
+        let indices: &MeasuringIndices = self.loaded.exports.metric.as_ref().ok_or_else(none)?;
         let call = self.ground.call(&self.loaded, context, async |store, instance| {
             let measuring = indices.load(&mut *store, instance)?;
             export(store, measuring).await
@@ -87,14 +89,6 @@ impl MetricProvider for ComponentMetric {
     }
 }
 
-fn no_export(loaded: &Loaded) -> PluginError {
-    PluginError::new(
-        plugin::ErrorClass::InvalidConfig,
-        "wrong-kind",
-        format!("the plugin {} is no metric provider", loaded.shared.name),
-    )
-}
-
 fn measurement(said: wit::Measurement) -> Result<Measurement> {
     let phase = match said.phase {
         wit::Phase::Running => MetricPhase::Running,
@@ -103,20 +97,13 @@ fn measurement(said: wit::Measurement) -> Result<Measurement> {
         wit::Phase::Failed => MetricPhase::Failed,
         wit::Phase::Inconclusive | wit::Phase::Other(_) => MetricPhase::Inconclusive,
     };
-    let too_large = |what: &str, max: usize| {
-        let message = format!("{what} that the plugin gave has more than {max} bytes");
-        PluginError::new(plugin::ErrorClass::Permanent, "bad-answer", message)
-    };
-    if said.token.as_ref().is_some_and(|token| token.len() > TOKEN_BYTES_MAX) {
-        return Err(too_large("the token", TOKEN_BYTES_MAX));
-    }
-    if said.metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > METADATA_BYTES_MAX {
-        return Err(too_large("the metadata", METADATA_BYTES_MAX));
-    }
+    no_larger("the token", said.token.as_ref().map_or(0, String::len), TOKEN_BYTES_MAX)?;
+    let bytes = said.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    no_larger("the metadata", bytes, METADATA_BYTES_MAX)?;
     Ok(Measurement {
         phase,
         value: if said.value.is_empty() { Value::Null } else { convert::json("the value", &said.value)? },
-        message: convert::cut(said.message, 4 << 10),
+        message: convert::cut(said.message, MESSAGE_BYTES_MAX),
         resume_after: said.resume_after.map(Duration::from_millis),
         token: said.token,
         metadata: said.metadata,

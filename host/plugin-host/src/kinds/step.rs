@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plugin::{CallContext, ErrorClass, PluginError, Result, Step, StepPhase, StepProgress, StepRequest};
+use plugin::{CallContext, Result, Step, StepFiles, StepPhase, StepProgress, StepRequest};
 
+use super::{MESSAGE_BYTES_MAX, no_export, no_larger};
 use crate::bindings::step::exports::colchis::step::step as wit;
 use crate::bindings::step::{Stepping, SteppingIndices};
 use crate::call::{Called, Ground};
@@ -26,13 +27,13 @@ impl ComponentStep {
     async fn call(
         &self,
         context: &CallContext,
+        files: Option<&Arc<dyn StepFiles>>,
         export: impl AsyncFnOnce(&mut wasmtime::Store<State>, Stepping) -> Called<wit::Progress>,
     ) -> Result<StepProgress> {
-        let indices: &SteppingIndices = self.loaded.exports.step.as_ref().ok_or_else(|| {
-            let message = format!("the plugin {} is no step", self.loaded.shared.name);
-            PluginError::new(ErrorClass::InvalidConfig, "wrong-kind", message)
-        })?;
+        let none = || no_export(&self.loaded.shared.name, "step");
+        let indices: &SteppingIndices = self.loaded.exports.step.as_ref().ok_or_else(none)?;
         let call = self.ground.call(&self.loaded, context, async |store, instance| {
+            store.data_mut().lent.files = files.cloned();
             let stepping = indices.load(&mut *store, instance)?;
             export(store, stepping).await
         });
@@ -42,19 +43,30 @@ impl ComponentStep {
 
 #[async_trait]
 impl Step for ComponentStep {
-    async fn start(&self, call: &CallContext, request: &StepRequest) -> Result<StepProgress> {
+    async fn start(
+        &self,
+        call: &CallContext,
+        request: &StepRequest,
+        files: &Arc<dyn StepFiles>,
+    ) -> Result<StepProgress> {
         let request = asked(call, request);
         let export =
             async |store: &mut _, stepping: Stepping| stepping.colchis_step_step().call_start(store, &request).await;
-        self.call(call, export).await
+        self.call(call, Some(files), export).await
     }
 
-    async fn poll(&self, call: &CallContext, request: &StepRequest, token: &str) -> Result<StepProgress> {
+    async fn poll(
+        &self,
+        call: &CallContext,
+        request: &StepRequest,
+        files: &Arc<dyn StepFiles>,
+        token: &str,
+    ) -> Result<StepProgress> {
         let request = asked(call, request);
         let export = async |store: &mut _, stepping: Stepping| {
             stepping.colchis_step_step().call_poll(store, &request, token).await
         };
-        self.call(call, export).await
+        self.call(call, Some(files), export).await
     }
 
     async fn stop(&self, call: &CallContext, request: &StepRequest, token: &str) -> Result<StepProgress> {
@@ -62,7 +74,7 @@ impl Step for ComponentStep {
         let export = async |store: &mut _, stepping: Stepping| {
             stepping.colchis_step_step().call_stop(store, &request, token).await
         };
-        self.call(call, export).await
+        self.call(call, None, export).await
     }
 }
 
@@ -81,10 +93,7 @@ fn asked(context: &CallContext, request: &StepRequest) -> wit::StepRequest {
 }
 
 fn progress(said: wit::Progress) -> Result<StepProgress> {
-    if said.token.as_ref().is_some_and(|token| token.len() > TOKEN_BYTES_MAX) {
-        let message = format!("the token that the plugin gave has more than {TOKEN_BYTES_MAX} bytes");
-        return Err(PluginError::new(ErrorClass::Permanent, "bad-answer", message));
-    }
+    no_larger("the token", said.token.as_ref().map_or(0, String::len), TOKEN_BYTES_MAX)?;
     Ok(StepProgress {
         phase: match said.phase {
             wit::Phase::Running => StepPhase::Running,
@@ -92,7 +101,7 @@ fn progress(said: wit::Progress) -> Result<StepProgress> {
             wit::Phase::Failed => StepPhase::Failed,
             wit::Phase::Error | wit::Phase::Other(_) => StepPhase::Error,
         },
-        message: convert::cut(said.message, 4 << 10),
+        message: convert::cut(said.message, MESSAGE_BYTES_MAX),
         parameters: said.parameters,
         result: said.result,
         progress: (said.done, said.total),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plugin::{Desk, ErrorClass, Kind, LogLevel, MetricPhase, MetricRequest, Plugins};
-use plugin_host::Limits;
+use plugin_host::{Component, Limits};
 use serde_json::json;
 
 use crate::support::{World, context};
@@ -76,7 +76,10 @@ async fn a_configuration_is_looked_at() {
     let config = json!({"do": "findings", "findings": ["a", "b.c"]});
     let found = world.host.check_config("guest", Kind::MetricProvider, &context("x"), &config).await.unwrap();
     assert_eq!(found.iter().map(|f| f.field.as_str()).collect::<Vec<_>>(), ["a", "b.c"]);
-    let wrong = world.host.check_config("guest", Kind::Trigger, &context("x"), &config).await.unwrap_err();
+    let Some(step) = testkit::tools::guest("greet", "a_configuration_is_looked_at") else { return };
+    let greet = world.component("greet", json!({}), Limits::default());
+    world.host.load(Component { bytes: std::fs::read(step).unwrap().into(), ..greet }).await.unwrap();
+    let wrong = world.host.check_config("greet", Kind::Trigger, &context("x"), &config).await.unwrap_err();
     assert_eq!(wrong.code, "wrong-kind");
     let early = world.host.check_config("other", Kind::Trigger, &context("x"), &config).await.unwrap_err();
     assert!(early.class == ErrorClass::Unavailable && early.message.contains("just begun"), "{early:?}");

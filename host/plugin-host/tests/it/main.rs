@@ -9,7 +9,9 @@
 )]
 
 mod calls;
+mod endpoints;
 mod hostile;
+mod kinds;
 mod loading;
 mod reach;
 mod support;

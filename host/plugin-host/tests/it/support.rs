@@ -12,8 +12,8 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use plugin::{CallContext, ErrorClass, LogLine, Measurement, MetricRequest, ObjectRef, PluginError, Plugins, Result};
 use plugin_host::{
-    Component, Grants, Limits, LogSink, PluginHost, SecretGrant, Secrets, Services, Settings, StateKey, StateStore,
-    StoredState,
+    BlobReader, BlobWriter, Blobs, Component, Grants, Limits, LogSink, PluginHost, SecretGrant, Secrets, Services,
+    Settings, StateKey, StateStore, StoredState,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,6 +51,63 @@ impl StateStore for MapState {
         let map = self.0.lock().unwrap();
         let mine = map.keys().filter(|k| k.plugin == key.plugin && k.object == key.object);
         Ok(mine.filter(|k| k.key.starts_with(&key.key)).take(limit).map(|k| k.key.clone()).collect())
+    }
+}
+
+/// A plugin's name, and its name for a value.
+type BlobKey = (String, String);
+
+/// Large values in a map.
+#[derive(Default, Clone)]
+pub(crate) struct MapBlobs(Arc<Mutex<BTreeMap<BlobKey, Vec<u8>>>>);
+
+struct MapReader(Vec<u8>);
+
+struct MapWriter(MapBlobs, BlobKey, Vec<u8>, u64);
+
+#[async_trait]
+impl Blobs for MapBlobs {
+    async fn open(&self, plugin: &str, name: &str) -> Result<Box<dyn BlobReader>> {
+        match self.0.lock().unwrap().get(&(plugin.to_owned(), name.to_owned())) {
+            Some(bytes) => Ok(Box::new(MapReader(bytes.clone()))),
+            None => Err(PluginError::new(ErrorClass::NotFound, "no-blob", "none")),
+        }
+    }
+
+    async fn create(&self, plugin: &str, name: &str, bytes_max: u64) -> Result<Box<dyn BlobWriter>> {
+        Ok(Box::new(MapWriter(self.clone(), (plugin.to_owned(), name.to_owned()), Vec::new(), bytes_max)))
+    }
+
+    async fn delete(&self, plugin: &str, name: &str) -> Result<()> {
+        self.0.lock().unwrap().remove(&(plugin.to_owned(), name.to_owned()));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl BlobReader for MapReader {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    async fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        Ok(self.0.iter().copied().skip(offset as usize).take(length as usize).collect())
+    }
+}
+
+#[async_trait]
+impl BlobWriter for MapWriter {
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        self.2.extend(bytes);
+        match self.2.len() as u64 > self.3 {
+            true => Err(PluginError::new(ErrorClass::Permanent, "too-large", "too large")),
+            false => Ok(()),
+        }
+    }
+
+    async fn finish(&mut self) -> Result<String> {
+        self.0.0.lock().unwrap().insert(self.1.clone(), std::mem::take(&mut self.2));
+        Ok("sha256:of-the-test".to_owned())
     }
 }
 
@@ -105,6 +162,7 @@ impl World {
         let lines = Arc::<Lines>::default();
         let services = Services {
             state: Arc::<MapState>::default(),
+            blobs: Arc::new(MapBlobs::default()),
             secrets: Arc::new(NamedSecrets),
             logs: lines.clone(),
             resolver: Arc::new(egress::SystemResolver),

@@ -18,6 +18,8 @@ const ARTIFACTS_DIR: &str = "artifacts";
 const PLUGINS_DIR: &str = "plugins";
 /// What is made of components, in the data folder.
 const PLUGINS_CACHE_DIR: &str = "plugins-cache";
+/// Large values that plugins keep, in the data folder.
+const PLUGINS_BLOBS_DIR: &str = "plugins-blobs";
 
 /// Roles and bindings; the administrator may do everything.
 pub(super) fn policy(reader: &mut Reader<'_>) -> Option<api::access::Policy> {
@@ -172,17 +174,18 @@ pub(super) fn egress(reader: &mut Reader<'_>) -> Option<egress::Config> {
     good.then_some(config)
 }
 
-/// What artifact drivers are told.
 /// `plugins`.
 pub(super) fn plugins(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<PluginsConfig> {
     let instances = reader.values.count("plugins.instancesMax");
     Some(PluginsConfig {
         folder: reader.path("plugins.folder").or_else(|| Some(data_dir?.join(PLUGINS_DIR)))?,
         cache: data_dir?.join(PLUGINS_CACHE_DIR),
+        blobs: data_dir?.join(PLUGINS_BLOBS_DIR),
         instances_max: u32::try_from(instances).unwrap_or(u32::MAX),
     })
 }
 
+/// What artifact drivers are told.
 pub(super) fn artifacts(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<blob::Config> {
     let buckets = reader.values.list("artifacts.ambientCredentials");
     let ambient_credentials = match buckets.as_slice() {

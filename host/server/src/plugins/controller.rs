@@ -16,6 +16,7 @@ use store::objects::{Gvk, Key, ListQuery, Objects, Precondition, Selector, Statu
 use tokio::task::{self, JoinError, JoinSet};
 
 use super::PluginsConfig;
+use super::blobs::FolderBlobs;
 use super::source::{self, Kept, SourceError, Stamp};
 use super::status::{self, Standing};
 use super::wanted;
@@ -39,6 +40,7 @@ pub(super) struct Controller {
     objects: Arc<dyn Objects>,
     host: Arc<PluginHost>,
     kept: Kept,
+    blobs: FolderBlobs,
     /// The plugins that there are.
     there: HashSet<String>,
     /// What nobody has looked at yet.
@@ -64,13 +66,19 @@ struct Seen {
 }
 
 impl Controller {
-    pub(super) fn new(config: PluginsConfig, objects: Arc<dyn Objects>, host: Arc<PluginHost>) -> Self {
+    pub(super) fn new(
+        config: PluginsConfig,
+        objects: Arc<dyn Objects>,
+        host: Arc<PluginHost>,
+        blobs: FolderBlobs,
+    ) -> Self {
         let kept = Kept(config.cache.join("components"));
         Self {
             config,
             objects,
             host,
             kept,
+            blobs,
             there: HashSet::new(),
             wanted: BTreeMap::new(),
             under_way: JoinSet::new(),
@@ -216,13 +224,15 @@ impl Controller {
             let plugin = self.objects.get(&key(name)).await.ok().and_then(|object| object.decode::<Plugin>().ok());
             digests.extend(plugin.and_then(|plugin| plugin.status).map(|status| status.digest));
         }
-        let (host, kept) = (self.host.clone(), self.kept.clone());
+        let (host, kept, blobs) = (self.host.clone(), self.kept.clone(), self.blobs.clone());
+        let there = self.there.clone();
         let tidied = tokio::task::spawn_blocking(move || {
             kept.keep_only(&digests).map_err(|error| error.to_string())?;
+            blobs.keep_only(there.iter().map(String::as_str)).map_err(|error| error.to_string())?;
             host.keep_only(&digests).map_err(|error| error.to_string())
         });
         if let Ok(Err(problem)) = tidied.await {
-            tracing::warn!(problem, "components of plugins that are gone stay in the cache");
+            tracing::warn!(problem, "what plugins that are gone have left stays");
         }
     }
 }

@@ -6,6 +6,7 @@
 //!                                                     │ refused: the one before stays, and a condition says why
 //! ```
 
+mod blobs;
 mod controller;
 mod logs;
 mod secrets;
@@ -28,6 +29,8 @@ pub struct PluginsConfig {
     pub folder: PathBuf,
     /// Components that were in service, and what was compiled of them.
     pub cache: PathBuf,
+    /// Large values that plugins keep.
+    pub blobs: PathBuf,
     /// Instances at once (`plugins.instancesMax`).
     pub instances_max: u32,
 }
@@ -41,8 +44,10 @@ pub(crate) struct Plugins {
 impl Plugins {
     /// Starts following. The plugins that there are already are in service a moment later. What `deny` names is called by none.
     pub(crate) fn start(config: PluginsConfig, objects: Arc<dyn Objects>, deny: Vec<egress::Rule>) -> Self {
+        let blobs = blobs::FolderBlobs::new(config.blobs.clone());
         let services = Services {
             state: Arc::new(state::ObjectState(objects.clone())),
+            blobs: Arc::new(blobs.clone()),
             secrets: Arc::new(secrets::ObjectSecrets(objects.clone())),
             logs: Arc::new(logs::Logs::default()),
             resolver: Arc::new(egress::SystemResolver),
@@ -55,7 +60,7 @@ impl Plugins {
             ..Settings::default()
         };
         let host = PluginHost::new(settings, services);
-        let controller = controller::Controller::new(config, objects, host.clone());
+        let controller = controller::Controller::new(config, objects, host.clone(), blobs);
         Self { host, task: tokio::spawn(controller.run()) }
     }
 

@@ -31,7 +31,8 @@ pub(super) fn grants(spec: &PluginSpec) -> Result<Grants, Wrong> {
     }
     for (i, grant) in grants.endpoints.iter().enumerate() {
         let field = format!("spec.grants.endpoints[{i}]");
-        let value = json!({"address": grant.address, "private": grant.private});
+        let insecure = grant.insecure.unwrap_or(false);
+        let value = json!({"address": grant.address, "private": grant.private, "insecure": insecure});
         out.endpoints.push(serde_json::from_value(without_null(value)).map_err(|e| wrong(&field, e))?);
     }
     for (i, grant) in grants.secrets.iter().enumerate() {
@@ -50,6 +51,11 @@ pub(super) fn grants(spec: &PluginSpec) -> Result<Grants, Wrong> {
         let bytes = bytes("spec.grants.state.bytes", state.bytes.as_ref())?;
         out.state_bytes_max = Some(bytes.unwrap_or(1 << 20));
     }
+    if let Some(blobs) = &grants.blobs {
+        let bytes = bytes("spec.grants.blobs.bytes", blobs.bytes.as_ref())?;
+        out.blob_bytes_max = Some(bytes.unwrap_or(64 << 20));
+    }
+    out.lookup = grants.lookup.unwrap_or(false);
     Ok(out)
 }
 
@@ -72,6 +78,9 @@ pub(super) fn limits(spec: &PluginSpec) -> Result<Limits, Wrong> {
     }
     if let Some(n) = bytes("spec.limits.logSize", given.log_size.as_ref())? {
         out.log_bytes_max = size(n);
+    }
+    if let Some(n) = bytes("spec.limits.payloadSize", given.payload_size.as_ref())? {
+        out.payload_bytes_max = size(n);
     }
     if let Some(time) = time("spec.limits.wallTime", given.wall_time.as_deref())? {
         out.wall_time_max = time;
@@ -132,6 +141,9 @@ mod tests {
             "http": [{"host": "https://*.example.com", "private": ["10.0.0.0/8"]}, {"host": "127.0.0.1:9090", "private": true}],
             "secrets": [{"name": "token", "secretKeyRef": {"namespace": "n", "name": "s", "key": "k"}}],
             "state": {"bytes": "64Ki"},
+            "endpoints": [{"address": "tls://*.example.com:8883"}],
+            "blobs": {},
+            "lookup": true,
         }})))
         .unwrap();
         assert_eq!(some.state_bytes_max, Some(65_536));
@@ -142,7 +154,11 @@ mod tests {
             (Capability::Secret("token".into()), true),
             (Capability::Reveal("token".into()), false),
             (Capability::State, true),
-            (Capability::Blobs, false),
+            (Capability::Endpoint("tls://a.example.com:8883".into()), true),
+            (Capability::Endpoint("tcp://a.example.com:8883".into()), false),
+            (Capability::Blobs, true),
+            (Capability::Lookup, true),
+            (Capability::Other("camera".into()), false),
         ] {
             assert_eq!(some.meets(&need), met, "{need:?}");
         }

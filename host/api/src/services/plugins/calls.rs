@@ -3,11 +3,12 @@
 //! The fields are those of `wit/`, in camelCase, times and durations with `Ms` behind. What a person need not know has a default.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use plugin::{
-    CallContext, Desk, Executed, Kind, Measurement, MetricPhase, MetricRequest, PolicyState, StepPhase, StepProgress,
-    StepRequest, TriggerRequest,
+    CallContext, Desk, Executed, Kind, Measurement, MetricPhase, MetricRequest, NoFiles, PolicyState, StepFiles,
+    StepPhase, StepProgress, StepRequest, TriggerRequest,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -148,10 +149,11 @@ async fn step(
     let StepCall { config, workflow_uid, node, template, parameters, artifacts, token } = asked;
     let parameters = parameters.into_iter().collect();
     let request = StepRequest { config, workflow_uid, node, template, parameters, artifacts };
+    let files: Arc<dyn StepFiles> = Arc::new(NoFiles);
     let progress = match function {
-        "poll" => step.poll(context, &request, needed("token", token.as_ref())?).await,
+        "poll" => step.poll(context, &request, &files, needed("token", token.as_ref())?).await,
         "stop" => step.stop(context, &request, needed("token", token.as_ref())?).await,
-        _ => step.start(context, &request).await,
+        _ => step.start(context, &request, &files).await,
     };
     let StepProgress { phase, message, parameters, result, progress: (done, total), poll_after, token } = progress?;
     let phase = match phase {

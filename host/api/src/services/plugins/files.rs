@@ -57,11 +57,12 @@ pub(super) async fn renderer(
         path: asked.path,
         fetched: Vec::new(),
         release: Release { name, namespace, kube_version, api_versions, environment },
+        destination: None,
     };
     if function == "requirements" {
         return Ok(renderer.requirements(context, &request).await?.into_iter().map(requirement).collect());
     }
-    let Rendered { manifests, warnings, notes } = renderer.render(context, &request).await?;
+    let Rendered { manifests, warnings, notes, .. } = renderer.render(context, &request).await?;
     let manifest = |Manifest { object, file }| json!({"object": object, "file": file});
     let manifests: Vec<Value> = manifests.into_iter().map(manifest).collect();
     Ok(json!({"manifests": manifests, "warnings": warnings, "notes": notes}))
