@@ -118,9 +118,64 @@ async fn a_step_that_a_plugin_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_a_plugin_does_reads_and_writes_artifacts() {
+    let Some(server) = server("a_step_that_a_plugin_does_reads_and_writes_artifacts", &["conformance"]).await else {
+        return;
+    };
+    let client = server.client().await;
+    apply(&server, &plugin("conformance", json!({"source": {"file": "conformance.wasm"}})));
+    stands(&client, "conformance", "True", "InService", "version").await;
+    let copy = |from: &str, to: &str| json!({"conformance": {"copy": [from, to]}});
+    let workflow = |name: &str, second: Value| {
+        json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name}, "spec": {
+            "entrypoint": "main",
+            "archiveLogs": true,
+            "templates": [
+                {"name": "main", "steps": [
+                    [{"name": "one", "template": "first"}],
+                    [{"name": "two", "template": "second", "arguments": {"artifacts": [
+                        {"name": "in", "from": "{{steps.one.outputs.artifacts.out}}"},
+                    ]}}],
+                ]},
+                {"name": "first", "plugin": copy("in", "out"),
+                    "inputs": {"artifacts": [{"name": "in", "raw": {"data": "as it was"}}]},
+                    "outputs": {"artifacts": [{"name": "out"}]}},
+                {"name": "second", "plugin": second,
+                    "inputs": {"artifacts": [{"name": "in"}]},
+                    "outputs": {"artifacts": [{"name": "last", "archive": {"none": {}}}, {"name": "maybe", "optional": true}]}},
+            ],
+        }})
+    };
+    let (phase, shown) = run(&server, &client, &workflow("copies", copy("in", "last"))).await;
+    assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
+    let names = |node: &Value| -> Vec<String> {
+        let artifacts = node["outputs"]["artifacts"].as_array().cloned().unwrap_or_default();
+        artifacts.iter().map(|artifact| artifact["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(node(&shown, "two")), ["last", "main-logs"], "{shown}");
+    let got = server.home().join("got");
+    for (artifact, text) in [("last", "as it was"), ("main-logs", "a line of the step\n")] {
+        server.cli(&["artifact", "get", "copies", artifact, "--node", "two", "-o", &got.display().to_string()]).ok();
+        assert_eq!(std::fs::read_to_string(&got).unwrap(), text, "{artifact}");
+        std::fs::remove_file(&got).unwrap();
+    }
+
+    // What is not written is missed, what is not there is not read.
+    for (name, second, part) in [
+        ("forgets", json!({"conformance": {}}), "output artifact last: the step did not write it"),
+        ("looks-elsewhere", copy("other", "last"), "the template has no input artifact \"other\""),
+    ] {
+        let (phase, shown) = run(&server, &client, &workflow(name, second)).await;
+        let two = node(&shown, "two");
+        assert_eq!((phase, &two["phase"]), (WorkflowPhase::Failed, &json!("Error")), "{shown}");
+        assert!(two["message"].as_str().unwrap().contains(part), "{two}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_version_never_replaces_a_good_one() {
     let test = "a_bad_version_never_replaces_a_good_one";
-    let Some(mut server) = server(test, &["greet", "conformance"]).await else { return };
+    let Some(mut server) = server(test, &["greet", "prometheus"]).await else { return };
     let mut client = server.client().await;
     let folder = server.home().join("plugins");
     std::fs::write(folder.join("garbage.wasm"), b"garbage").unwrap();
@@ -147,7 +202,7 @@ async fn a_bad_version_never_replaces_a_good_one() {
     let (phase, _) = run(&server, &client, &greets("after", json!({"greet": {}}))).await;
     assert_eq!(phase, WorkflowPhase::Succeeded);
     // Another version takes its place without a restart.
-    apply(&server, &plugin("greet", json!({"source": {"file": "conformance.wasm"}})));
+    apply(&server, &plugin("greet", json!({"source": {"file": "prometheus.wasm"}})));
     let other = stands(&client, "greet", "True", "InService", "version").await;
     assert_ne!(other["status"]["digest"], json!(digest));
     let (phase, shown) = run(&server, &client, &greets("other", json!({"greet": {}}))).await;

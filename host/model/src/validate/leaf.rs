@@ -32,20 +32,7 @@ pub(super) fn check(report: &mut Report<'_>, scope: &Scope<'_, '_>, template: &T
             scope.check(r, suspend);
         }),
         TemplateKind::Data(data) => report.within("data", |r| self::data(r, scope, data)),
-        TemplateKind::Plugin(raw) => {
-            let artifacts = [("inputs", &template.inputs.artifacts), ("outputs", &template.outputs.artifacts)];
-            for (side, artifacts) in artifacts.into_iter().filter(|(_, artifacts)| !artifacts.is_empty()) {
-                report.within(side, |r| {
-                    r.error_in(
-                        "artifacts",
-                        "WF141",
-                        format!("a step of a plugin has no artifacts yet: {} named", artifacts.len()),
-                    )
-                    .hinted("hand parameters over, or read and write the artifacts in a container step");
-                });
-            }
-            report.within("plugin", |r| plugin(r, scope, raw));
-        }
+        TemplateKind::Plugin(raw) => report.within("plugin", |r| plugin(r, scope, raw)),
         TemplateKind::Steps(_) | TemplateKind::Dag(_) => {}
     }
 }

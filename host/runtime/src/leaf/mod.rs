@@ -1,6 +1,7 @@
 //! Leaves that the server does itself: requests, objects, lists of data.
 
 mod data;
+mod files;
 mod flags;
 mod http;
 mod manifest;

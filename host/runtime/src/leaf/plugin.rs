@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use engine_workflow::{Input, LeafEvent, LeafStart, NodeIx, Outputs, Param};
 use model::Raw;
-use model::workflow::NodePhase;
-use plugin::{CallContext, ErrorClass, ObjectRef, PluginError, Step, StepPhase, StepProgress, StepRequest};
+use model::workflow::{Artifact, NodePhase};
+use plugin::{CallContext, ErrorClass, ObjectRef, PluginError, Step, StepFiles, StepPhase, StepProgress, StepRequest};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 
+use super::files::StepArtifacts;
 use super::{Failure, RunFacts};
 use crate::workflows::Workflows;
 
@@ -66,8 +67,11 @@ pub(super) async fn run(
         parameters: parameters.filter_map(|p| Some((p.name.to_string(), p.value.as_ref()?.to_string()))).collect(),
         artifacts: inputs.artifacts.iter().map(|a| a.name.to_string()).collect(),
     };
-    let mut under_way = UnderWay { step: step.clone(), context: context.clone(), request, token: None };
-    let mut progress = step.start(&context, &under_way.request).await.map_err(|error| failure(&name, &error))?;
+    let artifacts = Arc::new(StepArtifacts::new(workflows, run, start)?);
+    let files: Arc<dyn StepFiles> = artifacts.clone();
+    let mut under_way = UnderWay { step: step.clone(), context: context.clone(), request, files, token: None };
+    let mut progress =
+        step.start(&context, &under_way.request, &under_way.files).await.map_err(|error| failure(&name, &error))?;
     if progress.phase == StepPhase::Running {
         let message = (!progress.message.is_empty()).then(|| progress.message.as_str().into());
         workflows.post(&run.uid, Input::Leaf(start.node, LeafEvent::Running { message, ip: None, host: None }));
@@ -79,7 +83,8 @@ pub(super) async fn run(
         progress = poll(&name, &under_way).await?;
     }
     under_way.token = None;
-    end(progress)
+    let saved = artifacts.finish(progress.phase == StepPhase::Succeeded).await?;
+    end(progress, saved)
 }
 
 /// The plugin, waited for where it may still come: in whatever order a folder of manifests is applied, and while a server begins.
@@ -117,7 +122,7 @@ async fn poll(name: &str, under_way: &UnderWay) -> Result<StepProgress, Failure>
     loop {
         tried += 1;
         let token = under_way.token.as_deref().unwrap_or_default();
-        match under_way.step.poll(&under_way.context, &under_way.request, token).await {
+        match under_way.step.poll(&under_way.context, &under_way.request, &under_way.files, token).await {
             Ok(progress) => return Ok(progress),
             Err(error) if error.class.is_transient() && tried < POLL_TRIES_MAX => {
                 let wait = match error.class {
@@ -143,6 +148,7 @@ struct UnderWay {
     step: Arc<dyn Step>,
     context: CallContext,
     request: StepRequest,
+    files: Arc<dyn StepFiles>,
     token: Option<String>,
 }
 
@@ -159,11 +165,12 @@ impl Drop for UnderWay {
     }
 }
 
-fn end(progress: StepProgress) -> Result<Outputs, Failure> {
+fn end(progress: StepProgress, artifacts: Vec<Artifact>) -> Result<Outputs, Failure> {
     let parameters = progress.parameters.into_iter();
     let outputs = Outputs {
         parameters: parameters.map(|(name, value)| Param { name: name.into(), value: Some(value.into()) }).collect(),
         result: progress.result.map(Into::into),
+        artifacts,
         ..Outputs::default()
     };
     let phase = match progress.phase {

@@ -11,6 +11,23 @@ use serde_json::Value;
 use super::Workflows;
 
 impl Workflows {
+    /// An output artifact with the place that it goes to.
+    pub(crate) fn place_of_output(
+        &self,
+        settings: &Value,
+        start: &LeafStart,
+        artifact: &Artifact,
+    ) -> Result<Artifact, String> {
+        let own = match (&start.template.archive_location, artifact.location.place()) {
+            (Some(own), None) if own.place().is_some() => archive_place(own)?,
+            _ => ArchivePlace::default(),
+        };
+        let folder = own.folder.as_deref().unwrap_or(&start.key_prefix);
+        self.repositories
+            .locate(own.repository.as_ref().unwrap_or(settings), artifact, folder)
+            .map_err(|e| format!("outputs.artifacts: {:?}: {e}", artifact.name))
+    }
+
     /// The unit that a leaf means.
     pub(super) fn unit(
         &self,
@@ -33,16 +50,7 @@ impl Workflows {
                 ..Volume::default()
             });
         }
-        let locate = |artifact: &Artifact| -> Result<Artifact, String> {
-            let own = match (&start.template.archive_location, artifact.location.place()) {
-                (Some(own), None) if own.place().is_some() => archive_place(own)?,
-                _ => ArchivePlace::default(),
-            };
-            let folder = own.folder.as_deref().unwrap_or(&start.key_prefix);
-            self.repositories
-                .locate(own.repository.as_ref().unwrap_or(&settings), artifact, folder)
-                .map_err(|e| format!("outputs.artifacts: {:?}: {e}", artifact.name))
-        };
+        let locate = |artifact: &Artifact| self.place_of_output(&settings, start, artifact);
         let mut output_artifacts = Vec::with_capacity(start.template.outputs.artifacts.len());
         for artifact in &start.template.outputs.artifacts {
             output_artifacts.push(locate(artifact)?);
