@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use plugin::{
-    CallContext, Desk, ErrorClass, Facts, Finding, Info, Kind, LogLine, MetricProvider, MissingGrant, Numbers,
-    ObjectRef, PluginError, Plugins, Receiver, Renderer, Result, Step, Subscriber, Trigger,
+    CallContext, Desk, ErrorClass, Facts, Finding, Info, Kind, KindInfo, LogLine, MetricProvider, MissingGrant,
+    Numbers, ObjectRef, PluginError, Plugins, Receiver, Renderer, Result, Step, Subscriber, Trigger,
 };
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -33,6 +33,7 @@ use crate::kinds::subscriber::ComponentSubscriber;
 use crate::kinds::trigger::ComponentTrigger;
 use crate::limits::Limits;
 use crate::loaded::{Component, Counters, Exports, Loaded, Shared, Table};
+use crate::schema::Schema;
 use crate::services::Services;
 
 /// How long a component may take to describe itself.
@@ -197,6 +198,13 @@ impl PluginHost {
             let why = format!("the component says to be a {word} and does not export colchis:{word}@1.0.0");
             return Err(LoadError::Exports { why });
         }
+        let mut schemas = Vec::with_capacity(info.kinds.len());
+        for KindInfo { kind, config_schema } in &info.kinds {
+            let schema = Schema::new(config_schema).map_err(|why| LoadError::Description {
+                why: format!("kinds[{}].config-schema: no JSON Schema (2020-12) that can be used: {why}", kind.word()),
+            })?;
+            schemas.push((*kind, schema));
+        }
         let missing_grants = info.needs.iter().filter(|need| !grants.meets(&need.what)).map(|need| MissingGrant {
             grant: grants::line_for(&need.what),
             why: need.why.clone(),
@@ -211,6 +219,7 @@ impl PluginHost {
             shared: Arc::new(shared),
             pre,
             exports,
+            schemas,
             superseded: AtomicBool::new(false),
             places,
             facts,
@@ -334,6 +343,12 @@ impl Desk for PluginHost {
 
     async fn check_config(&self, name: &str, kind: Kind, call: &CallContext, config: &Value) -> Result<Vec<Finding>> {
         let (loaded, ground) = (self.of_kind(name, kind)?, self.ground_now()?);
+        // What the schema refuses, the plugin does not see.
+        let of_kind = loaded.schemas.iter().filter(|(of, _)| *of == kind);
+        let refused: Vec<Finding> = of_kind.flat_map(|(_, schema)| schema.findings(config)).collect();
+        if !refused.is_empty() {
+            return Ok(refused);
+        }
         description::check_config(&ground, &loaded, call, kind, config).await
     }
 

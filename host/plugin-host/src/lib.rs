@@ -35,6 +35,7 @@ mod loaded;
 mod pure;
 mod quarantine;
 mod requests;
+mod schema;
 mod services;
 mod signing;
 mod stderr;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use plugin::{Facts, Kind, Numbers};
+use plugin::{Facts, Kind, Numbers, PluginError};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use wasmtime::component::InstancePre;
 
@@ -14,6 +15,7 @@ use crate::grants::{self, EndpointGrant, Grants, HttpGrant};
 use crate::instance::State;
 use crate::limits::Limits;
 use crate::quarantine::Quarantine;
+use crate::schema::Schema;
 use crate::services::Services;
 
 /// A component that is to be taken into service.
@@ -133,12 +135,24 @@ pub(crate) struct Loaded {
     pub(crate) pure: Arc<Shared>,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
+    /// What configurations are checked against, by kind.
+    pub(crate) schemas: Vec<(Kind, Schema)>,
     /// Another version is in service by now, or none.
     pub(crate) superseded: AtomicBool,
     pub(crate) places: Semaphore,
     pub(crate) facts: Facts,
     pub(crate) counters: Counters,
     pub(crate) quarantine: Quarantine,
+}
+
+impl Loaded {
+    /// Whether the plugin may see a configuration.
+    pub(crate) fn check(&self, kind: Kind, config: &Value) -> Result<(), PluginError> {
+        self.schemas
+            .iter()
+            .filter(|(of, _)| *of == kind)
+            .try_for_each(|(_, schema)| schema.check(&self.shared.name, config))
+    }
 }
 
 /// Counts calls.

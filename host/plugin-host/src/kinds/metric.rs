@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plugin::{CallContext, Measurement, MetricPhase, MetricProvider, MetricRequest, Result};
+use plugin::{CallContext, Kind, Measurement, MetricPhase, MetricProvider, MetricRequest, Result};
 use serde_json::Value;
 
 use super::{MESSAGE_BYTES_MAX, no_export, no_larger};
@@ -57,6 +57,7 @@ impl ComponentMetric {
 #[async_trait]
 impl MetricProvider for ComponentMetric {
     async fn run(&self, call: &CallContext, request: &MetricRequest) -> Result<Measurement> {
+        self.loaded.check(Kind::MetricProvider, &request.config)?;
         let request = self.request(call, request);
         let said = self.call(call, async |store, measuring: Measuring| {
             measuring.colchis_metric_provider_provider().call_run(store, &request).await
@@ -65,6 +66,7 @@ impl MetricProvider for ComponentMetric {
     }
 
     async fn resume(&self, call: &CallContext, request: &MetricRequest, token: &str) -> Result<Measurement> {
+        self.loaded.check(Kind::MetricProvider, &request.config)?;
         let request = self.request(call, request);
         let said = self.call(call, async |store, measuring: Measuring| {
             measuring.colchis_metric_provider_provider().call_resume(store, &request, token).await
@@ -81,6 +83,7 @@ impl MetricProvider for ComponentMetric {
     }
 
     async fn metadata(&self, call: &CallContext, config: &Value) -> Result<Vec<(String, String)>> {
+        self.loaded.check(Kind::MetricProvider, config)?;
         let config = config.to_string();
         let said = self.call(call, async |store, measuring: Measuring| {
             measuring.colchis_metric_provider_provider().call_metadata(store, &config).await

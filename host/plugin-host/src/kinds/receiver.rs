@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plugin::{CallContext, Endpoint, ErrorClass, Incoming, Outcome, Outgoing, PluginError, Receiver, Result};
+use plugin::{CallContext, Endpoint, ErrorClass, Incoming, Kind, Outcome, Outgoing, PluginError, Receiver, Result};
 use serde_json::Value;
 
 use super::events::{self, Said};
@@ -46,6 +46,7 @@ impl ComponentReceiver {
 #[async_trait]
 impl Receiver for ComponentReceiver {
     async fn endpoints(&self, call: &CallContext, config: &Value, name: &str) -> Result<Vec<Endpoint>> {
+        self.loaded.check(Kind::EventSource, config)?;
         let config = config.to_string();
         let said = self.call(call, async |store, receiving: Receiving| {
             receiving.colchis_event_source_receiver().call_endpoints(store, &config, name).await
@@ -59,6 +60,7 @@ impl Receiver for ComponentReceiver {
     }
 
     async fn on_request(&self, call: &CallContext, config: &Value, name: &str, request: Incoming) -> Result<Outcome> {
+        self.loaded.check(Kind::EventSource, config)?;
         let max = self.loaded.shared.limits.payload_bytes_max;
         if request.body.len() > max {
             let message = format!("the request has {} bytes, more than payload_bytes_max ({max})", request.body.len());

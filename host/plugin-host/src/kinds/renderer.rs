@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use plugin::{
-    CallContext, Lookup, Manifest, RenderRequest, Rendered, Renderer, Requirement, RequirementSource, Result, Tree,
+    CallContext, Kind, Lookup, Manifest, RenderRequest, Rendered, Renderer, Requirement, RequirementSource, Result,
+    Tree,
 };
 use serde_json::Value;
 use wasmtime::Store;
@@ -91,6 +92,7 @@ impl Renderer for ComponentRenderer {
     }
 
     async fn requirements(&self, call: &CallContext, request: &RenderRequest) -> Result<Vec<Requirement>> {
+        self.loaded.check(Kind::ManifestRenderer, &request.config)?;
         let said = self.call(call, async |store, rendering: Rendering| {
             let asked = asked(store, request)?;
             rendering.colchis_manifest_renderer_renderer().call_requirements(store, &asked).await
@@ -101,6 +103,7 @@ impl Renderer for ComponentRenderer {
     }
 
     async fn render(&self, call: &CallContext, request: &RenderRequest) -> Result<Rendered> {
+        self.loaded.check(Kind::ManifestRenderer, &request.config)?;
         let mut lookups = Vec::new();
         let said = self.call(call, async |store, rendering: Rendering| {
             let asked = asked(store, request)?;

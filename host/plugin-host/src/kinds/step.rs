@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plugin::{CallContext, Result, Step, StepFiles, StepPhase, StepProgress, StepRequest};
+use plugin::{CallContext, Kind, Result, Step, StepFiles, StepPhase, StepProgress, StepRequest};
 
 use super::{MESSAGE_BYTES_MAX, no_export, no_larger};
 use crate::bindings::step::exports::colchis::step::step as wit;
@@ -49,6 +49,7 @@ impl Step for ComponentStep {
         request: &StepRequest,
         files: &Arc<dyn StepFiles>,
     ) -> Result<StepProgress> {
+        self.loaded.check(Kind::Step, &request.config)?;
         let request = asked(call, request);
         let export =
             async |store: &mut _, stepping: Stepping| stepping.colchis_step_step().call_start(store, &request).await;
@@ -62,6 +63,7 @@ impl Step for ComponentStep {
         files: &Arc<dyn StepFiles>,
         token: &str,
     ) -> Result<StepProgress> {
+        self.loaded.check(Kind::Step, &request.config)?;
         let request = asked(call, request);
         let export = async |store: &mut _, stepping: Stepping| {
             stepping.colchis_step_step().call_poll(store, &request, token).await

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plugin::{Batch, CallContext, PluginError, Result, Subscriber, Subscription};
+use plugin::{Batch, CallContext, Kind, PluginError, Result, Subscriber, Subscription};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use wasmtime::component::ResourceAny;
@@ -37,6 +37,7 @@ impl Subscriber for ComponentSubscriber {
         name: &str,
         cursor: Option<&str>,
     ) -> Result<Box<dyn Subscription>> {
+        self.loaded.check(Kind::EventSource, config)?;
         let indices = indices(&self.loaded)?;
         let config = config.to_string();
         let opening = self.ground.open(&self.loaded, call, async |store, instance| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plugin::{CallContext, Executed, PolicyState, Result, Trigger, TriggerRequest};
+use plugin::{CallContext, Executed, Kind, PolicyState, Result, Trigger, TriggerRequest};
 use serde_json::Value;
 
 use super::{MESSAGE_BYTES_MAX, no_export, no_larger};
@@ -57,6 +57,7 @@ impl Trigger for ComponentTrigger {
         payload: &Value,
         idempotency_key: &str,
     ) -> Result<Executed> {
+        self.loaded.check(Kind::Trigger, &request.config)?;
         let (request, payload) = (asked(call, request), payload.to_string());
         let said = self.call(call, async |store, acting: Acting| {
             acting.colchis_trigger_action().call_execute(store, &request, &payload, idempotency_key).await
