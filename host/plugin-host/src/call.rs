@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use plugin::{CallContext, ErrorClass, PluginError, Result};
+use plugin::{CallContext, ErrorClass, Kind, PluginError, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{Instrument as _, Span};
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap};
 
@@ -12,6 +13,7 @@ use crate::bindings::imports::types;
 use crate::convert;
 use crate::instance::{CANCEL_GRACE, Ended, State};
 use crate::loaded::{How, Loaded, Shared};
+use crate::metrics::Times;
 use crate::told::Told;
 
 /// The codes of ends that are the plugin's own fault.
@@ -31,6 +33,8 @@ pub(crate) struct Ground {
     pub(crate) pool: Arc<Semaphore>,
     /// Places for instances that go on from call to call.
     pub(crate) subscriptions: Arc<Semaphore>,
+    /// How long instances took to be there.
+    pub(crate) instantiated: Arc<Times>,
 }
 
 impl Ground {
@@ -38,10 +42,11 @@ impl Ground {
     pub(crate) async fn call<T: Told>(
         &self,
         loaded: &Loaded,
+        kind: Kind,
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
-        self.call_as(loaded, &loaded.shared, context, export).await
+        self.call_as(loaded, &loaded.shared, kind, context, export).await
     }
 
     /// The same, with other grants than the component's own.
@@ -49,14 +54,17 @@ impl Ground {
         &self,
         loaded: &Loaded,
         shared: &Arc<Shared>,
+        kind: Kind,
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
         admitted(loaded)?;
-        let _own = self.place(&loaded.places, shared, context, "concurrency").await?;
+        let _own =
+            self.place(&loaded.places, shared, context, "concurrency").await.inspect_err(|_| loaded.counters.busy())?;
         let begun = Instant::now();
-        let answer = self.call_unlimited(shared, &loaded.pre, context, export).await;
-        counted(loaded, begun, answer)
+        let span = span(loaded, kind, context);
+        let answer = self.call_unlimited(shared, &loaded.pre, context, export).instrument(span.clone()).await;
+        counted(loaded, &span, begun, answer)
     }
 
     /// The same for a component that is not in service yet.
@@ -70,7 +78,9 @@ impl Ground {
         let _pooled = self.place(&self.pool, shared, context, "the pool of instances").await?;
         let mut store = State::store(&self.engine, shared, context.clone());
         let running = async |store: &mut Store<State>| {
+            let begun = Instant::now();
             let instance = pre.instantiate_async(&mut *store).await?;
+            self.instantiated.count(begun.elapsed());
             export(store, &instance).await
         };
         finish(&mut store, running).await
@@ -80,11 +90,13 @@ impl Ground {
     pub(crate) async fn open<T: Told>(
         &self,
         loaded: &Arc<Loaded>,
+        kind: Kind,
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<(Session, T)> {
         admitted(loaded)?;
         let place = self.subscriptions.clone().try_acquire_owned().map_err(|_| {
+            loaded.counters.busy();
             let message = "no more subscriptions can be open at once (limit: subscriptions_max)";
             PluginError::new(ErrorClass::Unavailable, "busy", message)
         })?;
@@ -97,7 +109,9 @@ impl Ground {
             kept = Some(instance);
             answer
         };
-        let answer = counted(loaded, begun, finish(&mut store, running).await)?;
+        let span = span(loaded, kind, context);
+        let answer = finish(&mut store, running).instrument(span.clone()).await;
+        let answer = counted(loaded, &span, begun, answer)?;
         let Some(instance) = kept else { return Err(broken(&loaded.shared)) };
         let session = Session { store: Some(store), instance, loaded: loaded.clone(), _place: place };
         Ok((session, answer))
@@ -138,6 +152,7 @@ impl Session {
     /// Calls an export.
     pub(crate) async fn call<T: Told>(
         &mut self,
+        kind: Kind,
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
@@ -146,11 +161,12 @@ impl Session {
         State::begin(&mut store, context.clone());
         let instance = self.instance;
         let running = async |store: &mut Store<State>| export(store, &instance).await;
-        let answer = finish(&mut store, running).await;
+        let span = span(&self.loaded, kind, context);
+        let answer = finish(&mut store, running).instrument(span.clone()).await;
         if answer.is_ok() {
             self.store = Some(store);
         }
-        counted(&self.loaded, begun, answer)
+        counted(&self.loaded, &span, begun, answer)
     }
 
     /// What is left of it, if it may still be used.
@@ -176,13 +192,21 @@ fn admitted(loaded: &Loaded) -> Result<()> {
     Err(PluginError::new(class, "set-aside", message).hint("`colchis plugin logs` and the server's log say why"))
 }
 
+/// What is told of a call where calls are traced.
+fn span(loaded: &Loaded, kind: Kind, context: &CallContext) -> Span {
+    let (plugin, digest) = (&*loaded.shared.name, loaded.facts.digest.as_str());
+    let object = tracing::field::display(&context.object);
+    tracing::info_span!("plugin_call", plugin, digest, kind = kind.word(), object, outcome = tracing::field::Empty)
+}
+
 /// Counts a call, by how it ended.
-fn counted<T>(loaded: &Loaded, begun: Instant, answer: Answer<T>) -> Result<T> {
+fn counted<T>(loaded: &Loaded, span: &Span, begun: Instant, answer: Answer<T>) -> Result<T> {
     let how = match &answer {
         Ok(Ok(_)) => How::Answered,
         Ok(Err(error)) => How::Error(error),
         Err(error) => How::Killed(error),
     };
+    span.record("outcome", how.word());
     match &how {
         How::Killed(error) if BROKEN.contains(&error.code.as_str()) => loaded.quarantine.broke_off(Instant::now()),
         // Nobody's fault, or nobody knows whose.

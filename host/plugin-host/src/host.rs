@@ -33,6 +33,7 @@ use crate::kinds::subscriber::ComponentSubscriber;
 use crate::kinds::trigger::ComponentTrigger;
 use crate::limits::Limits;
 use crate::loaded::{Component, Counters, Exports, Loaded, Shared, Table};
+use crate::metrics;
 use crate::schema::Schema;
 use crate::services::Services;
 
@@ -135,6 +136,14 @@ impl PluginHost {
         let (Some(folder), Some(Ok((ground, _)))) = (&self.settings.cache, self.ground.get()) else { return Ok(()) };
         let failed = |source| LoadError::Cache { what: format!("the cache {}", folder.display()), source };
         Cache::in_folder(folder)?.keep_only(&ground.engine, digests).map_err(failed)
+    }
+
+    /// Writes how calls went, in Prometheus' text format; nothing while there is no plugin.
+    pub fn metrics(&self, out: &mut String) {
+        let Some(Ok((ground, _))) = self.ground.get() else { return };
+        let mut loaded: Vec<Arc<Loaded>> = crate::read(&self.table).values().cloned().collect();
+        loaded.sort_by(|a, b| a.shared.name.cmp(&b.shared.name));
+        metrics::write(out, ground, &loaded);
     }
 
     /// How long a plugin is still set aside, because its calls broke off one after another.
@@ -258,7 +267,8 @@ impl PluginHost {
             // Fewer than the pool has: an instance is given back a moment after its call.
             let places = (self.settings.instances_max as usize).saturating_sub(2).max(1);
             let subscriptions = Arc::new(Semaphore::new(self.settings.subscriptions_max as usize));
-            Ok((Ground { engine, pool: Arc::new(Semaphore::new(places)), subscriptions }, linker))
+            let pool = Arc::new(Semaphore::new(places));
+            Ok((Ground { engine, pool, subscriptions, instantiated: Arc::default() }, linker))
         })
     }
 

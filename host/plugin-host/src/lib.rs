@@ -32,6 +32,7 @@ mod instance;
 mod kinds;
 mod limits;
 mod loaded;
+mod metrics;
 mod pure;
 mod quarantine;
 mod requests;

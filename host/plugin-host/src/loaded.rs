@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use plugin::{Facts, Kind, Numbers, PluginError};
+use plugin::{ErrorClass, Facts, Kind, Numbers, PluginError};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use wasmtime::component::InstancePre;
@@ -14,6 +14,7 @@ use crate::bindings::{description, metric, receiver, renderer, step, subscriber,
 use crate::grants::{self, EndpointGrant, Grants, HttpGrant};
 use crate::instance::State;
 use crate::limits::Limits;
+use crate::metrics::Times;
 use crate::quarantine::Quarantine;
 use crate::schema::Schema;
 use crate::services::Services;
@@ -161,6 +162,9 @@ pub(crate) struct Counters {
     calls: AtomicU64,
     errors: AtomicU64,
     killed: AtomicU64,
+    denied: AtomicU64,
+    busy: AtomicU64,
+    pub(crate) times: Times,
     last: Mutex<Last>,
 }
 
@@ -182,13 +186,47 @@ pub(crate) enum How<'a> {
     Killed(&'a plugin::PluginError),
 }
 
+impl How<'_> {
+    /// One word for spans.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Error(error) => error.class.word(),
+            Self::Killed(_) => "killed",
+        }
+    }
+}
+
 impl Counters {
+    /// A call found no place.
+    pub(crate) fn busy(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a page of metrics has of these counts: names, and how many.
+    pub(crate) fn outcomes(&self) -> [(&'static str, u64); 5] {
+        let [calls, errors, killed, denied, busy] = [&self.calls, &self.errors, &self.killed, &self.denied, &self.busy]
+            .map(|count| count.load(Ordering::Relaxed));
+        let answered = calls.saturating_sub(errors).saturating_sub(killed);
+        [
+            ("answered", answered),
+            ("error", errors.saturating_sub(denied)),
+            ("denied", denied),
+            ("killed", killed),
+            ("busy", busy),
+        ]
+    }
+
     pub(crate) fn count(&self, took: Duration, how: How<'_>) {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        self.times.count(took);
         let error = match how {
             How::Answered => None,
             How::Error(error) => {
                 self.errors.fetch_add(1, Ordering::Relaxed);
+                if error.class == ErrorClass::Denied {
+                    self.denied.fetch_add(1, Ordering::Relaxed);
+                }
                 Some(error.to_string())
             }
             How::Killed(error) => {

@@ -44,6 +44,11 @@ pub enum Action {
         /// How much.
         mebibytes: u32,
     },
+    /// Takes that much memory as it comes; answers how many of its bytes are not zero, and fills it with a pattern.
+    Fresh {
+        /// How much.
+        mebibytes: u32,
+    },
     /// Recurses until the stack is used up.
     Recurse,
     /// Panics with this text, which ends in a trap.
@@ -270,6 +275,7 @@ impl Action {
             Self::Findings { findings } => Ok(Measurement::of(findings)),
             Self::Loop => system::compute_for_ever(),
             Self::Allocate { mebibytes } => Ok(Measurement::of(system::allocate(*mebibytes))),
+            Self::Fresh { mebibytes } => Ok(Measurement::of(system::fresh(*mebibytes))),
             Self::Recurse => Ok(Measurement::of(system::recurse(0))),
             Self::Trap { message } => system::trap(message),
             Self::Log { lines, bytes } => Ok(Measurement::of(flood(*lines, *bytes))),

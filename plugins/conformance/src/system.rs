@@ -65,6 +65,25 @@ pub(crate) fn allocate(mebibytes: u32) -> usize {
     taken.iter().map(Vec::len).sum()
 }
 
+/// Takes memory as it comes from outside, and answers how many bytes somebody has written to; then it writes to all of it.
+pub(crate) fn fresh(mebibytes: u32) -> usize {
+    #[cfg(target_family = "wasm")]
+    {
+        let before = std::arch::wasm32::memory_grow(0, mebibytes as usize * 16);
+        let bytes = mebibytes as usize * 1024 * 1024;
+        // SAFETY: the pages were taken just now and are nobody else's.
+        let taken = unsafe { std::slice::from_raw_parts_mut((before * 65_536) as *mut u8, bytes) };
+        let dirty = taken.iter().filter(|byte| **byte != 0).count();
+        taken.fill(0xa5);
+        dirty
+    }
+    #[cfg(not(target_family = "wasm"))]
+    {
+        let _ = mebibytes;
+        0
+    }
+}
+
 /// Goes deeper until there is no stack left.
 #[allow(unconditional_recursion, reason = "that is what it is for")]
 pub(crate) fn recurse(depth: u64) -> u64 {

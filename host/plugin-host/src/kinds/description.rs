@@ -37,7 +37,7 @@ pub(crate) async fn check_config(
     config: &Value,
 ) -> Result<Vec<Finding>> {
     let (wit_kind, text) = (convert::kind_to_wit(kind), config.to_string());
-    let said = ground.call(loaded, context, async |store, instance| {
+    let said = ground.call(loaded, kind, context, async |store, instance| {
         let described = loaded.exports.description.load(&mut *store, instance)?;
         described.colchis_plugin_description().call_check_config(store, &wit_kind, &text).await
     });

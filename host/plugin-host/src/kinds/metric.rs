@@ -35,7 +35,7 @@ impl ComponentMetric {
     ) -> Result<T> {
         let none = || no_export(&self.loaded.shared.name, "metric provider");
         let indices: &MeasuringIndices = self.loaded.exports.metric.as_ref().ok_or_else(none)?;
-        let call = self.ground.call(&self.loaded, context, async |store, instance| {
+        let call = self.ground.call(&self.loaded, Kind::MetricProvider, context, async |store, instance| {
             let measuring = indices.load(&mut *store, instance)?;
             export(store, measuring).await
         });

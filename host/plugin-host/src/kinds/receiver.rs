@@ -35,7 +35,7 @@ impl ComponentReceiver {
         let loaded = &self.loaded;
         let none = || no_export(&loaded.shared.name, "event source of this way");
         let indices: &ReceivingIndices = loaded.exports.receiver.as_ref().ok_or_else(none)?;
-        let call = self.ground.call(loaded, context, async |store, instance| {
+        let call = self.ground.call(loaded, Kind::EventSource, context, async |store, instance| {
             let receiving = indices.load(&mut *store, instance)?;
             export(store, receiving).await
         });

@@ -44,10 +44,16 @@ impl ComponentRenderer {
     ) -> Result<T> {
         let none = || no_export(&self.loaded.shared.name, "manifest renderer");
         let indices: &RenderingIndices = self.loaded.exports.renderer.as_ref().ok_or_else(none)?;
-        let call = self.ground.call_as(&self.loaded, &self.loaded.pure, context, async |store, instance| {
-            let rendering = indices.load(&mut *store, instance)?;
-            export(store, rendering).await
-        });
+        let call = self.ground.call_as(
+            &self.loaded,
+            &self.loaded.pure,
+            Kind::ManifestRenderer,
+            context,
+            async |store, instance| {
+                let rendering = indices.load(&mut *store, instance)?;
+                export(store, rendering).await
+            },
+        );
         call.await
     }
 }

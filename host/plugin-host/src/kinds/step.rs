@@ -32,7 +32,7 @@ impl ComponentStep {
     ) -> Result<StepProgress> {
         let none = || no_export(&self.loaded.shared.name, "step");
         let indices: &SteppingIndices = self.loaded.exports.step.as_ref().ok_or_else(none)?;
-        let call = self.ground.call(&self.loaded, context, async |store, instance| {
+        let call = self.ground.call(&self.loaded, Kind::Step, context, async |store, instance| {
             store.data_mut().lent.files = files.cloned();
             let stepping = indices.load(&mut *store, instance)?;
             export(store, stepping).await

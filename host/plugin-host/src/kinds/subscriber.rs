@@ -40,7 +40,7 @@ impl Subscriber for ComponentSubscriber {
         self.loaded.check(Kind::EventSource, config)?;
         let indices = indices(&self.loaded)?;
         let config = config.to_string();
-        let opening = self.ground.open(&self.loaded, call, async |store, instance| {
+        let opening = self.ground.open(&self.loaded, Kind::EventSource, call, async |store, instance| {
             let subscribing = indices.load(&mut *store, instance)?;
             subscribing.colchis_event_source_subscriber().call_open(store, &config, name, cursor).await
         });
@@ -67,7 +67,7 @@ impl Subscription for ComponentSubscription {
         // Whoever waits as long as a call may take would be ended for it.
         let wait = wait.min(call.timeout.min(loaded.shared.limits.wall_time_max).mul_f32(0.75));
         let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let said = self.session.call(call, async |store, instance| {
+        let said = self.session.call(Kind::EventSource, call, async |store, instance| {
             let subscribing = indices.load(&mut *store, instance)?;
             let guest = subscribing.colchis_event_source_subscriber();
             guest.subscription().call_poll(store, subscription, max, wait).await
@@ -78,7 +78,7 @@ impl Subscription for ComponentSubscription {
     async fn ack(&mut self, call: &CallContext, delivery: u64) -> Result<()> {
         let (loaded, subscription) = (self.session.loaded.clone(), self.subscription);
         let indices = indices(&loaded)?;
-        let said = self.session.call(call, async |store, instance| {
+        let said = self.session.call(Kind::EventSource, call, async |store, instance| {
             let subscribing = indices.load(&mut *store, instance)?;
             let guest = subscribing.colchis_event_source_subscriber();
             guest.subscription().call_ack(store, subscription, delivery).await
@@ -89,7 +89,7 @@ impl Subscription for ComponentSubscription {
     async fn drain(&mut self, call: &CallContext) -> Result<()> {
         let (loaded, subscription) = (self.session.loaded.clone(), self.subscription);
         let indices = indices(&loaded)?;
-        let said = self.session.call(call, async |store, instance| {
+        let said = self.session.call(Kind::EventSource, call, async |store, instance| {
             let subscribing = indices.load(&mut *store, instance)?;
             let guest = subscribing.colchis_event_source_subscriber();
             guest.subscription().call_drain(store, subscription).await

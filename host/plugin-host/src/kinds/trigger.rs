@@ -32,7 +32,7 @@ impl ComponentTrigger {
     ) -> Result<T> {
         let none = || no_export(&self.loaded.shared.name, "trigger");
         let indices: &ActingIndices = self.loaded.exports.trigger.as_ref().ok_or_else(none)?;
-        let call = self.ground.call(&self.loaded, context, async |store, instance| {
+        let call = self.ground.call(&self.loaded, Kind::Trigger, context, async |store, instance| {
             let acting = indices.load(&mut *store, instance)?;
             export(store, acting).await
         });

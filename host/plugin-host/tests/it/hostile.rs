@@ -115,3 +115,64 @@ async fn what_breaks_off_again_and_again_is_set_aside() {
     world.install("guest", json!({}), Limits::default()).await;
     world.run("guest", json!({"do": "echo"})).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_what_another_left_in_memory() {
+    // Few places, so that each is used again and again.
+    let settings = Settings { instances_max: 4, subscriptions_max: 0, ..Settings::default() };
+    let Some(world) = World::with("nobody_sees_what_another_left_in_memory", settings) else { return };
+    for name in ["one", "other"] {
+        world.install(name, json!({}), Limits::default()).await;
+    }
+    let calls = (0..60).map(|nth| {
+        let name = if nth % 2 == 0 { "one" } else { "other" };
+        // Also less than is kept resident, and more.
+        let mebibytes = [1, 3, 20][nth % 3];
+        world.run_for(name, long(name), json!({"do": "fresh", "mebibytes": mebibytes}))
+    });
+    for measured in futures::future::join_all(calls).await {
+        assert_eq!(measured.unwrap().value, json!(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_hostile_calls_at_once_leave_the_others_answered() {
+    let Some(world) = World::new("a_thousand_hostile_calls_at_once_leave_the_others_answered") else { return };
+    let limits = Limits {
+        cpu_time_max: Duration::from_millis(20),
+        wall_time_max: Duration::from_millis(500),
+        memory_bytes_max: 8 << 20,
+        wait_max: Duration::from_secs(100),
+        concurrency_max: 32,
+        ..Limits::default()
+    };
+    // A plugin each, so that none is set aside before the others were called.
+    for nth in 0..50 {
+        world.install(&format!("bad-{nth}"), json!({}), limits.clone()).await;
+    }
+    world.install("good", json!({}), limits).await;
+    let names: Vec<String> = (0..1_000).map(|nth| format!("bad-{}", nth % 50)).collect();
+    let hostile = names.iter().enumerate().map(|(nth, name)| {
+        let what = ["loop", "sleep", "recurse", "allocate", "log"][nth % 5];
+        let config = json!({"do": what, "time": 60_000, "mebibytes": 64, "lines": 1_000_000, "bytes": 1_000});
+        world.run_for(name, long(name), config)
+    });
+    let good = async {
+        let mut took = Vec::new();
+        for nth in 0..50 {
+            let begun = Instant::now();
+            let answer = world.run_for("good", long("good"), json!({"do": "echo", "value": nth})).await.unwrap();
+            assert_eq!(answer.value["value"], json!(nth));
+            took.push(begun.elapsed());
+        }
+        took.sort_unstable();
+        took
+    };
+    let (hostile, took) = tokio::join!(futures::future::join_all(hostile), good);
+    assert!(hostile.iter().filter(|answer| answer.is_err()).count() >= 800, "all but those that only write logs");
+    let slowest = took.last().unwrap();
+    assert!(*slowest < Duration::from_secs(60), "{slowest:?}");
+    let mut page = String::new();
+    world.host.metrics(&mut page);
+    assert!(page.contains("colchis_plugin_calls_total{plugin=\"good\",outcome=\"answered\"} 50"), "{page}");
+}

@@ -191,3 +191,52 @@ async fn what_the_server_never_calls_no_grant_opens() {
     assert_eq!(error.class, ErrorClass::Denied, "{error:?}");
     assert!(web.asked.lock().unwrap().is_empty());
 }
+
+/// A name with another address each time it is looked up.
+struct Turning(std::sync::atomic::AtomicU32);
+
+#[async_trait::async_trait]
+impl egress::Resolve for Turning {
+    async fn resolve(&self, _: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
+        let nth = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let address = if nth == 0 { [127, 0, 0, 2] } else { [127, 0, 0, 1] };
+        Ok(vec![std::net::IpAddr::from(address)])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_turns_to_this_machine_does_not_lead_there() {
+    let web = Web::at("127.0.0.2:0", HELLO).await;
+    let port = web.address.rsplit_once(':').unwrap().1.to_owned();
+    let turning = std::sync::Arc::new(Turning(std::sync::atomic::AtomicU32::new(1)));
+    let Some(world) = World::resolving("a_name_that_turns_to_this_machine_does_not_lead_there", turning.clone()) else {
+        return;
+    };
+    let host = format!("rebinding.example.com:{port}");
+    world
+        .install(
+            "guest",
+            json!({"http": [{"host": host}], "endpoints": [{"address": format!("tcp://{host}")}]}),
+            Limits::default(),
+        )
+        .await;
+    // It was public when somebody looked, and is this machine when it is called: each connection is judged by the address that it goes to.
+    for config in [
+        json!({"do": "http", "url": format!("http://{host}/")}),
+        json!({"do": "connect", "address": format!("tcp://{host}"), "text": "x"}),
+    ] {
+        let error = world.run("guest", config.clone()).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Denied, "{config}: {error:?}");
+    }
+    assert!(web.asked.lock().unwrap().is_empty());
+    // And the address that was judged is the one that is called: it is not looked up again in between.
+    turning.0.store(0, std::sync::atomic::Ordering::Relaxed);
+    world.install("near", json!({"http": [{"host": host, "private": ["127.0.0.2"]}]}), Limits::default()).await;
+    let get = json!({"do": "http", "url": format!("http://{host}/")});
+    assert_eq!(world.value("near", get.clone()).await["body"], json!("hello"));
+    assert_eq!(turning.0.load(std::sync::atomic::Ordering::Relaxed), 1, "one look-up");
+    // A connection that is still open may be used again; a new one is judged anew.
+    world.install("again", json!({"http": [{"host": host, "private": ["127.0.0.2"]}]}), Limits::default()).await;
+    assert_eq!(world.run("again", get).await.unwrap_err().class, ErrorClass::Denied);
+    assert_eq!(web.asked.lock().unwrap().len(), 1);
+}

@@ -149,15 +149,25 @@ impl World {
     }
 
     pub(crate) fn with(test: &str, settings: Settings) -> Option<Self> {
-        Self::made(test, settings, Vec::new())
+        Self::made(test, settings, Vec::new(), Arc::new(egress::SystemResolver))
     }
 
     /// Whose server never calls some hosts.
     pub(crate) fn denying(test: &str, deny: Vec<egress::Rule>) -> Option<Self> {
-        Self::made(test, Settings::default(), deny)
+        Self::made(test, Settings::default(), deny, Arc::new(egress::SystemResolver))
     }
 
-    fn made(test: &str, settings: Settings, deny: Vec<egress::Rule>) -> Option<Self> {
+    /// With other addresses for names.
+    pub(crate) fn resolving(test: &str, resolver: Arc<dyn egress::Resolve>) -> Option<Self> {
+        Self::made(test, Settings::default(), Vec::new(), resolver)
+    }
+
+    fn made(
+        test: &str,
+        settings: Settings,
+        deny: Vec<egress::Rule>,
+        resolver: Arc<dyn egress::Resolve>,
+    ) -> Option<Self> {
         let file = testkit::tools::guest("conformance", test)?;
         let lines = Arc::<Lines>::default();
         let services = Services {
@@ -165,7 +175,7 @@ impl World {
             blobs: Arc::new(MapBlobs::default()),
             secrets: Arc::new(NamedSecrets),
             logs: lines.clone(),
-            resolver: Arc::new(egress::SystemResolver),
+            resolver,
             deny,
         };
         let settings = Settings { cache: settings.cache.or_else(|| Some(cache())), ..settings };
@@ -223,16 +233,24 @@ pub(crate) struct Web {
 
 impl Web {
     pub(crate) async fn start(answer: &'static str) -> Self {
-        Self::answering(move |_| answer.to_owned()).await
+        Self::answering("127.0.0.1:0", move |_| answer.to_owned()).await
+    }
+
+    /// One at another address of this machine.
+    pub(crate) async fn at(at: &str, answer: &'static str) -> Self {
+        Self::answering(at, move |_| answer.to_owned()).await
     }
 
     /// One that answers with what it was asked.
     pub(crate) async fn echo() -> Self {
-        Self::answering(|asked| format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{asked}", asked.len())).await
+        Self::answering("127.0.0.1:0", |asked| {
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{asked}", asked.len())
+        })
+        .await
     }
 
-    async fn answering(answer: impl Fn(&str) -> String + Copy + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn answering(at: &str, answer: impl Fn(&str) -> String + Copy + Send + 'static) -> Self {
+        let listener = TcpListener::bind(at).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let keep = asked.clone();

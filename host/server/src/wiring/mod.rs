@@ -203,6 +203,10 @@ impl Server {
         };
         let metrics = exposition(&runtime, &clock, stores.sqlite.clone(), local.as_ref());
         metrics.add(transfers);
+        if let Some(plugins) = &plugins {
+            let host = plugins.host.clone();
+            metrics.add(Arc::new(move |out| host.metrics(out)));
+        }
         let pages = pages.map(|listener| tokio::spawn(http::serve(listener, metrics, readiness.clone(), stop.clone())));
         if let Some(local) = local.clone() {
             tokio::spawn(async move { warm_up(&local).await });

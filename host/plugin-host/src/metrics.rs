@@ -1,0 +1,108 @@
+//! How calls went, as a page of metrics has it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::call::Ground;
+use crate::loaded::Loaded;
+
+/// Upper bounds of the buckets (µs): from a small component's instance to the longest call.
+const BOUNDS_US: [u64; 12] =
+    [10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000, 5_000_000, 10_000_000, 30_000_000];
+
+/// A histogram of times.
+#[derive(Default)]
+pub(crate) struct Times {
+    buckets: [AtomicU64; BOUNDS_US.len()],
+    count: AtomicU64,
+    sum_us: AtomicU64,
+}
+
+impl Times {
+    /// Counts one.
+    pub(crate) fn count(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let buckets = self.buckets.iter().zip(BOUNDS_US);
+        if let Some((bucket, _)) = buckets.into_iter().find(|(_, bound)| us <= *bound) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// Writes the series of one histogram. `labels` are those beside `le`, each with a comma behind.
+    fn write(&self, out: &mut String, name: &str, labels: &str) {
+        let mut below = 0;
+        for (bucket, bound) in self.buckets.iter().zip(BOUNDS_US) {
+            below += bucket.load(Ordering::Relaxed);
+            let bound = bound as f64 / 1e6;
+            let _ = writeln!(out, "{name}_bucket{{{labels}le=\"{bound}\"}} {below}");
+        }
+        let count = self.count.load(Ordering::Relaxed).max(below);
+        let _ = writeln!(out, "{name}_bucket{{{labels}le=\"+Inf\"}} {count}");
+        let labels = match labels.trim_end_matches(',') {
+            "" => String::new(),
+            labels => format!("{{{labels}}}"),
+        };
+        let _ = writeln!(out, "{name}_sum{labels} {}", self.sum_us.load(Ordering::Relaxed) as f64 / 1e6);
+        let _ = writeln!(out, "{name}_count{labels} {count}");
+    }
+}
+
+fn family(out: &mut String, name: &str, help: &str, kind: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+/// Writes everything. Names of plugins are names of objects: nothing in them needs to be escaped.
+pub(crate) fn write(out: &mut String, ground: &Ground, loaded: &[Arc<Loaded>]) {
+    let name = "colchis_plugin_calls_total";
+    family(out, name, "Calls of plugins, by how they ended", "counter");
+    for loaded in loaded {
+        for (outcome, count) in loaded.counters.outcomes() {
+            let _ = writeln!(out, "{name}{{plugin=\"{}\",outcome=\"{outcome}\"}} {count}", loaded.shared.name);
+        }
+    }
+    let name = "colchis_plugin_call_seconds";
+    family(out, name, "How long calls of plugins took, instantiation included", "histogram");
+    for loaded in loaded {
+        loaded.counters.times.write(out, name, &format!("plugin=\"{}\",", loaded.shared.name));
+    }
+    let name = "colchis_plugin_instantiate_seconds";
+    family(out, name, "How long instances of plugins took to be there", "histogram");
+    ground.instantiated.write(out, name, "");
+    for (name, help, places) in [
+        ("colchis_plugin_places_free", "Instances of plugins that could begin now", &ground.pool),
+        ("colchis_plugin_subscriptions_free", "Subscriptions that could be opened now", &ground.subscriptions),
+    ] {
+        family(out, name, help, "gauge");
+        let _ = writeln!(out, "{name} {}", places.available_permits());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_adds_up() {
+        let times = Times::default();
+        for us in [5, 10, 11, 2_000_000, 60_000_000] {
+            times.count(Duration::from_micros(us));
+        }
+        let mut text = String::new();
+        times.write(&mut text, "t", "plugin=\"p\",");
+        for line in [
+            "t_bucket{plugin=\"p\",le=\"0.00001\"} 2",
+            "t_bucket{plugin=\"p\",le=\"0.00003\"} 3",
+            "t_bucket{plugin=\"p\",le=\"5\"} 4",
+            "t_bucket{plugin=\"p\",le=\"30\"} 4",
+            "t_bucket{plugin=\"p\",le=\"+Inf\"} 5",
+            "t_sum{plugin=\"p\"} 62.000026",
+            "t_count{plugin=\"p\"} 5",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+    }
+}
