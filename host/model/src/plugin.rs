@@ -78,6 +78,8 @@ record! {
         pub private: Option<Raw>,
         /// Takes any certificate.
         pub insecure: Option<bool>,
+        /// Certificates for it.
+        pub tls: Option<PluginTlsGrant>,
     }
 
     /// An endpoint that connections may go to.
@@ -88,6 +90,18 @@ record! {
         pub private: Option<Raw>,
         /// Takes any certificate.
         pub insecure: Option<bool>,
+        /// Certificates for it.
+        pub tls: Option<PluginTlsGrant>,
+    }
+
+    /// Certificates, which are secrets (PEM). The plugin sees none of them.
+    pub struct PluginTlsGrant {
+        /// Certificate authorities beside the machine's.
+        pub ca: Option<PluginSecretKeyRef>,
+        /// The certificate that is shown to the other side, and those above it.
+        pub certificate: Option<PluginSecretKeyRef>,
+        /// Its private key.
+        pub key: Option<PluginSecretKeyRef>,
     }
 
     /// A secret that a plugin may use.

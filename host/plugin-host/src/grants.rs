@@ -36,6 +36,9 @@ pub struct HttpGrant {
     /// Whether any certificate of it is taken.
     #[serde(default)]
     pub insecure: bool,
+    /// Certificates for it.
+    #[serde(default)]
+    pub tls: Option<TlsGrant>,
 }
 
 /// Connections to endpoints.
@@ -50,6 +53,21 @@ pub struct EndpointGrant {
     /// Whether any certificate of it is taken.
     #[serde(default)]
     pub insecure: bool,
+    /// Certificates for it.
+    #[serde(default)]
+    pub tls: Option<TlsGrant>,
+}
+
+/// Certificates, which are secrets (PEM).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TlsGrant {
+    /// Certificate authorities beside the machine's.
+    pub ca: Option<SecretGrant>,
+    /// The certificate that is shown to the other side, and those above it.
+    pub certificate: Option<SecretGrant>,
+    /// Its private key.
+    pub key: Option<SecretGrant>,
 }
 
 /// The use of a secret.

@@ -42,10 +42,11 @@ mod signing;
 mod stderr;
 mod told;
 mod vault;
+mod ways;
 
 pub use compiler::child_main as compile_main;
 pub use error::LoadError;
-pub use grants::{EndpointGrant, Grants, HttpGrant, SecretGrant};
+pub use grants::{EndpointGrant, Grants, HttpGrant, SecretGrant, TlsGrant};
 pub use host::{PluginHost, Settings};
 pub use limits::Limits;
 pub use loaded::Component;

@@ -18,6 +18,7 @@ use crate::metrics::Times;
 use crate::quarantine::Quarantine;
 use crate::schema::Schema;
 use crate::services::Services;
+use crate::ways::Way;
 
 /// A component that is to be taken into service.
 #[derive(Debug, Clone)]
@@ -43,9 +44,9 @@ pub(crate) struct Shared {
     /// Clock and randomness are the same each time.
     pub(crate) pure: bool,
     /// A client for each grant of requests, in their order.
-    clients: Vec<egress::Client>,
+    clients: Vec<Way<egress::Client>>,
     /// A dialer for each grant of an endpoint, in their order.
-    dialers: Vec<egress::Dialer>,
+    dialers: Vec<Way<egress::Dialer>>,
 }
 
 impl Shared {
@@ -59,9 +60,15 @@ impl Shared {
             let policy = grants::policy(host, private, &services.deny);
             egress::Guard::with_resolver(policy, services.resolver.clone())
         };
-        let tls = |insecure| egress::TlsSettings { insecure, ..Default::default() };
-        let client = |g: &HttpGrant| egress::Client::new(guard(&g.host, &g.private), &tls(g.insecure));
-        let dialer = |g: &EndpointGrant| egress::Dialer::new(guard(&g.address, &g.private), &tls(g.insecure));
+        let client = |g: &HttpGrant| {
+            Way::new(guard(&g.host, &g.private), g.insecure, g.tls.as_ref(), |guard, tls| {
+                egress::Client::new(guard, tls)
+            })
+        };
+        let dialer = |g: &EndpointGrant| {
+            let guard = guard(&g.address, &g.private);
+            Way::new(guard, g.insecure, g.tls.as_ref(), |guard, tls| egress::Dialer::new(guard, tls))
+        };
         let clients = grants.http.iter().map(client).collect::<Result<_, _>>()?;
         let dialers = grants.endpoints.iter().map(dialer).collect::<Result<_, _>>()?;
         Ok(Self { name, grants, limits, services, pure: false, clients, dialers })
@@ -81,12 +88,17 @@ impl Shared {
     }
 
     /// The grant that a target falls under, and the client that keeps to it.
-    pub(crate) fn client_for(&self, scheme: &str, host: &str, port: u16) -> Option<(&HttpGrant, &egress::Client)> {
+    pub(crate) fn client_for(&self, scheme: &str, host: &str, port: u16) -> Option<(&HttpGrant, &Way<egress::Client>)> {
         self.grants.http.iter().zip(&self.clients).find(|(grant, _)| grant.host.names(Some(scheme), host, port))
     }
 
     /// The same for an endpoint.
-    pub(crate) fn dialer_for(&self, scheme: &str, host: &str, port: u16) -> Option<(&EndpointGrant, &egress::Dialer)> {
+    pub(crate) fn dialer_for(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: u16,
+    ) -> Option<(&EndpointGrant, &Way<egress::Dialer>)> {
         let mut granted = self.grants.endpoints.iter().zip(&self.dialers);
         granted.find(|(grant, _)| grant.address.names(Some(scheme), host, port))
     }

@@ -99,13 +99,17 @@ async fn send(
         return Err(Error::HttpRequestUriInvalid);
     }
     let scheme = if target.is_https() { "https" } else { "http" };
-    let Some((grant, client)) = shared.client_for(scheme, target.host(), target.port()) else {
+    let Some((grant, way)) = shared.client_for(scheme, target.host(), target.port()) else {
         crate::lock(refusals).insert(grants::hint_for(&shared.name, &Capability::Http(target.to_string())));
         return Err(Error::HttpRequestDenied);
     };
     let total = ends.saturating_duration_since(Instant::now());
     let idle = options.and_then(|o| o.first_byte_timeout).unwrap_or(total).min(total);
     let limits = egress::Limits { idle, total: Some(total), body_bytes_max: Some(shared.limits.response_bytes_max) };
+    let client = match way.open(&*shared.services.secrets).await {
+        Ok(client) => client,
+        Err(error) => return Err(Error::InternalError(Some(format!("the certificates for {target}: {error}")))),
+    };
     let request = match filled_in(shared, vault, &target, request).await {
         Ok(request) => request,
         Err(Unfilled::Secret(error)) => {

@@ -8,7 +8,7 @@ use super::report::Report;
 use crate::names;
 use crate::plugin::{
     Plugin, PluginEndpointGrant, PluginGrants, PluginHttpGrant, PluginLimits, PluginOciSource, PluginSecretGrant,
-    PluginSource,
+    PluginSecretKeyRef, PluginSource, PluginTlsGrant,
 };
 use crate::values::{Quantity, Raw, parse_go_duration_ms};
 
@@ -168,6 +168,7 @@ fn grants(report: &mut Report<'_>, grants: &PluginGrants) {
 fn http(report: &mut Report<'_>, grant: &PluginHttpGrant) {
     report.within("host", |r| host(r, &grant.host, &["http", "https"]));
     private(report, grant.private.as_ref());
+    certificates(report, grant.tls.as_ref());
 }
 
 fn endpoint(report: &mut Report<'_>, grant: &PluginEndpointGrant) {
@@ -189,6 +190,30 @@ fn endpoint(report: &mut Report<'_>, grant: &PluginEndpointGrant) {
         }
     });
     private(report, grant.private.as_ref());
+    certificates(report, grant.tls.as_ref());
+}
+
+fn certificates(report: &mut Report<'_>, tls: Option<&PluginTlsGrant>) {
+    let Some(tls) = tls else { return };
+    report.within("tls", |r| {
+        for (field, value) in [("ca", &tls.ca), ("certificate", &tls.certificate), ("key", &tls.key)] {
+            if let Some(value) = value {
+                r.within(field, |r| key_ref(r, value));
+            }
+        }
+        let alone = match (&tls.certificate, &tls.key) {
+            (Some(_), None) => "key",
+            (None, Some(_)) => "certificate",
+            _ => return,
+        };
+        r.error_in(alone, "PL008", "the field is missing").hinted("a certificate and its key are given together");
+    });
+}
+
+fn key_ref(report: &mut Report<'_>, value: &PluginSecretKeyRef) {
+    named(report, "namespace", &value.namespace, names::check_label);
+    named(report, "name", &value.name, names::check_subdomain);
+    named(report, "key", &value.key, names::check_config_key);
 }
 
 fn secret<'g>(report: &mut Report<'_>, grant: &'g PluginSecretGrant, seen: &mut HashSet<&'g str>) {
@@ -197,12 +222,7 @@ fn secret<'g>(report: &mut Report<'_>, grant: &'g PluginSecretGrant, seen: &mut 
     } else if !seen.insert(&grant.name) {
         report.error_in("name", "PL008", format!("the name {:?} stands twice", grant.name)).done();
     }
-    report.within("secretKeyRef", |r| {
-        let value = &grant.secret_key_ref;
-        named(r, "namespace", &value.namespace, names::check_label);
-        named(r, "name", &value.name, names::check_subdomain);
-        named(r, "key", &value.key, names::check_config_key);
-    });
+    report.within("secretKeyRef", |r| key_ref(r, &grant.secret_key_ref));
     for (i, text) in grant.hosts.iter().enumerate() {
         report.within_item("hosts", i, |r| host(r, text, &["http", "https", "tcp", "tls"]));
     }

@@ -122,7 +122,7 @@ impl State {
         let (scheme, target) = target(address)?;
         let (shared, left) = (self.shared.clone(), self.left());
         let name = &shared.name;
-        let Some((grant, dialer)) = shared.dialer_for(scheme, target.host(), target.port()) else {
+        let Some((grant, way)) = shared.dialer_for(scheme, target.host(), target.port()) else {
             let hint = grants::hint_for(name, &Capability::Endpoint(target.to_string()));
             return Err(PluginError::denied(format!("the plugin {name} may not connect to {target}"), hint));
         };
@@ -130,6 +130,7 @@ impl State {
             let message = format!("an instance may have connections_max ({CONNECTIONS_MAX}) connections open");
             return Err(PluginError::new(ErrorClass::Permanent, "too-many", message));
         }
+        let dialer = way.open(&*shared.services.secrets).await?;
         let opening = async {
             let plain = dialer.connect(&target).await?;
             Ok(match scheme {
@@ -177,13 +178,13 @@ impl State {
                 return Err(PluginError::new(ErrorClass::Permanent, "tls-already", message));
             }
         };
-        let Some((grant, dialer)) = shared.dialer_for(connection.scheme, target.host(), target.port()) else {
+        let Some((grant, way)) = shared.dialer_for(connection.scheme, target.host(), target.port()) else {
             let hint = grants::hint_for(&shared.name, &Capability::Endpoint(target.to_string()));
             return Err(PluginError::denied(format!("the plugin {} may not connect to {target}", shared.name), hint));
         };
         let private = serde_json::json!({"address": target.to_string(), "private": true, "insecure": grant.insecure});
         let name = name.as_deref().unwrap_or(target.host());
-        let secured = dialer.secure(&target, name, plain).await;
+        let secured = way.open(&*shared.services.secrets).await?.secure(&target, name, plain).await;
         let stream = secured.map_err(|error| failure(&error, &shared.name, &private))?;
         connection.stream = Stream::Tls(Box::new(stream));
         Ok(())

@@ -155,3 +155,66 @@ async fn large_values_are_each_plugins_own() {
     let large = json!({"do": "blobPut", "name": "b", "text": "x".repeat(101)});
     assert_eq!(world.run("guest", large).await.unwrap_err().code, "too-large");
 }
+
+/// A server that wants to see a certificate, and says back what it hears.
+async fn wary(server: &rcgen::CertifiedKey<rcgen::KeyPair>, client: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
+    let provider = Arc::new(crypto::ring::default_provider());
+    let mut known = RootCertStore::empty();
+    known.add(client.cert.der().clone()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(known), provider.clone()).build().unwrap();
+    let key = PrivateKeyDer::try_from(server.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![server.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut piece = [0; 100];
+            if let Ok(n) = stream.read(&mut piece).await {
+                stream.write_all(&piece[..n]).await.ok();
+                stream.shutdown().await.ok();
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_of_a_grant_are_shown_and_renewed() {
+    let Some(world) = World::new("certificates_of_a_grant_are_shown_and_renewed") else { return };
+    let server = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let client = rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
+    let address = format!("tls://localhost:{}", wary(&server, &client).await);
+    let secret = |name: &str| json!({"namespace": "n", "name": name, "key": "k"});
+    let give = |name: &str, value: String| world.secrets.0.lock().unwrap().insert(name.to_owned(), value);
+    give("ca", server.cert.pem());
+    give("certificate", client.cert.pem());
+    give("key", client.signing_key.serialize_pem());
+    let grants = |tls: Value| json!({"endpoints": [{"address": address, "private": true, "tls": tls}]});
+    let connect = connect(&address);
+
+    world.install("unknown", grants(json!(null)), Limits::default()).await;
+    let error = world.run("unknown", connect.clone()).await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Unavailable, "tls-failed"), "{error:?}");
+    world.install("nameless", grants(json!({"ca": secret("ca")})), Limits::default()).await;
+    let error = world.run("nameless", connect.clone()).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Unavailable, "{error:?}");
+
+    let all = json!({"ca": secret("ca"), "certificate": secret("certificate"), "key": secret("key")});
+    world.install("guest", grants(all), Limits::default()).await;
+    assert_eq!(world.value("guest", connect.clone()).await, json!("hello"));
+    give("key", "no key".to_owned());
+    let error = world.run("guest", connect.clone()).await.unwrap_err();
+    assert!(error.code == "bad-certificate" && error.message.contains("is no PEM private key"), "{error:?}");
+    give("key", client.signing_key.serialize_pem());
+    assert_eq!(world.value("guest", connect).await, json!("hello"));
+}

@@ -111,13 +111,15 @@ impl BlobWriter for MapWriter {
     }
 }
 
-/// Secrets whose values are made of their names.
-pub(crate) struct NamedSecrets;
+/// Secrets whose values are made of their names, unless they were given one.
+#[derive(Default)]
+pub(crate) struct NamedSecrets(pub(crate) Mutex<BTreeMap<String, String>>);
 
 #[async_trait]
 impl Secrets for NamedSecrets {
     async fn value(&self, grant: &SecretGrant) -> Result<Secret> {
-        Ok(Secret::new(format!("value-of-{}", grant.name).into_bytes()))
+        let given = self.0.lock().unwrap().get(&grant.name).cloned();
+        Ok(Secret::new(given.unwrap_or_else(|| format!("value-of-{}", grant.name)).into_bytes()))
     }
 }
 
@@ -139,6 +141,7 @@ impl LogSink for Lines {
 pub(crate) struct World {
     pub(crate) host: Arc<PluginHost>,
     pub(crate) lines: Arc<Lines>,
+    pub(crate) secrets: Arc<NamedSecrets>,
     guest: Bytes,
 }
 
@@ -170,17 +173,18 @@ impl World {
     ) -> Option<Self> {
         let file = testkit::tools::guest("conformance", test)?;
         let lines = Arc::<Lines>::default();
+        let secrets = Arc::<NamedSecrets>::default();
         let services = Services {
             state: Arc::<MapState>::default(),
             blobs: Arc::new(MapBlobs::default()),
-            secrets: Arc::new(NamedSecrets),
+            secrets: secrets.clone(),
             logs: lines.clone(),
             resolver,
             deny,
         };
         let settings = Settings { cache: settings.cache.or_else(|| Some(cache())), ..settings };
         let guest = std::fs::read(file).unwrap().into();
-        Some(Self { host: PluginHost::new(settings, services), lines, guest })
+        Some(Self { host: PluginHost::new(settings, services), lines, secrets, guest })
     }
 
     pub(crate) fn component(&self, name: &str, grants: Value, limits: Limits) -> Component {

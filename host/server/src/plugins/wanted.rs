@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use model::Quantity;
-use model::plugin::PluginSpec;
+use model::plugin::{PluginSecretKeyRef, PluginSpec, PluginTlsGrant};
 use model::values::parse_go_duration_ms;
-use plugin_host::{Grants, Limits};
+use plugin_host::{EndpointGrant, Grants, HttpGrant, Limits, SecretGrant, TlsGrant};
 use serde_json::json;
 
 /// What cannot be read: the field, and why.
@@ -27,13 +27,17 @@ pub(super) fn grants(spec: &PluginSpec) -> Result<Grants, Wrong> {
     for (i, grant) in grants.http.iter().enumerate() {
         let field = format!("spec.grants.http[{i}]");
         let value = json!({"host": grant.host, "private": grant.private, "insecure": grant.insecure.unwrap_or(false)});
-        out.http.push(serde_json::from_value(without_null(value)).map_err(|e| wrong(&field, e))?);
+        let mut granted: HttpGrant = serde_json::from_value(without_null(value)).map_err(|e| wrong(&field, e))?;
+        granted.tls = grant.tls.as_ref().map(certificates);
+        out.http.push(granted);
     }
     for (i, grant) in grants.endpoints.iter().enumerate() {
         let field = format!("spec.grants.endpoints[{i}]");
         let insecure = grant.insecure.unwrap_or(false);
         let value = json!({"address": grant.address, "private": grant.private, "insecure": insecure});
-        out.endpoints.push(serde_json::from_value(without_null(value)).map_err(|e| wrong(&field, e))?);
+        let mut granted: EndpointGrant = serde_json::from_value(without_null(value)).map_err(|e| wrong(&field, e))?;
+        granted.tls = grant.tls.as_ref().map(certificates);
+        out.endpoints.push(granted);
     }
     for (i, grant) in grants.secrets.iter().enumerate() {
         let field = format!("spec.grants.secrets[{i}]");
@@ -57,6 +61,21 @@ pub(super) fn grants(spec: &PluginSpec) -> Result<Grants, Wrong> {
     }
     out.lookup = grants.lookup.unwrap_or(false);
     Ok(out)
+}
+
+fn certificates(tls: &PluginTlsGrant) -> TlsGrant {
+    let secret = |at: &PluginSecretKeyRef| SecretGrant {
+        namespace: at.namespace.to_string(),
+        name: at.name.to_string(),
+        key: at.key.to_string(),
+        hosts: Vec::new(),
+        reveal: false,
+    };
+    TlsGrant {
+        ca: tls.ca.as_ref().map(secret),
+        certificate: tls.certificate.as_ref().map(secret),
+        key: tls.key.as_ref().map(secret),
+    }
 }
 
 fn without_null(mut value: serde_json::Value) -> serde_json::Value {
