@@ -61,6 +61,7 @@ mod host;
 pub mod http;
 mod kinds;
 pub mod log;
+mod secret_ref;
 pub mod secrets;
 pub mod state;
 #[cfg(not(target_family = "wasm"))]
@@ -76,4 +77,5 @@ pub use config::{Config, Finding, Severity, parse, schema};
 pub use error::{Class, Error, Result};
 #[allow(unused_imports, reason = "without a kind's feature there is none")]
 pub use kinds::*;
+pub use secret_ref::SecretRef;
 pub use {schemars, serde, serde_json};

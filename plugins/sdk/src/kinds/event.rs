@@ -1,6 +1,12 @@
 //! Events, in the terms of CloudEvents 1.0. The host adds `source` and `subject`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result};
 
 /// An event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,5 +56,43 @@ impl Event {
     pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.push((name.into(), value.into()));
         self
+    }
+}
+
+/// An id made of contents: 32 hexadecimal digits, the same for the same parts in the same order. Each part's length counts, so that `ab`, `c` is not `a`, `bc`.
+pub fn id_of(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A message's body as events have it: the JSON in it with `json`, and its bytes as a text in base64 without.
+pub fn body(bytes: &[u8], json: bool) -> Result<Value> {
+    if !json {
+        return Ok(Value::String(STANDARD.encode(bytes)));
+    }
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::permanent(format!("the message is not JSON: {error}")).with_code("not-json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_tell_contents_apart() {
+        assert_eq!(id_of(&[b"ab", b"c"]), id_of(&[b"ab", b"c"]));
+        assert_ne!(id_of(&[b"ab", b"c"]), id_of(&[b"a", b"bc"]));
+        assert_eq!(id_of(&[]).len(), 32);
+    }
+
+    #[test]
+    fn bodies_are_json_or_base64() {
+        assert_eq!(body(b"{\"a\":1}", true).unwrap(), serde_json::json!({"a": 1}));
+        assert_eq!(body(b"hi\xff", false).unwrap(), "aGn/");
+        assert_eq!(body(b"hi", true).unwrap_err().code(), "not-json");
     }
 }
