@@ -55,6 +55,7 @@ pub mod call;
 mod config;
 pub mod endpoint;
 mod error;
+pub mod event_id;
 #[doc(hidden)]
 pub mod export;
 mod host;

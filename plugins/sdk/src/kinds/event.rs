@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+pub use crate::event_id::id_of;
 use crate::{Error, Result};
 
 /// An event.
@@ -59,16 +59,6 @@ impl Event {
     }
 }
 
-/// An id made of contents: 32 hexadecimal digits, the same for the same parts in the same order. Each part's length counts, so that `ab`, `c` is not `a`, `bc`.
-pub fn id_of(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A message's body as events have it: the JSON in it with `json`, and its bytes as a text in base64 without.
 pub fn body(bytes: &[u8], json: bool) -> Result<Value> {
     if !json {
@@ -81,13 +71,6 @@ pub fn body(bytes: &[u8], json: bool) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_tell_contents_apart() {
-        assert_eq!(id_of(&[b"ab", b"c"]), id_of(&[b"ab", b"c"]));
-        assert_ne!(id_of(&[b"ab", b"c"]), id_of(&[b"a", b"bc"]));
-        assert_eq!(id_of(&[]).len(), 32);
-    }
 
     #[test]
     fn bodies_are_json_or_base64() {
