@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use colchis_sdk::endpoint::{self, Tls};
-use colchis_sdk::{Error, Finding, Result, SecretRef};
+use colchis_sdk::{Error, Finding, Result, SecretRef, Severity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -61,7 +61,7 @@ impl Config {
 
     /// The first thing that cannot work.
     pub(crate) fn checked(self) -> Result<Self> {
-        match self.check().into_iter().next() {
+        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
             Some(finding) => Err(Error::invalid(finding.field, finding.message)),
             None => Ok(self),
         }

@@ -68,6 +68,18 @@ pub fn body(bytes: &[u8], json: bool) -> Result<Value> {
         .map_err(|error| Error::permanent(format!("the message is not JSON: {error}")).with_code("not-json"))
 }
 
+/// A message's body as [`body`], where one that should be JSON and is not comes as a text, or in base64 where it is none: nothing is lost for its form. A warning
+/// is written to the log.
+pub fn body_or_text(bytes: &[u8], json: bool) -> Value {
+    match body(bytes, json) {
+        Ok(value) => value,
+        Err(error) => {
+            crate::warn!("jsonBody: {}", error.message());
+            Value::String(std::str::from_utf8(bytes).map_or_else(|_| STANDARD.encode(bytes), str::to_owned))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +89,6 @@ mod tests {
         assert_eq!(body(b"{\"a\":1}", true).unwrap(), serde_json::json!({"a": 1}));
         assert_eq!(body(b"hi\xff", false).unwrap(), "aGn/");
         assert_eq!(body(b"hi", true).unwrap_err().code(), "not-json");
+        assert_eq!((body_or_text(b"hi", true), body_or_text(b"\xff", true)), ("hi".into(), "/w==".into()));
     }
 }
