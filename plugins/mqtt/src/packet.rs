@@ -245,7 +245,7 @@ mod tests {
                 seed ^= seed >> 7;
                 seed ^= seed << 17;
                 let byte = (seed >> 24) as u8;
-                noise.push(if seed % 3 == 0 { byte } else { byte % 8 });
+                noise.push(if seed.is_multiple_of(3) { byte } else { byte % 8 });
             }
             noise[0] = [0x20, 0x30, 0x32, 0x3b, 0x40, 0x90, 0xb0, 0xd0][(seed % 8) as usize];
             if let Ok(Read::Packet(_, used)) = read(&noise) {
