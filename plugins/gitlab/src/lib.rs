@@ -106,9 +106,9 @@ impl Config {
             |wanted: &String| !wanted.is_empty() && (project.contains(&wanted.as_str()) || *wanted == number);
         let of_group = |wanted: &String| {
             let below = format!("{wanted}/");
-            let inside = |path: &&str| *path == wanted.as_str() || path.starts_with(&below);
+            let inside = |path: &str| path == wanted.as_str() || path.starts_with(&below);
             !wanted.is_empty()
-                && (project.iter().any(|path| path.starts_with(&below)) || group.iter().any(|path| inside(&path)))
+                && (project.iter().any(|path| path.starts_with(&below)) || group.iter().any(|path| inside(path)))
         };
         self.projects.iter().any(of_project) || self.groups.iter().any(of_group)
     }
