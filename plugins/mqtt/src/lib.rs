@@ -18,7 +18,7 @@ mod packet;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use colchis_sdk::event_subscriber::{Batch, Event, EventSubscriber, Subscription};
+use colchis_sdk::event_subscriber::{BATCH_BYTES, Batch, Event, EventSubscriber, Subscription};
 use colchis_sdk::{Capability, Error, Finding, Result, about, call, event};
 use serde_json::{Value, json};
 
@@ -101,12 +101,14 @@ impl Subscription for Messages {
         self.client.keep_alive()?;
         let (mut events, mut packets) = (Vec::new(), Vec::new());
         if !self.draining {
-            let mut wait = wait;
-            while events.len() < max.max(1) as usize && !self.cursor.is_full() {
+            let (mut wait, mut bytes) = (wait, 0);
+            while events.len() < max.max(1) as usize && bytes < BATCH_BYTES && !self.cursor.is_full() {
                 let Some(message) = self.message(wait)? else { break };
                 wait = Duration::ZERO;
                 packets.extend((message.quality > 0).then_some(message.packet));
-                events.push(self.event(message));
+                let event = self.event(message);
+                bytes += event.data.len();
+                events.push(event);
             }
         }
         if !packets.is_empty() {

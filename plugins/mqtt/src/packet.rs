@@ -1,9 +1,9 @@
 //! Packets of MQTT 3.1.1: those that a broker sends, as they are read, and those that are sent to it.
 //!
-//! Every length that comes from outside has a limit: a packet of 16 MiB.
+//! Every length that comes from outside has a limit: a packet of 8 MiB.
 
 /// The longest packet (bytes).
-pub(crate) const PACKET_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const PACKET_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What is kept before it is taken (bytes): a packet and its head.
 pub(crate) const BUFFER_BYTES_MAX: usize = PACKET_BYTES_MAX + 8;

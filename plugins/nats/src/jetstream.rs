@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use colchis_sdk::event_subscriber::Event;
+use colchis_sdk::event_subscriber::{BATCH_BYTES, Event};
 use colchis_sdk::{Error, Result, event};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,7 @@ pub(crate) struct Cursor {
 pub(crate) struct Consumer {
     pull: String,
     inbox: String,
+    pulls: u64,
     cursor: Cursor,
     stream: String,
 }
@@ -132,9 +133,9 @@ impl Consumer {
         let made = client.request(&format!("$JS.API.CONSUMER.CREATE.{stream}"), &[], asked.to_string().as_bytes())?;
         let made: ConsumerInfo = answer(&made, "subject")?;
         let inbox = format!("{}.pulled", client.inbox());
-        client.subscribe(&inbox, "", PULLED)?;
+        client.subscribe(&format!("{inbox}.*"), "", PULLED)?;
         let pull = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{}", made.name);
-        Ok(Self { pull, inbox, cursor: Cursor { created: info.created, sequence }, stream })
+        Ok(Self { pull, inbox, pulls: 0, cursor: Cursor { created: info.created, sequence }, stream })
     }
 
     pub(crate) fn cursor(&self) -> &Cursor {
@@ -149,12 +150,24 @@ impl Consumer {
         max: u32,
         wait: Duration,
     ) -> Result<Vec<Event>> {
-        let there = self.pull(client, config, json!({"batch": max.max(1), "no_wait": true}), max.max(1), ARRIVAL)?;
+        let max = max.max(1);
+        let asked = json!({"batch": max, "no_wait": true, "max_bytes": BATCH_BYTES});
+        let there = match self.pull(client, config, asked, max, ARRIVAL)? {
+            Pulled::Events(there) => there,
+            // One that is longer than a batch comes alone.
+            Pulled::TooLong => match self.pull(client, config, json!({"batch": 1, "no_wait": true}), 1, ARRIVAL)? {
+                Pulled::Events(there) => there,
+                Pulled::TooLong => Vec::new(),
+            },
+        };
         if !there.is_empty() || wait.is_zero() {
             return Ok(there);
         }
         let expires = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
-        self.pull(client, config, json!({"batch": 1, "expires": expires}), 1, wait.saturating_add(ARRIVAL))
+        match self.pull(client, config, json!({"batch": 1, "expires": expires}), 1, wait.saturating_add(ARRIVAL))? {
+            Pulled::Events(events) => Ok(events),
+            Pulled::TooLong => Ok(Vec::new()),
+        }
     }
 
     fn pull(
@@ -164,8 +177,11 @@ impl Consumer {
         asked: serde_json::Value,
         max: u32,
         wait: Duration,
-    ) -> Result<Vec<Event>> {
-        client.publish(&self.pull, Some(&self.inbox), &[], asked.to_string().as_bytes())?;
+    ) -> Result<Pulled> {
+        // Each pull has a subject for its answers, so that a late word about an earlier one is not taken for one about this.
+        self.pulls += 1;
+        let inbox = format!("{}.{}", self.inbox, self.pulls);
+        client.publish(&self.pull, Some(&inbox), &[], asked.to_string().as_bytes())?;
         let mut events = Vec::new();
         while events.len() < max as usize {
             let Some(message) = client.message(wait)? else {
@@ -175,7 +191,13 @@ impl Consumer {
                 continue;
             }
             match &message.headers.status {
+                Some(_) if message.subject != inbox => continue,
                 Some((404 | 408, _)) => break,
+                Some((409, words)) if words.eq_ignore_ascii_case("batch completed") => break,
+                // The next one would be more than the bytes that were asked for.
+                Some((409, words)) if words.to_ascii_lowercase().contains("maxbytes") => {
+                    return Ok(if events.is_empty() { Pulled::TooLong } else { Pulled::Events(events) });
+                }
                 Some((code, words)) => {
                     // The consumer is gone: the next one begins at the cursor.
                     let text = format!("JetStream says: {code} {words}");
@@ -202,8 +224,16 @@ impl Consumer {
                 break;
             }
         }
-        Ok(events)
+        Ok(Pulled::Events(events))
     }
+}
+
+/// What came of a pull.
+#[derive(Debug)]
+enum Pulled {
+    Events(Vec<Event>),
+    /// The first message is longer than what was asked for.
+    TooLong,
 }
 
 /// Where a message has its place: what the subject of its acknowledgement says.

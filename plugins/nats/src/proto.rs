@@ -1,12 +1,12 @@
 //! The client protocol of NATS: what a server says, and what is said to it.
 //!
-//! Every length that comes from outside has a limit: lines of 256 KiB, messages of 16 MiB.
+//! Every length that comes from outside has a limit: lines of 256 KiB, messages of 8 MiB.
 
 /// The longest line (bytes): what a server says of itself may be long.
 const LINE_BYTES_MAX: usize = 256 * 1024;
 
 /// The longest message with its headers (bytes).
-pub(crate) const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What is kept before it is taken (bytes): a message and its line.
 pub(crate) const BUFFER_BYTES_MAX: usize = MESSAGE_BYTES_MAX + LINE_BYTES_MAX;

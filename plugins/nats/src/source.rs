@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use colchis_sdk::event_subscriber::{Batch, Event, EventSubscriber, Subscription};
+use colchis_sdk::event_subscriber::{BATCH_BYTES, Batch, Event, EventSubscriber, Subscription};
 use colchis_sdk::{Error, Finding, Result, call, event};
 use serde_json::{Map, Value, json};
 
@@ -81,8 +81,8 @@ impl Messages {
     /// The first message within the time, and those that came with it.
     fn plain(&mut self, max: u32, wait: Duration) -> Result<Vec<Event>> {
         let mut events = Vec::new();
-        let mut wait = wait;
-        while events.len() < max.max(1) as usize {
+        let (mut wait, mut bytes) = (wait, 0);
+        while events.len() < max.max(1) as usize && bytes < BATCH_BYTES {
             let Some(message) = self.client.message(wait)? else { break };
             wait = Duration::ZERO;
             // Nobody sends the same message twice here, unless it says so itself.
@@ -90,7 +90,9 @@ impl Messages {
                 Some(id) => event::id_of(&[b"nats", message.subject.as_bytes(), id.as_bytes()]),
                 None => format!("{:016x}{:016x}", call::random(), call::random()),
             };
-            events.push(Event::json(id, &data(&self.config, &message)).of_kind("nats").at_ms(call::now_ms()));
+            let event = Event::json(id, &data(&self.config, &message)).of_kind("nats").at_ms(call::now_ms());
+            bytes += event.data.len();
+            events.push(event);
         }
         Ok(events)
     }

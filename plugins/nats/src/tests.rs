@@ -140,6 +140,37 @@ fn a_stream_of_a_real_server_goes_on_at_the_cursor() {
 }
 
 #[test]
+fn long_messages_come_in_batches_that_fit_into_memory() {
+    let Some(program) = need("nats-server", "long_messages_come_in_batches_that_fit_into_memory") else { return };
+    let server = Server::start(&program, |port, folder| {
+        let file = folder.join("nats.conf");
+        std::fs::write(&file, "max_payload: 8MB\n").unwrap();
+        [arguments(port, folder), vec!["-c".to_owned(), file.display().to_string()]].concat()
+    });
+    let port = server.port();
+    make_stream(port);
+    let mut plain = open(port, json!({}), None).unwrap();
+    let mut kept = open(port, json!({"jetStream": {"stream": "ORDERS"}}), None).unwrap();
+    let sizes = [1_000_000, 1_000_000, 1_000_000, 1_000_000, 1_000_000, 5_000_000, 10, 10];
+    for size in sizes {
+        publish(port, json!({"jetStream": true}), json!("x".repeat(size)), "").unwrap();
+    }
+    for messages in [&mut plain, &mut kept] {
+        let mut seen = Vec::new();
+        while seen.len() < sizes.len() {
+            let batch = messages.poll(1000, Duration::from_secs(5)).unwrap();
+            assert!(!batch.events.is_empty());
+            let lengths: Vec<_> = bodies(&batch.events).iter().map(|body| body.as_str().unwrap().len()).collect();
+            assert!(lengths.iter().sum::<usize>() < 10_000_000, "{lengths:?}");
+            seen.extend(lengths);
+        }
+        assert_eq!(seen, sizes);
+    }
+    let error = publish(port, json!({}), json!("x".repeat(9_000_000)), "").unwrap_err();
+    assert_eq!(error.code(), "message-too-large");
+}
+
+#[test]
 fn a_real_server_asks_who_it_is() {
     let Some(program) = need("nats-server", "a_real_server_asks_who_it_is") else { return };
     let with_file = |port: u16, folder: &Path| {

@@ -3,7 +3,7 @@
 //! Every length that comes from outside has a limit, and no reply is nested deeper than [`DEPTH_MAX`].
 
 /// The longest reply (bytes).
-pub(crate) const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const REPLY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The longest line (bytes): errors and numbers.
 const LINE_BYTES_MAX: usize = 64 * 1024;

@@ -49,6 +49,9 @@ impl Connection {
 /// How much is read at once (bytes).
 const READ_BYTES: u32 = 64 * 1024;
 
+/// How much room a stream keeps when it is empty (bytes).
+const KEPT_BYTES: usize = 1024 * 1024;
+
 /// A connection with what came and was not taken yet: what a protocol is read from.
 #[derive(Debug)]
 pub struct Stream {
@@ -75,6 +78,10 @@ impl Stream {
     pub fn take(&mut self, count: usize) {
         self.taken = self.taken.saturating_add(count).min(self.bytes.len());
         if self.taken == self.bytes.len() {
+            // What one long message took is not kept for the short ones behind it.
+            if self.bytes.capacity() > KEPT_BYTES {
+                self.bytes = Vec::new();
+            }
             self.bytes.clear();
             self.taken = 0;
         }
