@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use colchis_sdk::endpoint::Stream;
+use colchis_sdk::secrets::{self, Algorithm};
 use colchis_sdk::{Error, Result, call};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,6 +25,7 @@ struct Info {
     headers: bool,
     max_payload: u64,
     auth_required: bool,
+    nonce: String,
 }
 
 #[derive(Debug)]
@@ -47,7 +51,7 @@ impl Client {
         if tls {
             client.stream.start_tls()?;
         }
-        let connect = format!("CONNECT {}\r\n", connect(place, tls)?);
+        let connect = format!("CONNECT {}\r\n", connect(place, tls, &client.info.nonce)?);
         client.stream.write_secret(&connect).map_err(|error| client.last_word(error))?;
         client.flush().map_err(|error| match error.code() {
             "disconnected" if client.info.auth_required => {
@@ -192,7 +196,7 @@ impl Client {
 }
 
 /// What is said of the client, with stand-ins of secrets.
-fn connect(place: Place<'_>, tls: bool) -> Result<Value> {
+fn connect(place: Place<'_>, tls: bool, nonce: &str) -> Result<Value> {
     let mut connect = json!({
         "verbose": false, "pedantic": false, "tls_required": tls, "name": "colchis", "lang": "rust",
         "version": env!("CARGO_PKG_VERSION"), "protocol": 1, "headers": true, "no_responders": true,
@@ -209,6 +213,16 @@ fn connect(place: Place<'_>, tls: bool) -> Result<Value> {
     if let Some(basic) = &auth.basic {
         more("user", basic.username.stand_in("auth.basic.username")?);
         more("pass", basic.password.stand_in("auth.basic.password")?);
+    }
+    if let Some(nkey) = &auth.nkey {
+        if nonce.is_empty() {
+            return Err(Error::denied("the server asks for no signature: it has no nkeys").at("auth.nkey"));
+        }
+        let key = nkey.key.stand_in("auth.nkey.key")?;
+        let signature =
+            secrets::sign(key, &Algorithm::Ed25519, nonce.as_bytes()).map_err(|error| error.at("auth.nkey.key"))?;
+        more("nkey", &nkey.public_key);
+        more("sig", &URL_SAFE_NO_PAD.encode(signature));
     }
     Ok(connect)
 }

@@ -84,6 +84,18 @@ pub struct Auth {
     pub token: Option<SecretRef>,
     /// A user and a password.
     pub basic: Option<Basic>,
+    /// A key that signs what the server asks.
+    pub nkey: Option<Nkey>,
+}
+
+/// A key that signs. NATS' own form of it (`SU…`) is not read: the host signs with PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Nkey {
+    /// The public key, as the server has it: `U…`.
+    pub public_key: String,
+    /// The private key: an Ed25519 key in PEM.
+    pub key: SecretRef,
 }
 
 /// A user and a password.
@@ -120,12 +132,21 @@ impl Place<'_> {
         if let Err(error) = self.address() {
             found.push(Finding::error("url", error.message()));
         }
-        match self.auth {
-            Some(Auth { token: Some(_), basic: Some(_) }) => {
-                found.push(Finding::error("auth", "only one of token and basic can be used"));
+        if let Some(auth) = self.auth {
+            let ways = [auth.token.is_some(), auth.basic.is_some(), auth.nkey.is_some()];
+            if ways.iter().filter(|way| **way).count() != 1 {
+                found.push(Finding::error("auth", "one of token, basic and nkey is expected"));
             }
-            Some(Auth { token: None, basic: None }) => found.push(Finding::error("auth", "token or basic is expected")),
-            _ => {}
+            let is_public = |key: &str| {
+                let base32 = |byte: u8| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte);
+                key.len() == 56 && key.starts_with('U') && key.bytes().all(base32)
+            };
+            if auth.nkey.as_ref().is_some_and(|nkey| !is_public(&nkey.public_key)) {
+                found.push(Finding::error(
+                    "auth.nkey.publicKey",
+                    "a user's public key is expected: `U` and 55 letters and digits",
+                ));
+            }
         }
         found
     }

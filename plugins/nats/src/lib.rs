@@ -21,7 +21,7 @@ mod source;
 
 use colchis_sdk::{Capability, about};
 
-pub use config::{Auth, Basic, Deliver, JetStream, SourceConfig, TriggerConfig};
+pub use config::{Auth, Basic, Deliver, JetStream, Nkey, SourceConfig, TriggerConfig};
 pub use publisher::Publisher;
 pub use source::{Messages, Source};
 

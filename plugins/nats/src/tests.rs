@@ -209,6 +209,31 @@ fn a_real_server_asks_who_it_is() {
 }
 
 #[test]
+fn a_real_server_takes_a_signature() {
+    let Some(program) = need("nats-server", "a_real_server_takes_a_signature") else { return };
+    const PUBLIC: &str = "UDVEU3DD4KOFECV66VIHWEZOYX4ZKR3WV27L464SIIPOU2IUI3JCYSJF";
+    let key = |body: &str| format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+    let server = Server::start(&program, |port, folder| {
+        let file = folder.join("nats.conf");
+        std::fs::write(&file, format!("authorization {{ users: [{{nkey: {PUBLIC}}}] }}")).unwrap();
+        ["-a", "127.0.0.1", "-p", &port.to_string(), "-c", &file.display().to_string()].map(String::from).to_vec()
+    });
+    let more = || json!({"auth": {"nkey": {"publicKey": PUBLIC, "key": "stand-in-for-key"}}});
+    testing::set_secret("key", &key("MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"));
+    let mut messages = open(server.port(), more(), None).unwrap();
+    publish(server.port(), more(), json!(1), "").unwrap();
+    assert_eq!(messages.poll(1, Duration::from_secs(5)).unwrap().events.len(), 1);
+    // Another key.
+    testing::set_secret("key", &key("MC4CAQAwBQYDK2VwBCIEIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"));
+    assert_eq!(open(server.port(), more(), None).unwrap_err().class(), &Class::Denied);
+    testing::set_secret("key", "SUAB");
+    assert_eq!(open(server.port(), more(), None).unwrap_err().field(), Some("auth.nkey.key"));
+    // A server without any asks for no signature.
+    let other = Server::start(&program, arguments);
+    assert_eq!(open(other.port(), more(), None).unwrap_err().field(), Some("auth.nkey"));
+}
+
+#[test]
 fn what_is_no_nats_is_unavailable_and_one_that_wants_tls_says_so() {
     for (said, class, field) in [
         ("HTTP/1.1 400 Bad Request\r\n", Class::Unavailable, None),
@@ -271,7 +296,11 @@ fn what_cannot_work_is_told_at_its_field() {
         assert_eq!(open(1, more, None).unwrap_err().field(), Some(field));
     }
     assert_eq!(publish(1, json!({"subject": "a.>"}), json!(1), "").unwrap_err().field(), Some("subject"));
-    for auth in [json!({"nkey": {}}), json!({"credential": {}})] {
+    let nkey = |public: &str| json!({"auth": {"nkey": {"publicKey": public, "key": "k"}}});
+    for public in ["", "SUAB", &"U".repeat(55), &"U1".repeat(28)] {
+        assert_eq!(open(1, nkey(public), None).unwrap_err().field(), Some("auth.nkey.publicKey"), "{public}");
+    }
+    for auth in [json!({"nkey": {"name": "a", "key": "b"}}), json!({"credential": {}})] {
         let given = json!({"url": "a", "subject": "s", "auth": auth}).to_string();
         assert!(colchis_sdk::parse::<SourceConfig>(&given).unwrap_err().field().unwrap().starts_with("auth."));
     }

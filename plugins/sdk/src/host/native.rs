@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::Ed25519KeyPair;
 
 use crate::http::{Request, Response, Target};
 use crate::log::Level;
@@ -136,8 +139,19 @@ pub(crate) fn secret_sign(key: &str, algorithm: &Algorithm, message: &[u8]) -> R
         Algorithm::HmacSha1 => mac::<Hmac<sha1::Sha1>>(&key, message),
         Algorithm::HmacSha256 => mac::<Hmac<sha2::Sha256>>(&key, message),
         Algorithm::HmacSha512 => mac::<Hmac<sha2::Sha512>>(&key, message),
-        _ => Err(no_host("signing with a private key")),
+        Algorithm::Ed25519 => ed25519(&key, message),
+        _ => Err(no_host("signing with a private key of another kind")),
     }
+}
+
+/// With a private key in PEM, as the host does.
+fn ed25519(pem: &str, message: &[u8]) -> Result<Vec<u8>> {
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let bad =
+        |why: String| Error::permanent(format!("the secret is no PEM of an Ed25519 key: {why}")).with_code("bad-key");
+    let der = STANDARD.decode(text.trim()).map_err(|error| bad(error.to_string()))?;
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|error| bad(error.to_string()))?;
+    Ok(pair.sign(message).as_ref().to_vec())
 }
 
 fn mac<M: Mac + KeyInit>(key: &str, message: &[u8]) -> Result<Vec<u8>> {
