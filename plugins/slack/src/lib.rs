@@ -11,9 +11,9 @@
 
 mod answer;
 mod config;
+mod threads;
 
 use colchis_sdk::http::Request as Asked;
-use colchis_sdk::state::{self, Expected};
 use colchis_sdk::trigger::{Executed, Request, Trigger};
 use colchis_sdk::{Capability, Finding, Result, about, warn};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ impl Trigger for Slack {
         let mut message = config.message()?;
         let thread = config.thread_key();
         let first = match &thread {
-            Some(key) => state::get_json::<String>(key)?.map(|(ts, _)| ts),
+            Some(key) => threads::first(key)?,
             None => None,
         };
         if let Some(ts) = &first {
@@ -54,7 +54,7 @@ impl Trigger for Slack {
             .send()?;
         let posted = answer::read(response)?;
         if let (Some(key), None) = (&thread, &first)
-            && let Err(error) = state::set_json(key, &posted.ts, Expected::Absent)
+            && let Err(error) = threads::keep(key, &posted.ts)
         {
             // Posted it is: to fail now would post it again.
             warn!("the thread is not kept, so that the next message begins another"; "why" => error);

@@ -57,6 +57,17 @@ fn messages_of_one_key_are_one_thread() {
 }
 
 #[test]
+fn old_threads_are_forgotten_before_the_state_is_full() {
+    mirror();
+    let post = |at: usize| {
+        sent(&run(json!({"thread": {"messageAggregationKey": format!("key-{at}")}})).unwrap())["thread_ts"].clone()
+    };
+    assert!((0..=500).all(|at| post(at) == Value::Null));
+    // The first 250 are forgotten, the others are not.
+    assert_eq!((post(500), post(250), post(249)), (json!("501.0"), json!("251.0"), Value::Null));
+}
+
+#[test]
 fn words_of_slack_say_what_to_do() {
     for (word, class, field) in [
         ("channel_not_found", Class::NotFound, Some("channel")),
