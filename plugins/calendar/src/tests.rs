@@ -95,6 +95,32 @@ fn zones_and_excluded_dates_are_kept_to() {
 }
 
 #[test]
+fn clocks_that_change_lose_no_moment_and_repeat_no_fixed_one() {
+    for (schedule, from, to, expected) in [
+        // 02:30 does not exist: once, right after the gap.
+        (
+            "30 2 * * *",
+            "2026-03-28T12:00:00Z",
+            "2026-03-30T12:00:00Z",
+            vec!["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"],
+        ),
+        // 02:30 is there twice: once.
+        ("30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z", vec!["2026-10-25T00:30:00Z"]),
+        // An interval goes on through the repeated hour.
+        (
+            "*/30 2 * * *",
+            "2026-10-24T12:00:00Z",
+            "2026-10-25T12:00:00Z",
+            vec!["2026-10-25T00:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z"],
+        ),
+    ] {
+        let config = json!({"schedule": schedule, "timezone": "Europe/Berlin"});
+        let mut moments = open(&config, from, None).unwrap();
+        assert_eq!(times(&poll_at(&mut moments, to)), expected, "{schedule} {from}");
+    }
+}
+
+#[test]
 fn after_draining_nothing_comes_and_the_next_one_goes_on() {
     let config = json!({"interval": "10s"});
     let mut moments = open(&config, "2026-01-01T00:00:00Z", None).unwrap();
@@ -103,6 +129,54 @@ fn after_draining_nothing_comes_and_the_next_one_goes_on() {
     assert_eq!(batch.events, []);
     let mut next = open(&config, "2026-01-01T00:00:30Z", Some(&batch.cursor)).unwrap();
     assert_eq!(poll_at(&mut next, "2026-01-01T00:00:30Z").events.len(), 3);
+}
+
+#[test]
+fn any_text_is_read_or_refused_without_a_panic() {
+    let parts = [
+        "*",
+        "/",
+        "-",
+        ",",
+        "0",
+        "59",
+        "L",
+        "#",
+        "W",
+        "MON",
+        " ",
+        "@every ",
+        "TZ=",
+        "EXDATE",
+        ";",
+        ":",
+        "TZID=",
+        "20260101",
+        "T",
+        "Z",
+        "ä",
+        "9999999999",
+    ];
+    let mut seed = 0x2545_f491_4f6c_dd1du64;
+    for _ in 0..3_000 {
+        let mut noise = String::new();
+        for _ in 0..9 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            noise.push_str(parts[(seed % 22) as usize]);
+        }
+        for config in [
+            json!({"schedule": noise}),
+            json!({"interval": noise}),
+            json!({"interval": "1s", "exclusionDates": [noise]}),
+        ] {
+            if let Ok(mut moments) = open(&config, "2026-01-01T00:00:00Z", None) {
+                testing::set_now_ms(ms("2026-01-02T00:00:00Z"));
+                let _ = moments.poll(3, Duration::ZERO);
+            }
+        }
+    }
 }
 
 #[test]

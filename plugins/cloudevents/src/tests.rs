@@ -117,6 +117,50 @@ fn what_is_no_cloudevent_is_refused_whole() {
 }
 
 #[test]
+fn any_bytes_are_taken_or_refused_without_a_panic() {
+    let parts = [
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"id\"",
+        ":",
+        ",",
+        "\"specversion\"",
+        "\"1.0\"",
+        "\"source\"",
+        "\"type\"",
+        "\"time\"",
+        "\"2024-05-01T10:00:00Z\"",
+        "\"data\"",
+        "\"data_base64\"",
+        "null",
+        "1e999",
+        "\"ä%\"",
+        "%",
+        "%4",
+    ];
+    let mut seed = 0x2545_f491_4f6c_dd1du64;
+    let mut next = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        parts[(seed % 20) as usize]
+    };
+    for _ in 0..5_000 {
+        let noise: String = (0..12).map(|_| next()).collect();
+        for header in [STRUCTURED, BATCH] {
+            let outcome = send(&[header], &noise);
+            assert!(matches!(outcome.status, 202 | 400), "{noise}");
+            assert!(outcome.status == 202 || outcome.events.is_empty(), "{noise}");
+        }
+        let mut headers = BINARY.to_vec();
+        headers.push(("ce-subject", &noise));
+        send(&headers, &noise);
+    }
+}
+
+#[test]
 fn the_same_id_of_another_source_is_another_event() {
     let id = |source: &str, id: &str| {
         send(&[STRUCTURED], &json!({"specversion": "1.0", "id": id, "source": source, "type": "t"}).to_string()).events
