@@ -61,6 +61,9 @@ pub struct Basic {
     pub password_bytes: u16,
 }
 
+/// The longest topic (bytes): the cursor has it in it.
+const TOPIC_BYTES_MAX: usize = 4096;
+
 fn one() -> u8 {
     1
 }
@@ -116,5 +119,5 @@ fn is_topic(text: &str) -> bool {
         "+" => true,
         other => !other.contains(['#', '+', '\0']),
     };
-    !text.is_empty() && text.len() <= usize::from(u16::MAX) && levels.iter().enumerate().all(level)
+    !text.is_empty() && text.len() <= TOPIC_BYTES_MAX && levels.iter().enumerate().all(level)
 }

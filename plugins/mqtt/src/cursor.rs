@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::packet::Message;
 
-/// Messages that may wait for their acknowledgement (`unacknowledged_max`).
-pub(crate) const OPEN_MAX: usize = 500;
+/// Messages that are remembered (`remembered_max`). More than wait for their acknowledgement at once, because some may have been acknowledged just before a crash.
+const OPEN_MAX: usize = 1000;
 
 /// What was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,10 @@ impl Cursor {
                 if message.quality > 0 {
                     self.open.retain(|(packet, ..)| *packet != message.packet);
                     self.open.push((message.packet, self.taken, short));
+                    // The oldest ones were acknowledged, or they would have come before.
+                    if self.open.len() > OPEN_MAX {
+                        self.open.remove(0);
+                    }
                 }
                 self.taken
             }
@@ -61,9 +65,10 @@ impl Cursor {
         format!("{}-{count}-{content}", self.epoch)
     }
 
-    /// Whether as many messages wait for their acknowledgement as may.
-    pub(crate) fn is_full(&self) -> bool {
-        self.open.len() >= OPEN_MAX
+    /// The broker has forgotten the session: it sends nothing again.
+    pub(crate) fn forget(&mut self) {
+        self.open.clear();
+        self.topic.clear();
     }
 
     /// A message was acknowledged.
@@ -103,14 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn a_full_cursor_is_not_longer_than_it_may_be() {
+    fn the_cursor_is_not_longer_than_it_may_be() {
         let mut cursor = Cursor::begin(&"x".repeat(1000));
-        for packet in 1..=500 {
-            assert!(!cursor.is_full());
-            cursor.id(&message(false, packet, "x"));
-        }
-        assert!(cursor.is_full());
+        let ids: Vec<_> = (1..=2000).map(|packet| cursor.id(&message(false, packet, "x"))).collect();
         assert!(serde_json::to_string(&cursor).unwrap().len() < 64 * 1024);
+        // The newest are remembered.
+        assert_eq!(cursor.id(&message(true, 2000, "x")), ids[1999]);
+        assert_eq!(cursor.id(&message(true, 1001, "x")), ids[1000]);
+        cursor.forget();
+        assert_ne!(cursor.id(&message(true, 2000, "x")), ids[1999]);
         assert_eq!(Cursor::read("{}").unwrap_err().code(), "bad-cursor");
     }
 }

@@ -27,6 +27,9 @@ pub use config::{Auth, Basic, Config};
 use cursor::Cursor;
 use packet::{Message, Packet};
 
+/// Messages that may wait for their acknowledgement (`waiting_max`): no more are taken until some are.
+const WAITING_MAX: usize = 500;
+
 /// The event source.
 #[derive(Debug)]
 pub struct Mqtt;
@@ -48,6 +51,9 @@ impl EventSubscriber for Mqtt {
         let mut client = Client::open(&config)?;
         let wanted = format!("{} {}", config.qos, config.topic);
         let mut early = Vec::new();
+        if !client.session {
+            cursor.forget();
+        }
         // A subscription that is made again brings retained messages again: it is made only where there is none.
         if !client.session || cursor.topic != wanted {
             let before = cursor.topic.split_once(' ').map(|(_, topic)| topic.to_owned());
@@ -102,7 +108,8 @@ impl Subscription for Messages {
         let (mut events, mut packets) = (Vec::new(), Vec::new());
         if !self.draining {
             let (mut wait, mut bytes) = (wait, 0);
-            while events.len() < max.max(1) as usize && bytes < BATCH_BYTES && !self.cursor.is_full() {
+            let waiting: usize = self.delivered.values().map(Vec::len).sum();
+            while events.len() < max.max(1) as usize && bytes < BATCH_BYTES && waiting + packets.len() < WAITING_MAX {
                 let Some(message) = self.message(wait)? else { break };
                 wait = Duration::ZERO;
                 packets.extend((message.quality > 0).then_some(message.packet));

@@ -166,6 +166,49 @@ fn a_real_broker_asks_for_a_password() {
 }
 
 #[test]
+fn a_real_broker_that_forgot_the_session_is_subscribed_to_anew() {
+    let Some(program) = need("mosquitto", "a_real_broker_that_forgot_the_session_is_subscribed_to_anew") else {
+        return;
+    };
+    let server = Server::start(&program, arguments);
+    let port = server.port();
+    let mut messages = open(port, json!({}), None).unwrap();
+    publish(port, "ships/argo/at", b"1", false);
+    let (first, _, cursor) = events(&mut messages, 1);
+    // Killed, it has written nothing down.
+    let server = server.start_again(&program, arguments);
+    let mut messages = open(server.port(), json!({}), Some(&cursor)).unwrap();
+    publish(server.port(), "ships/argo/at", b"1", false);
+    let (second, ..) = events(&mut messages, 1);
+    assert_ne!(first[0].id, second[0].id);
+}
+
+#[test]
+fn no_more_messages_are_taken_than_may_wait() {
+    let Some(program) = need("mosquitto", "no_more_messages_are_taken_than_may_wait") else { return };
+    let server =
+        Server::start(&program, |port, folder| started(port, folder, "allow_anonymous true\nmax_inflight_messages 0"));
+    let port = server.port();
+    let mut messages = open(port, json!({}), None).unwrap();
+    let client = Client::open(&config(port, json!({"clientId": "by-hand", "qos": 0}))).unwrap();
+    for at in 1..=600u16 {
+        let body = [packet::text("ships/argo/at"), at.to_be_bytes().to_vec(), at.to_string().into_bytes()].concat();
+        client.write(&packet::framed(0x32, &body)).unwrap();
+    }
+    let mut deliveries = Vec::new();
+    let mut came = 0;
+    while came < 500 {
+        let batch = messages.poll(1000, Duration::from_secs(5)).unwrap();
+        assert!(!batch.events.is_empty());
+        came += batch.events.len();
+        deliveries.push(batch.delivery);
+    }
+    assert_eq!(messages.poll(1000, Duration::from_millis(10)).unwrap().events, []);
+    deliveries.iter().for_each(|delivery| messages.ack(*delivery).unwrap());
+    assert_eq!(events(&mut messages, 100).0.len(), 100);
+}
+
+#[test]
 fn quality_0_is_taken_without_acknowledgement() {
     let Some(program) = need("mosquitto", "quality_0_is_taken_without_acknowledgement") else { return };
     let server = Server::start(&program, arguments);
@@ -246,6 +289,7 @@ fn what_cannot_work_is_told_at_its_field() {
         (json!({"topic": ""}), "topic"),
         (json!({"topic": "a/#/b"}), "topic"),
         (json!({"topic": "a+/b"}), "topic"),
+        (json!({"topic": "a".repeat(5000)}), "topic"),
         (json!({"topic": "a\u{0}b"}), "topic"),
         (json!({"clientId": ""}), "clientId"),
         (json!({"qos": 2}), "qos"),
