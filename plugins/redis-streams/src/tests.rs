@@ -154,6 +154,43 @@ fn a_real_redis_asks_for_a_password() {
 }
 
 #[test]
+fn each_of_many_streams_of_a_real_redis_has_its_turn() {
+    let Some(program) = need("redis-server", "each_of_many_streams_of_a_real_redis_has_its_turn") else { return };
+    let server = Server::start(&program, arguments);
+    let names: Vec<String> = (0..30).map(|at| format!("s{at}")).collect();
+    names.iter().for_each(|name| add(server.port(), name, "1-1", b"before"));
+    let mut streams = open(server.port(), json!({"streams": names})).unwrap();
+    names.iter().for_each(|name| add(server.port(), name, "2-1", b"now"));
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..60 {
+        let batch = streams.poll(4, Duration::ZERO).unwrap();
+        assert!(batch.events.len() <= 4);
+        seen.extend(batch.events.iter().map(|event| data(event)["stream"].as_str().unwrap().to_owned()));
+        streams.ack(batch.delivery).unwrap();
+    }
+    assert_eq!(seen.len(), 30, "{seen:?}");
+}
+
+#[test]
+fn what_redis_says_is_sorted_by_what_is_to_be_done() {
+    for (said, class, code, field) in [
+        ("WRONGPASS invalid", Class::Denied, "wrongpass", None),
+        ("NOPERM no", Class::Denied, "noperm", None),
+        ("LOADING Redis is loading", Class::Unavailable, "loading", None),
+        ("READONLY a replica", Class::Unavailable, "readonly", None),
+        ("NOGROUP No such key", Class::Unavailable, "nogroup", None),
+        ("MOVED 1 b:2", Class::InvalidConfig, "moved", Some("hostAddress")),
+        ("WRONGTYPE no stream", Class::InvalidConfig, "wrongtype", Some("streams")),
+        ("ERR syntax", Class::Permanent, "err", None),
+        ("", Class::Permanent, "refused", None),
+        ("w\u{0}rd", Class::Permanent, "refused", None),
+    ] {
+        let error = good(Reply::Error(said.to_owned())).unwrap_err();
+        assert_eq!((error.class(), error.code(), error.field()), (&class, code, field), "{said}");
+    }
+}
+
+#[test]
 fn what_is_no_redis_is_unavailable() {
     for said in ["HTTP/1.1 400 Bad Request\r\n", "$99999999999\r\n", "+OK\r\n"] {
         testing::connect(move |_| {
