@@ -114,7 +114,9 @@ fn run_tests(args: &[String], counts: &mut Counts, skips: &mut Vec<String>) -> R
     command.env("COLCHIS_BIN", shell::target_dir().join("debug").join("colchis"));
     command.env("COLCHIS_TOOLS", tools::folder()).env("COLCHIS_SKIPPED", &notes);
     let here = counted(command, counts);
-    let plugins = counted(guests::tests(), counts);
+    let mut plugins = guests::tests();
+    plugins.env("COLCHIS_TOOLS", tools::folder()).env("COLCHIS_SKIPPED", &notes);
+    let plugins = counted(plugins, counts);
     counts.skipped_inside(read_notes(&notes, skips));
     here.and(plugins)
 }

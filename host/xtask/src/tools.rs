@@ -32,6 +32,8 @@ struct Tool {
 enum From {
     /// A file of a Debian package.
     Debian { package: &'static str, file: &'static str },
+    /// A file of the first of several Debian packages; the others have the libraries that it wants.
+    DebianWith { packages: &'static [&'static str], file: &'static str },
     /// A command of a Go module at a version.
     Go { package: &'static str, version: &'static str },
     /// A command of an npm package at a version; its own install scripts do not run.
@@ -72,6 +74,27 @@ const TOOLS: &[Tool] = &[
         name: "azurite-blob",
         needed_by: "artifacts on Azure Blob Storage",
         from: From::Npm { package: "azurite", version: "3.35.0" },
+    },
+    Tool {
+        name: "nats-server",
+        needed_by: "the plugin nats",
+        from: From::Go { package: "github.com/nats-io/nats-server/v2", version: "v2.15.3" },
+    },
+    Tool {
+        name: "redis-server",
+        needed_by: "the plugin redis-streams",
+        from: From::DebianWith {
+            packages: &["redis-tools", "liblzf1", "libjemalloc2", "libatomic1"],
+            file: "usr/bin/redis-check-rdb",
+        },
+    },
+    Tool {
+        name: "mosquitto",
+        needed_by: "the plugin mqtt",
+        from: From::DebianWith {
+            packages: &["mosquitto", "libcjson1", "libdlt2", "libwrap0"],
+            file: "usr/sbin/mosquitto",
+        },
     },
     Tool {
         name: "protoc",
@@ -169,6 +192,11 @@ fn key(tool: &Tool) -> Result<String> {
             hash.update(file);
             hash.update(fs::read("/etc/os-release").unwrap_or_default());
         }
+        From::DebianWith { packages, file } => {
+            packages.iter().for_each(|package| hash.update(package));
+            hash.update(file);
+            hash.update(fs::read("/etc/os-release").unwrap_or_default());
+        }
         From::Go { package, version } => {
             hash.update(package);
             hash.update(version);
@@ -213,6 +241,7 @@ fn make(tool: &Tool, kept: &Path) -> Result<()> {
 fn make_in(tool: &Tool, work: &Path, kept: &Path) -> Result<PathBuf> {
     match &tool.from {
         From::Debian { package, file } => debian(package, work).map(|()| work.join(file)),
+        From::DebianWith { packages, file } => debian_with(tool.name, packages, file, work, kept),
         From::Go { package, version } => {
             shell::run(
                 Command::new("go")
@@ -282,7 +311,11 @@ fn debian(package: &str, work: &Path) -> Result<()> {
     if shell::which("apt-get").is_none() || shell::which("dpkg-deb").is_none() {
         bail!("not a Debian system: install `{package}` or what provides it by hand");
     }
-    let packages = || shell::files(work, ".deb");
+    let packages = || -> Vec<PathBuf> {
+        let begins = format!("{package}_");
+        let named = |file: &PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begins));
+        shell::files(work, ".deb").into_iter().filter(named).collect()
+    };
     if shell::capture(Command::new("apt-get").args(["download", package]).current_dir(work)).is_err()
         || packages().is_empty()
     {
@@ -304,6 +337,34 @@ fn debian(package: &str, work: &Path) -> Result<()> {
     }
     let archive = packages().into_iter().next().with_context(|| format!("apt-get downloaded no {package}"))?;
     shell::run(Command::new("dpkg-deb").arg("-x").arg(archive).arg(work))
+}
+
+/// Unpacks Debian packages beside the place that is kept, and makes a program that finds its libraries there. The file is given its own name: some programs
+/// are links to one of another name, and do what they are called.
+fn debian_with(name: &str, packages: &[&str], file: &str, work: &Path, kept: &Path) -> Result<PathBuf> {
+    let home = kept.parent().and_then(Path::parent).context("a tool lies in a folder")?.join("unpacked");
+    for package in packages {
+        debian(package, work)?;
+    }
+    fs::rename(work.join(file), work.join(name)).with_context(|| format!("there is no {file} in {packages:?}"))?;
+    let _ = fs::remove_dir_all(&home);
+    fs::create_dir_all(&home)?;
+    for part in [name, "usr", "lib"] {
+        if work.join(part).exists() {
+            fs::rename(work.join(part), home.join(part)).with_context(|| format!("moving {part}"))?;
+        }
+    }
+    let libraries = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let (usr, lib) = (home.join("usr/lib").join(&libraries), home.join("lib").join(&libraries));
+    let program = work.join(format!("{name}.sh"));
+    let lines = format!(
+        "#!/bin/sh\nLD_LIBRARY_PATH='{}:{}' exec '{}' \"$@\"\n",
+        usr.display(),
+        lib.display(),
+        home.join(name).display()
+    );
+    fs::write(&program, lines)?;
+    Ok(program)
 }
 
 fn link(name: &str, place: &Path) -> Result<PathBuf> {

@@ -22,6 +22,7 @@ pub mod host {
                 import wasi:clocks/monotonic-clock@0.2.12;
                 import wasi:clocks/wall-clock@0.2.12;
                 import wasi:io/poll@0.2.12;
+                import wasi:random/random@0.2.12;
                 import wasi:cli/stderr@0.2.12;
                 import wasi:http/outgoing-handler@0.2.12;
             }

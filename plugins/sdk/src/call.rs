@@ -31,3 +31,8 @@ pub fn now_ms() -> u64 {
 pub fn sleep(time: Duration) {
     host::sleep(time.min(remaining()));
 }
+
+/// A random number: for ids of what has none. Not for secrets.
+pub fn random() -> u64 {
+    host::random()
+}

@@ -55,12 +55,14 @@ pub mod call;
 mod config;
 pub mod endpoint;
 mod error;
+pub mod event_id;
 #[doc(hidden)]
 pub mod export;
 mod host;
 pub mod http;
 mod kinds;
 pub mod log;
+mod secret_ref;
 pub mod secrets;
 pub mod state;
 #[cfg(not(target_family = "wasm"))]
@@ -76,4 +78,5 @@ pub use config::{Config, Finding, Severity, parse, schema};
 pub use error::{Class, Error, Result};
 #[allow(unused_imports, reason = "without a kind's feature there is none")]
 pub use kinds::*;
+pub use secret_ref::SecretRef;
 pub use {schemars, serde, serde_json};

@@ -12,9 +12,13 @@
 //! assert_eq!(thrown, 4);
 //! ```
 
+#[cfg(feature = "test-servers")]
+pub mod servers;
+
 use std::time::Duration;
 
 use crate::Result;
+use crate::endpoint::Input;
 use crate::host::native::{Fakes, with};
 use crate::http::{Request, Response};
 use crate::log::Level;
@@ -22,6 +26,17 @@ use crate::log::Level;
 /// Requests over HTTP are answered by this.
 pub fn serve(server: impl FnMut(&Request) -> Result<Response> + 'static) {
     with(|fakes| fakes.server = Some(Box::new(server)));
+}
+
+/// Connections are answered by scripts: by address, a function that is given what is written and says what comes back for it. It is called once with nothing
+/// when the connection opens, for what a server says first. Where nothing is set, connections go to real servers, over plain TCP.
+pub fn connect(mut peers: impl FnMut(&str) -> Result<Box<dyn FnMut(&[u8]) -> Vec<Input>>> + 'static) {
+    with(|fakes| fakes.peer = Some(Box::new(move |address| peers(address))));
+}
+
+/// A secret has this value: it is put in the place of `stand-in-for-NAME` where something is written, and signs and verifies.
+pub fn set_secret(name: &str, value: &str) {
+    with(|fakes| fakes.secrets.insert(name.to_owned(), value.to_owned()));
 }
 
 /// The clock stands at this time.

@@ -49,6 +49,10 @@ pub(crate) fn sleep(time: Duration) {
     monotonic_clock::subscribe_duration(nanoseconds).block();
 }
 
+pub(crate) fn random() -> u64 {
+    crate::bindings::host::wasi::random::random::get_random_u64()
+}
+
 pub(crate) fn state_get(key: &str) -> Result<Option<Entry>> {
     let entry = state::get(key).map_err(error_from)?;
     Ok(entry.map(|entry| Entry { value: entry.value, version: entry.version }))

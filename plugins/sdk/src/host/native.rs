@@ -4,6 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::Ed25519KeyPair;
+
 use crate::http::{Request, Response, Target};
 use crate::log::Level;
 use crate::secrets::{Algorithm, AwsRequest};
@@ -24,6 +29,9 @@ pub(crate) struct Fakes {
     pub(crate) blobs: BTreeMap<String, Vec<u8>>,
     pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
     pub(crate) output: Vec<u8>,
+    pub(crate) secrets: BTreeMap<String, String>,
+    pub(crate) peer: Option<super::native_io::Peers>,
+    pub(crate) randoms: u64,
 }
 
 impl Default for Fakes {
@@ -39,6 +47,9 @@ impl Default for Fakes {
             blobs: BTreeMap::new(),
             artifacts: BTreeMap::new(),
             output: Vec::new(),
+            secrets: BTreeMap::new(),
+            peer: None,
+            randoms: 0,
         }
     }
 }
@@ -122,12 +133,52 @@ pub(crate) fn secret_base64(text: &str) -> Result<String> {
     Ok(format!("base64({text})"))
 }
 
-pub(crate) fn secret_sign(_: &str, _: &Algorithm, _: &[u8]) -> Result<Vec<u8>> {
-    Err(no_host("signing"))
+pub(crate) fn secret_sign(key: &str, algorithm: &Algorithm, message: &[u8]) -> Result<Vec<u8>> {
+    let key = with_values(key);
+    match algorithm {
+        Algorithm::HmacSha1 => mac::<Hmac<sha1::Sha1>>(&key, message),
+        Algorithm::HmacSha256 => mac::<Hmac<sha2::Sha256>>(&key, message),
+        Algorithm::HmacSha512 => mac::<Hmac<sha2::Sha512>>(&key, message),
+        Algorithm::Ed25519 => ed25519(&key, message),
+        _ => Err(no_host("signing with a private key of another kind")),
+    }
 }
 
-pub(crate) fn secret_verify_mac(_: &str, _: &Algorithm, _: &[u8], _: &[u8]) -> Result<bool> {
-    Err(no_host("verifying"))
+/// With a private key in PEM, as the host does.
+fn ed25519(pem: &str, message: &[u8]) -> Result<Vec<u8>> {
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let bad =
+        |why: String| Error::permanent(format!("the secret is no PEM of an Ed25519 key: {why}")).with_code("bad-key");
+    let der = STANDARD.decode(text.trim()).map_err(|error| bad(error.to_string()))?;
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|error| bad(error.to_string()))?;
+    Ok(pair.sign(message).as_ref().to_vec())
+}
+
+fn mac<M: Mac + KeyInit>(key: &str, message: &[u8]) -> Result<Vec<u8>> {
+    let mac = <M as KeyInit>::new_from_slice(key.as_bytes()).map_err(|error| Error::permanent(error.to_string()))?;
+    Ok(mac.chain_update(message).finalize().into_bytes().to_vec())
+}
+
+pub(crate) fn secret_verify_mac(key: &str, algorithm: &Algorithm, message: &[u8], mac: &[u8]) -> Result<bool> {
+    Ok(secret_sign(key, algorithm, message)? == mac)
+}
+
+/// A text with the values that a test set in the place of stand-ins.
+pub(crate) fn with_values(text: &str) -> String {
+    with(|fakes| {
+        fakes
+            .secrets
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("stand-in-for-{name}"), value))
+    })
+}
+
+/// Natively in the order 1, 2, 3 …, so that tests are the same each time.
+pub(crate) fn random() -> u64 {
+    with(|fakes| {
+        fakes.randoms += 1;
+        fakes.randoms
+    })
 }
 
 pub(crate) fn secret_sign_aws(credentials: &str, request: &AwsRequest) -> Result<Vec<(String, String)>> {

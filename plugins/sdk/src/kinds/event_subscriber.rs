@@ -43,6 +43,9 @@ pub trait Subscription {
     }
 }
 
+/// How much data a batch has before it is given (bytes): what comes behind waits for the next poll. So many events as are asked for may be more than the memory holds.
+pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
 /// What a poll gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {

@@ -12,6 +12,8 @@ pub mod metric_provider;
 pub mod step;
 #[cfg(feature = "trigger")]
 pub mod trigger;
+#[cfg(feature = "event-receiver")]
+pub mod webhook;
 
 #[cfg(any(feature = "event-receiver", feature = "event-subscriber"))]
 pub mod event;
