@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::go::bindings;
+use crate::go::build::{self as go, Go};
 use crate::toolchain::Toolchain;
 use crate::{cache, component, places, process};
 
@@ -18,9 +20,53 @@ const KEPT_MAX: usize = 8;
 pub struct Guest {
     /// Its folder's name, and its component's.
     pub name: String,
-    /// Its package's name.
-    pub package: String,
+    /// What it is written in.
+    pub language: Language,
     folder: PathBuf,
+}
+
+/// What a guest is written in, and what its compiler has to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Language {
+    /// Rust: its package's name.
+    Rust(String),
+    /// Go: the world that its component is of.
+    Go(String),
+}
+
+/// The compilers, each looked for when the first guest wants it.
+#[derive(Debug, Default)]
+pub struct Compilers {
+    rust: Option<Toolchain>,
+    go: Option<Go>,
+}
+
+impl Compilers {
+    /// That of Rust.
+    fn rust(&mut self) -> Result<&Toolchain> {
+        if self.rust.is_none() {
+            self.rust = Some(Toolchain::find()?);
+        }
+        self.rust.as_ref().context("a toolchain was found")
+    }
+
+    /// That of Go, new enough for the module in a folder.
+    fn go(&mut self, folder: &Path) -> Result<&Go> {
+        if self.go.is_none() {
+            self.go = Some(Go::find()?);
+        }
+        let go = self.go.as_ref().context("Go was found")?;
+        go.is_enough_for(folder)?;
+        Ok(go)
+    }
+
+    /// Why a guest cannot be made here, when it is one of a language whose compiler a machine may well not have.
+    pub fn lacks(&mut self, guest: &Guest) -> Option<String> {
+        match guest.language {
+            Language::Rust(_) => None,
+            Language::Go(_) => self.go(&guest.folder).err().map(|why| format!("{why:#}")),
+        }
+    }
 }
 
 /// What became of a guest.
@@ -40,6 +86,7 @@ pub struct Workspace {
     /// In the order of their names.
     pub guests: Vec<Guest>,
     libraries: Vec<PathBuf>,
+    go_libraries: Vec<PathBuf>,
     folder: PathBuf,
 }
 
@@ -51,12 +98,19 @@ impl Workspace {
         let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         folders.sort();
         for folder in folders {
-            let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if folder.join("go.mod").is_file() {
+                match go::world(&folder) {
+                    Some(world) => found.guests.push(Guest { name, language: Language::Go(world), folder }),
+                    None => found.go_libraries.push(folder),
+                }
+                continue;
+            }
+            let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
             let package = package_name(&manifest)
                 .with_context(|| format!("{}: no name in its [package]", folder.join("Cargo.toml").display()))?;
             if manifest.contains("\"cdylib\"") {
-                found.guests.push(Guest { name, package: package.to_owned(), folder });
+                found.guests.push(Guest { name, language: Language::Rust(package.to_owned()), folder });
             } else {
                 found.libraries.push(folder);
             }
@@ -74,16 +128,27 @@ impl Workspace {
         Ok(self.guests.iter().filter(|guest| wanted.is_empty() || wanted.contains(&guest.name)).collect())
     }
 
-    /// Everything that goes into a guest's component.
-    fn key(&self, guest: &Guest, wit: &Path, toolchain: &Toolchain) -> Result<String> {
+    /// Everything that goes into a guest's component; the compiler by its own key.
+    fn key(&self, guest: &Guest, wit: &Path, compiler: &str) -> Result<String> {
         let mut key = cache::Key::default();
-        key.word(&toolchain.key());
-        key.folder(&self.folder, &guest.folder)?;
-        for library in &self.libraries {
-            key.folder(&self.folder, library)?;
+        key.word(compiler);
+        match guest.language {
+            Language::Rust(_) => {
+                key.folder(&self.folder, &guest.folder)?;
+                for library in &self.libraries {
+                    key.folder(&self.folder, library)?;
+                }
+                key.file(&self.folder, &self.folder.join("Cargo.toml"))?;
+                key.file(&self.folder, &self.folder.join("Cargo.lock"))?;
+            }
+            Language::Go(_) => {
+                for folder in self.go_libraries.iter().chain([&guest.folder]) {
+                    for file in go::files(folder)? {
+                        key.file(&self.folder, &file)?;
+                    }
+                }
+            }
         }
-        key.file(&self.folder, &self.folder.join("Cargo.toml"))?;
-        key.file(&self.folder, &self.folder.join("Cargo.lock"))?;
         for file in cache::files(wit)? {
             if file.extension().is_some_and(|e| e == "wit") && !file.starts_with(wit.join("released")) {
                 key.file(wit, &file)?;
@@ -107,13 +172,20 @@ fn package_name(manifest: &str) -> Option<&str> {
 }
 
 /// Makes a guest's component, or takes the one that is kept, and puts it into the output folder.
-pub fn build(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Result<Built> {
+pub fn build(workspace: &Workspace, guest: &Guest, compilers: &mut Compilers) -> Result<Built> {
     let begun = Instant::now();
-    let key = workspace.key(guest, &places::wit(), toolchain)?;
+    let compiler = match guest.language {
+        Language::Rust(_) => compilers.rust()?.key(),
+        Language::Go(_) => compilers.go(&guest.folder)?.version.clone(),
+    };
+    let key = workspace.key(guest, &places::wit(), &compiler)?;
     let kept = places::cache().join("guests").join("components").join(format!("{}-{key}.wasm", guest.name));
     let mut took = None;
     if !kept.is_file() {
-        let module = compile(workspace, guest, toolchain)?;
+        let module = match &guest.language {
+            Language::Rust(package) => compile(workspace, guest, package, compilers.rust()?)?,
+            Language::Go(world) => compile_go(guest, world, compilers.go(&guest.folder)?)?,
+        };
         let component = component::encode(&module).with_context(|| format!("guest `{}`", guest.name))?;
         cache::write_whole(&kept, &component)?;
         cache::forget_old(&kept, &format!("{}-", guest.name), KEPT_MAX);
@@ -127,17 +199,22 @@ pub fn build(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Res
     Ok(Built { file, bytes: bytes.len() as u64, took })
 }
 
+/// Runs Go; answers a core module that says which world it is of.
+fn compile_go(guest: &Guest, world: &str, go: &Go) -> Result<Vec<u8>> {
+    let mut module = go.compile(&guest.name, &guest.folder).with_context(|| format!("guest `{}`", guest.name))?;
+    bindings::embed(&mut module, &places::wit(), world).with_context(|| format!("guest `{}`", guest.name))?;
+    Ok(module)
+}
+
 /// Runs cargo; answers what it wrote: a core module, or for some targets a component.
-fn compile(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Result<Vec<u8>> {
+fn compile(workspace: &Workspace, guest: &Guest, package: &str, toolchain: &Toolchain) -> Result<Vec<u8>> {
     // Shared by all clones of the machine, because building the standard library takes longer than all guests together.
     let target_dir = places::cache().join("guests").join(format!("build-{}", toolchain.key()));
     // Another clone's guest of that name goes to the same file: nobody else builds until this one is read.
     let _lock = cache::lock(&target_dir.join("guests.lock"))?;
-    process::run(
-        toolchain.cargo_build(&target_dir)?.current_dir(&workspace.folder).args(["--package", &guest.package]),
-    )
-    .with_context(|| format!("guest `{}`", guest.name))?;
-    let file = format!("{}.wasm", guest.package.replace('-', "_"));
+    process::run(toolchain.cargo_build(&target_dir)?.current_dir(&workspace.folder).args(["--package", package]))
+        .with_context(|| format!("guest `{}`", guest.name))?;
+    let file = format!("{}.wasm", package.replace('-', "_"));
     let file = target_dir.join(toolchain.target).join("release").join(file);
     fs::read(&file).with_context(|| format!("reading {}", file.display()))
 }
@@ -145,7 +222,6 @@ fn compile(workspace: &Workspace, guest: &Guest, toolchain: &Toolchain) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toolchain::Source;
 
     fn workspace(folder: &Path) -> Workspace {
         for (name, text) in [
@@ -154,6 +230,9 @@ mod tests {
             ("two/Cargo.toml", "[package]\nname=\"plugin-two\"\n[lib]\ncrate-type = [\"cdylib\"]\n"),
             ("sdk/Cargo.toml", "[workspace]\nname = \"no\"\n[package]\nversion = \"1\"\nname = \"sdk\"\n"),
             ("notes/README.md", "no package"),
+            ("gopher/go.mod", "module gopher\n\ngo 1.25\n"),
+            ("gopher/main.go", "//colchis:world workflow-step\n\npackage main\n"),
+            ("sdk-go/go.mod", "module colchis/sdk\n\ngo 1.25\n"),
         ] {
             let file = folder.join("plugins").join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -167,39 +246,66 @@ mod tests {
     fn guests_are_what_becomes_a_module() {
         let folder = tempfile::tempdir().unwrap();
         let workspace = workspace(folder.path());
-        let names: Vec<_> = workspace.guests.iter().map(|g| (g.name.as_str(), g.package.as_str())).collect();
-        assert_eq!(names, [("one", "plugin-one"), ("two", "plugin-two")]);
-        assert_eq!(workspace.select(&[]).unwrap().len(), 2);
+        let names: Vec<_> = workspace.guests.iter().map(|g| (g.name.as_str(), g.language.clone())).collect();
+        let rust = |package: &str| Language::Rust(package.into());
+        let go = |world: &str| Language::Go(world.into());
+        assert_eq!(names, [("gopher", go("workflow-step")), ("one", rust("plugin-one")), ("two", rust("plugin-two"))]);
+        assert_eq!(workspace.select(&[]).unwrap().len(), 3);
         assert_eq!(workspace.select(&["two".into()]).unwrap()[0].name, "two");
         let error = workspace.select(&["three".into()]).unwrap_err().to_string();
-        assert_eq!(error, "no guest `three` in plugins/; there are: one, two");
+        assert_eq!(error, "no guest `three` in plugins/; there are: gopher, one, two");
+    }
+
+    /// Changes files one after the other and compares the key of a guest before and after.
+    fn check_key(guest: &str, changes: &[(&str, bool)]) {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = workspace(folder.path());
+        let wit = folder.path().join("wit");
+        let guest = workspace.select(&[guest.into()]).unwrap().remove(0);
+        let key = |compiler: &str| workspace.key(guest, &wit, compiler).unwrap();
+        let mut last = key("1");
+        for (file, counts) in changes {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "changed").unwrap();
+            let next = key("1");
+            assert_eq!(next != last, *counts, "{file}");
+            last = next;
+        }
+        assert_ne!(key("2"), last);
     }
 
     #[test]
     fn a_guest_is_made_again_when_something_that_goes_into_it_changed() {
-        let folder = tempfile::tempdir().unwrap();
-        let workspace = workspace(folder.path());
-        let wit = folder.path().join("wit");
-        let toolchain = Toolchain { target: "wasm32-wasip2", version: "1".into(), source: Source::Installed };
-        let key = || workspace.key(&workspace.guests[0], &wit, &toolchain).unwrap();
-        let mut last = key();
-        for (file, counts) in [
-            ("plugins/one/src/lib.rs", true),
-            ("plugins/sdk/src/lib.rs", true),
-            ("plugins/Cargo.lock", true),
-            ("wit/step/step.wit", true),
-            ("plugins/two/src/lib.rs", false),
-            ("wit/released/1.0.0/step.wit", false),
-            ("wit/README.md", false),
-        ] {
-            let path = folder.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "changed").unwrap();
-            let next = key();
-            assert_eq!(next != last, counts, "{file}");
-            last = next;
-        }
-        let other = Toolchain { version: "2".into(), ..toolchain.clone() };
-        assert_ne!(workspace.key(&workspace.guests[0], &wit, &other).unwrap(), last);
+        check_key(
+            "one",
+            &[
+                ("plugins/one/src/lib.rs", true),
+                ("plugins/sdk/src/lib.rs", true),
+                ("plugins/Cargo.lock", true),
+                ("wit/step/step.wit", true),
+                ("plugins/two/src/lib.rs", false),
+                ("plugins/sdk-go/error.go", false),
+                ("wit/released/1.0.0/step.wit", false),
+                ("wit/README.md", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_guest_in_go_is_made_of_its_module_and_the_kit() {
+        check_key(
+            "gopher",
+            &[
+                ("plugins/gopher/greet.go", true),
+                ("plugins/gopher/go.sum", true),
+                ("plugins/sdk-go/error.go", true),
+                ("wit/step/step.wit", true),
+                ("plugins/gopher/greet_test.go", false),
+                ("plugins/gopher/testdata/a.yaml", false),
+                ("plugins/sdk/src/lib.rs", false),
+                ("plugins/Cargo.lock", false),
+            ],
+        );
     }
 }

@@ -19,6 +19,7 @@ pub mod build;
 pub mod cache;
 pub mod component;
 mod debian;
+pub mod go;
 pub mod places;
 mod process;
 pub mod toolchain;

@@ -68,7 +68,7 @@ pub fn freeze(folder: &Path, version: &str) -> Result<usize> {
 }
 
 /// Reads the packages in folders: each folder with `.wit` files below one is a package, and so is each `.wit` file right in it.
-fn load(folders: &[&Path]) -> Result<Resolve> {
+pub(crate) fn load(folders: &[&Path]) -> Result<Resolve> {
     let mut groups = Vec::new();
     for folder in folders {
         for place in packages(folder)? {

@@ -1,0 +1,4 @@
+//! Guests written in Go.
+
+pub mod bindings;
+pub mod build;

@@ -1,0 +1,1 @@
+{ data: { one: (import "../near/one.json").one } }
