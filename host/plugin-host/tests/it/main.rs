@@ -14,4 +14,5 @@ mod hostile;
 mod kinds;
 mod loading;
 mod reach;
+mod renderers;
 mod support;
