@@ -28,11 +28,44 @@ pub(crate) fn provide() -> Result<()> {
     shell::run(&mut guests())
 }
 
-/// Formatting and lints of the workspace in `plugins/`, which is compiled natively for that.
+/// Formatting and lints of the workspace in `plugins/`, which is compiled natively for that, and of its Go modules.
 pub(crate) fn check(_: &[String]) -> Result<()> {
+    go_modules()?;
     shell::run(in_plugins("fmt").args(["--all", "--check"]))?;
     let lints = ["--workspace", "--all-features", "--all-targets", "--quiet"];
     shell::run(in_plugins("clippy").args(lints).args(cargo::locked()).args(["--", "-D", "warnings"]))
+}
+
+/// Formatting, lints and tests of the Go modules in `plugins/`, natively. Without Go they are left out, and that is said.
+fn go_modules() -> Result<()> {
+    if shell::which("go").is_none() {
+        println!("  the Go modules of plugins/ are not checked: Go is not installed");
+        return Ok(());
+    }
+    let plugins = shell::root().join("plugins");
+    let mut folders: Vec<_> = plugins.read_dir()?.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    for folder in folders.iter().filter(|folder| folder.join("go.mod").is_file()) {
+        let go = |words: &[&str]| {
+            let mut command = Command::new("go");
+            command.current_dir(folder).env("GOTOOLCHAIN", "local").env("GOFLAGS", "").env("GOWORK", "off").args(words);
+            command
+        };
+        let badly = shell::capture(Command::new("gofmt").arg("-l").arg(folder))?;
+        // What was generated is as its generator wrote it.
+        let badly: Vec<_> = badly.lines().filter(|file| !file.contains("/internal/bindings/")).collect();
+        if !badly.is_empty() {
+            anyhow::bail!("not formatted: {}; run `gofmt -w` on them", badly.join(", "));
+        }
+        if folder.ends_with("sdk-go") {
+            shell::run(&mut go(&["vet", ".", "./renderer", "./step"]))?;
+            shell::run(&mut go(&["test", "."]))?;
+        } else {
+            shell::run(&mut go(&["vet", "./..."]))?;
+            shell::run(&mut go(&["test", "./..."]))?;
+        }
+    }
+    Ok(())
 }
 
 /// The tests of the workspace in `plugins/`, natively.

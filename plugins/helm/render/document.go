@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,8 @@ type document struct{ file, text string }
 // objects are the objects in it, those of lists one by one.
 func (d document) objects() ([]map[string]any, error) {
 	var found []map[string]any
-	decoder := yamlv3.NewDecoder(strings.NewReader(d.text))
+	// Helm cuts the last line's end off, and prints it again: without it, a text in the manifest that ends there would lose its own.
+	decoder := yamlv3.NewDecoder(strings.NewReader(d.text + "\n"))
 	for {
 		var node yamlv3.Node
 		err := decoder.Decode(&node)
@@ -34,7 +34,7 @@ func (d document) objects() ([]map[string]any, error) {
 			return nil, sdk.Failed("bad-manifest", "%s is no YAML: %v", d.file, err)
 		}
 		var object map[string]any
-		if err := yaml.Unmarshal(bytes.TrimSpace(one), &object); err != nil {
+		if err := yaml.Unmarshal(one, &object); err != nil {
 			return nil, sdk.Failed("bad-manifest", "a document of %s is no object: %v", d.file, err)
 		}
 		if len(object) == 0 {

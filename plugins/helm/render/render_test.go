@@ -70,6 +70,30 @@ func TestChartsComeOutAsOfTheTool(t *testing.T) {
 	}
 }
 
+// What is handed to the server is what a reader of the tool's output would read.
+func TestObjectsAreThoseOfTheToolsOutput(t *testing.T) {
+	expected, _ := filepath.Glob("../testdata/*/expected.yaml")
+	for _, file := range expected {
+		printed, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := document{file, string(printed)}.objects()
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := Helm{}.Render(request(t, filepath.Base(filepath.Dir(file))))
+		if err != nil || len(made.Manifests) != len(objects) {
+			t.Fatalf("%s: %v %v", file, made, err)
+		}
+		for i, object := range objects {
+			if want, _ := json.Marshal(object); made.Manifests[i].Object != string(want) {
+				t.Errorf("%s: got %s, want %s", file, made.Manifests[i].Object, want)
+			}
+		}
+	}
+}
+
 func TestManifestsAreObjectsInOrder(t *testing.T) {
 	asked := request(t, "hooks")
 	made, err := Helm{}.Render(asked)

@@ -16,11 +16,8 @@ use crate::wit;
 const MODULE: &str = "colchis/sdk";
 
 /// Worlds that the kit has bindings for, and the package each is in.
-pub const WORLDS: &[(&str, &str)] = &[
-    ("manifest-renderer", "internal/bindings/renderer"),
-    ("metric-provider", "internal/bindings/provider"),
-    ("workflow-step", "internal/bindings/step"),
-];
+pub const WORLDS: &[(&str, &str)] =
+    &[("manifest-renderer", "internal/bindings/renderer"), ("workflow-step", "internal/bindings/step")];
 
 /// Makes the files of all worlds: paths below the kit's folder, and what is in them.
 pub fn generate(interfaces: &Path) -> Result<Vec<(String, Vec<u8>)>> {
@@ -63,4 +60,36 @@ fn find(interfaces: &Path, world: &str) -> Result<(Resolve, WorldId)> {
     let id = graph.worlds.iter().map(|(id, _)| id).find(own);
     let id = id.ok_or_else(|| anyhow!("no world `{world}` in {}", interfaces.display()))?;
     Ok((graph, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::places;
+
+    #[test]
+    fn the_kit_has_the_bindings_of_the_interfaces() {
+        let kit = places::plugins().join("sdk-go");
+        for (name, bytes) in generate(&places::wit()).unwrap() {
+            let kept = std::fs::read(kit.join(&name)).unwrap_or_default();
+            // Where there is no Go, what is generated is not formatted: words are compared, not blanks.
+            let words =
+                |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect() };
+            let imports_aside = |bytes: &[u8]| {
+                let mut words = words(bytes);
+                words.sort_unstable();
+                words
+            };
+            assert!(
+                imports_aside(&kept) == imports_aside(&bytes),
+                "plugins/sdk-go/{name} is not what wit/ says: run `guests --go-bindings`"
+            );
+        }
+    }
+
+    #[test]
+    fn a_world_that_is_not_there_is_said() {
+        let error = find(&places::wit(), "no-world").unwrap_err().to_string();
+        assert!(error.starts_with("no world `no-world` in "), "{error}");
+    }
 }
