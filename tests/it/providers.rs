@@ -197,14 +197,13 @@ async fn influxdb_is_measured_with_a_user_that_the_plugin_never_sees() {
     })
     .await;
     let form = "content-type: application/x-www-form-urlencoded\r\n";
-    let user = "authorization: Token medea:of-colchis\r\n";
     let made = asked.post("/query", form, "q=CREATE USER medea WITH PASSWORD 'of-colchis' WITH ALL PRIVILEGES");
     assert_eq!(made.0, 200, "{}", made.1);
-    let made = asked.post("/query", &format!("{form}{user}"), "q=CREATE DATABASE shop");
+    let made = asked.post("/query?u=medea&p=of-colchis", form, "q=CREATE DATABASE shop");
     assert_eq!(made.0, 200, "{}", made.1);
     let lines =
         "rate,app=a value=0.25,max=2i 1000000000\nrate,app=a value=0.75 2000000000\nrate,app=b value=3 1000000000\n";
-    let written = asked.post("/write?db=shop", user, lines);
+    let written = asked.post("/write?db=shop&u=medea&p=of-colchis", "", lines);
     assert_eq!(written.0, 204, "{}", written.1);
 
     apply(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use colchis_sdk::{Error, Finding, Result, Severity};
+use colchis_sdk::{Error, Finding, Result};
 use provider_kit::{Profile, address, time};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -153,14 +153,6 @@ impl Config {
             "https://vpce-1.monitoring.eu-central-1.vpce.amazonaws.com",
         ));
         found
-    }
-
-    /// The first thing that is wrong with it, for a call whose configuration nobody checked.
-    pub(crate) fn refuse(&self) -> Result<()> {
-        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => Err(Error::invalid(finding.field, finding.message)),
-            None => Ok(()),
-        }
     }
 
     /// The name of the credentials.

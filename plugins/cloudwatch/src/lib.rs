@@ -36,7 +36,7 @@ impl MetricProvider for CloudWatch {
     }
 
     fn run(config: Config, _: &Request) -> Result<Measurement> {
-        config.refuse()?;
+        provider_kit::refuse(config.check())?;
         let now = call::now_ms();
         let begun = now.saturating_sub(time::millis(time::duration("interval", &config.interval)?));
         let mut gathered = answer::Gathered::default();

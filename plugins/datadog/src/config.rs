@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use colchis_sdk::{Error, Finding, Result, Severity};
+use colchis_sdk::Finding;
 use provider_kit::{Profile, address, time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -132,14 +132,6 @@ impl Config {
         found.extend(time::check("interval", &self.interval));
         found.extend(time::check("requestTimeout", &self.request_timeout));
         found
-    }
-
-    /// The first thing that is wrong with it, for a call whose configuration nobody checked.
-    pub(crate) fn refuse(&self) -> Result<()> {
-        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => Err(Error::invalid(finding.field, finding.message)),
-            None => Ok(()),
-        }
     }
 
     /// The names of the keys.

@@ -34,7 +34,7 @@ impl MetricProvider for Datadog {
     }
 
     fn run(config: Config, request: &Request) -> Result<Measurement> {
-        config.refuse()?;
+        provider_kit::refuse(config.check())?;
         let asked = query::request(&config, &request.namespace, colchis_sdk::call::now_ms())?;
         let response = address::at("address", asked.send())?;
         match config.api_version {

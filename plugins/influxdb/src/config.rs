@@ -1,6 +1,6 @@
 //! What users write.
 
-use colchis_sdk::{Error, Finding, Result, Severity};
+use colchis_sdk::{Finding, Result};
 use provider_kit::{Profile, address};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -64,14 +64,6 @@ impl Config {
         }
         found.extend(address::check("address", &self.address, false, "http://influxdb.example.com:8086"));
         found
-    }
-
-    /// The first thing that is wrong with it, for a call whose configuration nobody checked.
-    pub(crate) fn refuse(&self) -> Result<()> {
-        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => Err(Error::invalid(finding.field, finding.message)),
-            None => Ok(()),
-        }
     }
 
     pub(crate) fn profile(&self) -> Profile {

@@ -36,7 +36,7 @@ impl MetricProvider for InfluxDb {
     }
 
     fn run(config: Config, _: &Request) -> Result<Measurement> {
-        config.refuse()?;
+        provider_kit::refuse(config.check())?;
         match config.language {
             Language::Flux => {
                 let response = address::at("address", flux::request(&config)?.send())?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use colchis_sdk::http::Request;
-use colchis_sdk::{Error, Finding, Result, Severity};
+use colchis_sdk::{Error, Finding, Result};
 use provider_kit::{address, time};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -163,14 +163,6 @@ impl Config {
             None => {}
         }
         found
-    }
-
-    /// The first thing that is wrong with it, for a call whose configuration nobody checked.
-    pub(crate) fn refuse(&self) -> Result<()> {
-        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => Err(Error::invalid(finding.field, finding.message)),
-            None => Ok(()),
-        }
     }
 
     /// Whether every scope says where it begins.

@@ -43,7 +43,7 @@ impl MetricProvider for Kayenta {
     }
 
     fn run(config: Config, request: &Request) -> Result<Measurement> {
-        config.refuse()?;
+        provider_kit::refuse(config.check())?;
         let window = window::of(&config, request, call::now_ms())?;
         let list = config.accounts(HttpRequest::get(config.url("/canaryConfig")), &["configurationAccountName"]);
         let id = answer::config_id(&send(list)?, &config)?;

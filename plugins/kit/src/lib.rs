@@ -15,3 +15,4 @@ pub mod refusal;
 pub mod time;
 
 pub use profile::Profile;
+pub use refusal::refuse;

@@ -1,9 +1,9 @@
-//! Answers that are no values.
+//! Answers that are no values, and configurations that cannot be asked with.
 
 use std::time::Duration;
 
 use colchis_sdk::http::Response;
-use colchis_sdk::{Class, Error};
+use colchis_sdk::{Class, Error, Finding, Result, Severity};
 
 /// The error of a status, with what the service said. `wait` names a header in which this service says how many seconds to wait, beside `Retry-After`.
 pub fn of(response: &Response, service: &str, said: &str, wait: Option<&str>) -> Error {
@@ -19,6 +19,14 @@ pub fn of(response: &Response, service: &str, said: &str, wait: Option<&str>) ->
     let seconds = wait.and_then(|name| response.header(name)).and_then(|text| text.trim().parse::<u64>().ok());
     let code = error.code().to_owned();
     Error::throttled(seconds.map(Duration::from_secs), message).with_code(code)
+}
+
+/// The first thing that is wrong with a configuration as an error, for a call whose configuration nobody checked.
+pub fn refuse(found: Vec<Finding>) -> Result<()> {
+    match found.into_iter().find(|finding| finding.severity == Severity::Error) {
+        Some(finding) => Err(Error::invalid(finding.field, finding.message)),
+        None => Ok(()),
+    }
 }
 
 /// An answer that is not what the service gives.
@@ -47,6 +55,13 @@ mod tests {
             assert_eq!(error.class(), &Class::Throttled(expected.map(Duration::from_secs)), "{header}");
             assert_eq!((error.code(), error.message()), ("status-429", "It answers 429: slow down"));
         }
+    }
+
+    #[test]
+    fn a_warning_refuses_nothing() {
+        let found = vec![Finding::warning("a", "x"), Finding::error("b", "y"), Finding::error("c", "z")];
+        assert_eq!(refuse(found).unwrap_err().to_string(), "b: y");
+        assert_eq!(refuse(vec![Finding::warning("a", "x")]), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What users write.
 
-use colchis_sdk::{Error, Finding, Result, Severity};
+use colchis_sdk::{Error, Finding, Result};
 use provider_kit::{Profile, address};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -49,14 +49,6 @@ impl Config {
         found.extend(of_region(&self.region).err().map(|error| Finding::error("region", error.message())));
         found.extend(address::check("address", &self.address, false, "https://api.eu.newrelic.com/graphql"));
         found
-    }
-
-    /// The first thing that is wrong with it, for a call whose configuration nobody checked.
-    pub(crate) fn refuse(&self) -> Result<()> {
-        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => Err(Error::invalid(finding.field, finding.message)),
-            None => Ok(()),
-        }
     }
 
     /// Where NerdGraph is.

@@ -38,7 +38,7 @@ impl MetricProvider for NewRelic {
     }
 
     fn run(config: Config, _: &Request) -> Result<Measurement> {
-        config.refuse()?;
+        provider_kit::refuse(config.check())?;
         let profile = Profile::new(&config.profile, "newrelic");
         let request = HttpRequest::post(config.url(&profile)?)
             .header("accept", "application/json")

@@ -1,6 +1,6 @@
 //! What users write.
 
-use colchis_sdk::{Error, Finding, Result, Severity};
+use colchis_sdk::{Error, Finding, Result};
 use provider_kit::address;
 use provider_kit::time::{self, Moment};
 use schemars::JsonSchema;
@@ -40,14 +40,6 @@ impl Config {
         found.extend(time::check("interval", &self.interval));
         found.extend(offset_minutes(&self.utc_offset).err().map(|error| Finding::error("utcOffset", error.message())));
         found
-    }
-
-    /// The first thing that is wrong with it, for a call whose configuration nobody checked.
-    pub(crate) fn refuse(&self) -> Result<()> {
-        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => Err(Error::invalid(finding.field, finding.message)),
-            None => Ok(()),
-        }
     }
 
     /// The window's first and last minute, as the server's clock has them: `2026-01-01 0005`.

@@ -33,7 +33,7 @@ impl MetricProvider for SkyWalking {
     }
 
     fn run(config: Config, _: &Request) -> Result<Measurement> {
-        config.refuse()?;
+        provider_kit::refuse(config.check())?;
         let (start, end) = config.window(call::now_ms())?;
         let duration = json!({"start": start, "end": end, "step": "MINUTE"});
         let request = HttpRequest::post(format!("{}/graphql", address::base(&config.address)))

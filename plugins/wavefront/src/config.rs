@@ -1,6 +1,6 @@
 //! What users write.
 
-use colchis_sdk::{Class, Error, Finding, Result, Severity, secrets};
+use colchis_sdk::{Class, Finding, Result, secrets};
 use provider_kit::address;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,14 +28,6 @@ impl Config {
             found.push(Finding::error("query", "a query is expected, as `ts(\"requests.latency\")`"));
         }
         found
-    }
-
-    /// The first thing that is wrong with it, for a call whose configuration nobody checked.
-    pub(crate) fn refuse(&self) -> Result<()> {
-        match self.check().into_iter().find(|finding| finding.severity == Severity::Error) {
-            Some(finding) => Err(Error::invalid(finding.field, finding.message)),
-            None => Ok(()),
-        }
     }
 
     pub(crate) fn base(&self) -> String {

@@ -36,7 +36,7 @@ impl MetricProvider for Wavefront {
     }
 
     fn run(config: Config, _: &Request) -> Result<Measurement> {
-        config.refuse()?;
+        provider_kit::refuse(config.check())?;
         let now = call::now_ms();
         let request = HttpRequest::get(format!("{}/api/v2/chart/api", config.base()))
             .query("q", config.query.trim())
