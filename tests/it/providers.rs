@@ -28,7 +28,7 @@ impl Asked {
     async fn start(make: impl FnOnce(&Path, u16) -> Command) -> Self {
         let folder = tempfile::Builder::new().prefix("colchis-asked-").tempdir().unwrap();
         let port = free_port();
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let log = std::fs::File::create(folder.path().join("said")).unwrap();
         let mut command = make(folder.path(), port);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let process = command.spawn().unwrap();
@@ -46,7 +46,7 @@ impl Asked {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
     }
 
     fn url(&self) -> String {
