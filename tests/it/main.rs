@@ -15,4 +15,5 @@ mod faults;
 mod hostile;
 mod metrics;
 mod plugins;
+mod providers;
 mod testing;

@@ -38,8 +38,8 @@ enum From {
     Go { package: &'static str, version: &'static str },
     /// A command of an npm package at a version; its own install scripts do not run.
     Npm { package: &'static str, version: &'static str },
-    /// A module of a Python package at a version, run as a program.
-    Python { package: &'static str, version: &'static str, module: &'static str },
+    /// A module of a Python package at a version, run as a program; `with` are packages that it needs and does not name (`name==version`).
+    Python { package: &'static str, version: &'static str, module: &'static str, with: &'static [&'static str] },
     /// A Go program of this repository.
     Folder(&'static str),
 }
@@ -99,7 +99,28 @@ const TOOLS: &[Tool] = &[
     Tool {
         name: "protoc",
         needed_by: "the client in Go",
-        from: From::Python { package: "grpcio-tools", version: "1.76.0", module: "grpc_tools.protoc" },
+        from: From::Python { package: "grpcio-tools", version: "1.76.0", module: "grpc_tools.protoc", with: &[] },
+    },
+    Tool {
+        name: "prometheus",
+        needed_by: "the metric provider prometheus",
+        from: From::Debian { package: "prometheus", file: "usr/bin/prometheus" },
+    },
+    Tool {
+        name: "influxd",
+        needed_by: "the metric provider influxdb",
+        from: From::Debian { package: "influxdb", file: "usr/bin/influxd" },
+    },
+    Tool {
+        name: "graphite-web",
+        needed_by: "the metric provider graphite",
+        // Its own configuration of Django is named by the tests. Series lie in the files of whisper.
+        from: From::Python {
+            package: "graphite-web",
+            version: "1.1.10",
+            module: "django",
+            with: &["whisper==1.1.10", "setuptools<81"],
+        },
     },
     Tool {
         name: "kubetest",
@@ -202,9 +223,14 @@ fn key(tool: &Tool) -> Result<String> {
             hash.update(version);
             hash.update(go_version()?);
         }
-        From::Npm { package, version } | From::Python { package, version, .. } => {
+        From::Npm { package, version } => {
             hash.update(package);
             hash.update(version);
+        }
+        From::Python { package, version, with, .. } => {
+            hash.update(package);
+            hash.update(version);
+            hash.update(with.concat());
         }
         From::Folder(folder) => {
             hash.update(go_version()?);
@@ -252,8 +278,10 @@ fn make_in(tool: &Tool, work: &Path, kept: &Path) -> Result<PathBuf> {
             Ok(work.join(tool.name))
         }
         From::Npm { package, version } => npm(tool.name, &format!("{package}@{version}"), work, kept),
-        From::Python { package, version, module } => {
-            python(tool.name, &format!("{package}=={version}"), module, work, kept)
+        From::Python { package, version, module, with } => {
+            let mut packages = vec![format!("{package}=={version}")];
+            packages.extend(with.iter().map(|one| (*one).to_owned()));
+            python(tool.name, &packages, module, work, kept)
         }
         From::Folder(folder) => {
             let out = work.join(tool.name);
@@ -288,18 +316,17 @@ fn npm(name: &str, package: &str, work: &Path, kept: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Installs a Python package into an environment beside the place that is kept, and makes a program of its module.
-fn python(name: &str, package: &str, module: &str, work: &Path, kept: &Path) -> Result<PathBuf> {
+/// Installs Python packages into an environment beside the place that is kept, and makes a program of a module.
+fn python(name: &str, packages: &[String], module: &str, work: &Path, kept: &Path) -> Result<PathBuf> {
     // Environments do not like to be moved, so it is made where it stays.
     let home = kept.parent().and_then(Path::parent).context("a tool lies in a folder")?.join("environment");
     let _ = fs::remove_dir_all(&home);
     shell::run(Command::new("python3").args(["-m", "venv"]).arg(&home)).context("Python with venv is needed for it")?;
-    shell::run(Command::new(home.join("bin").join("pip")).args([
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        package,
-    ]))?;
+    shell::run(
+        Command::new(home.join("bin").join("pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(packages),
+    )?;
     let program = work.join(name);
     let python = home.join("bin").join("python");
     fs::write(&program, format!("#!/bin/sh\nexec '{}' -m {module} \"$@\"\n", python.display()))?;

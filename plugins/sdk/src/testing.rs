@@ -62,6 +62,16 @@ pub fn slept() -> Duration {
     with(|fakes| fakes.slept)
 }
 
+/// A secret of that name is granted, and revealed as this value. Stand-ins need no value.
+pub fn set_secret(name: &str, value: impl Into<Vec<u8>>) {
+    with(|fakes| fakes.secrets.insert(name.to_owned(), value.into()));
+}
+
+/// No secret of that name is granted: neither its value nor a stand-in is to be had.
+pub fn refuse_secret(name: &str) {
+    with(|fakes| fakes.refused_secrets.insert(name.to_owned()));
+}
+
 /// An input artifact of a step, or one that a step wrote.
 pub fn artifact(name: &str) -> Option<Vec<u8>> {
     with(|fakes| fakes.artifacts.get(name).cloned())

@@ -1,7 +1,7 @@
 //! What stands in for the host in tests of plugins: `testing` sets it up. Each thread has its own.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -25,6 +25,8 @@ pub(crate) struct Fakes {
     pub(crate) remaining: Duration,
     pub(crate) now_ms: Option<u64>,
     pub(crate) slept: Duration,
+    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
+    pub(crate) refused_secrets: BTreeSet<String>,
     pub(crate) state: BTreeMap<String, Entry>,
     pub(crate) blobs: BTreeMap<String, Vec<u8>>,
     pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
@@ -43,6 +45,8 @@ impl Default for Fakes {
             remaining: Duration::from_secs(60),
             now_ms: None,
             slept: Duration::ZERO,
+            secrets: BTreeMap::new(),
+            refused_secrets: BTreeSet::new(),
             state: BTreeMap::new(),
             blobs: BTreeMap::new(),
             artifacts: BTreeMap::new(),
@@ -126,6 +130,9 @@ pub(crate) fn state_keys(prefix: &str, after: Option<&str>, limit: u32) -> Resul
 }
 
 pub(crate) fn secret_stand_in(name: &str) -> Result<String> {
+    if with(|fakes| fakes.refused_secrets.contains(name)) {
+        return Err(not_granted(name));
+    }
     Ok(format!("stand-in-for-{name}"))
 }
 
@@ -186,8 +193,12 @@ pub(crate) fn secret_sign_aws(credentials: &str, request: &AwsRequest) -> Result
     Ok(vec![("authorization".to_owned(), value)])
 }
 
-pub(crate) fn secret_reveal(_: &str) -> Result<Vec<u8>> {
-    Err(Error::denied("tests have no secrets"))
+pub(crate) fn secret_reveal(name: &str) -> Result<Vec<u8>> {
+    with(|fakes| fakes.secrets.get(name).cloned()).ok_or_else(|| not_granted(name))
+}
+
+fn not_granted(name: &str) -> Error {
+    Error::denied(format!("the secret `{name}` is not granted; a test grants one with `testing::set_secret`"))
 }
 
 pub(crate) fn http_send(request: &Request, target: &Target, _: Duration) -> Result<Response> {
