@@ -39,6 +39,7 @@ mod signing;
 mod stderr;
 mod told;
 mod vault;
+mod wired;
 
 pub use compiler::child_main as compile_main;
 pub use error::LoadError;

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) services: Services,
     /// A client for each grant of requests, in their order.
     clients: Vec<egress::Client>,
+    /// The most memory that one of its instances had (bytes).
+    pub(crate) memory_peak: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -53,7 +55,7 @@ impl Shared {
             egress::Client::new(guard, &egress::TlsSettings { insecure: grant.insecure, ..Default::default() })
         };
         let clients = grants.http.iter().map(client).collect::<Result<_, _>>()?;
-        Ok(Self { name, grants, limits, services, clients })
+        Ok(Self { name, grants, limits, services, clients, memory_peak: Arc::default() })
     }
 
     /// The grant that a target falls under, and the client that keeps to it.
