@@ -119,7 +119,9 @@ impl Run<'_> {
                 match (one, two) {
                     (Ok(one), Ok(two)) if one == two => passed(""),
                     (Ok(one), Ok(two)) => failed(format!("first {}, then {}", clipped(&one), clipped(&two))),
-                    (Err(error), _) | (_, Err(error)) => failed(format!("the call made again gives {}", self.told(&error))),
+                    (Err(error), _) | (_, Err(error)) => {
+                        failed(format!("the call made again gives {}", self.told(&error)))
+                    }
                 }
             }
         };
@@ -265,7 +267,8 @@ impl Run<'_> {
         let process = resident.zip(resident_bytes()).map_or(String::new(), |(before, after)| {
             format!("; the process grew by {}", bytes(after.saturating_sub(before)))
         });
-        let told = format!("{} in the first {first} calls, {} in the {calls} after{process}", bytes(before), bytes(after));
+        let told =
+            format!("{} in the first {first} calls, {} in the {calls} after{process}", bytes(before), bytes(after));
         // A page more or less is the allocator's.
         let grown = after > before + before / 10 + (64 << 10);
         if grown { failed(told) } else { passed(told) }

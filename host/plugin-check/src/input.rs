@@ -42,7 +42,12 @@ pub struct Incoming {
 
 impl Default for Incoming {
     fn default() -> Self {
-        Self { method: "POST".to_owned(), path: "/".to_owned(), headers: BTreeMap::new(), body: Value::Object(Default::default()) }
+        Self {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            headers: BTreeMap::new(),
+            body: Value::Object(Default::default()),
+        }
     }
 }
 

@@ -68,8 +68,8 @@ pub(crate) struct Run<'a> {
     begun: Instant,
 }
 
-/// Asks a component everything. Told as each check ends by `told`.
-pub async fn run(bench: &dyn Workbench, options: &Options, told: &mut (dyn FnMut(&Check) + Send)) -> Report {
+/// Asks a component everything.
+pub async fn run(bench: &dyn Workbench, options: &Options) -> Report {
     let mut run = Run { bench, options, checks: Vec::new(), broke: Vec::new(), begun: Instant::now() };
     let mut report = Report { plugin: String::new(), digest: String::new(), kind: None, checks: Vec::new() };
     if let Some(facts) = run.described().await {
@@ -93,7 +93,6 @@ pub async fn run(bench: &dyn Workbench, options: &Options, told: &mut (dyn FnMut
     }
     for spec in CHECKS {
         if let Some(check) = run.checks.iter().find(|check| check.id == spec.id) {
-            told(check);
             report.checks.push(check.clone());
         }
     }
@@ -143,17 +142,23 @@ impl Run<'_> {
     /// What it says about itself.
     fn says(&mut self, facts: &Facts) {
         let info = &facts.info;
-        self.set("version", match is_version(&info.version) {
-            true => passed(info.version.clone()),
-            false => failed(format!("{:?} is none", info.version)),
-        });
+        self.set(
+            "version",
+            match is_version(&info.version) {
+                true => passed(info.version.clone()),
+                false => failed(format!("{:?} is none", info.version)),
+            },
+        );
         let summary = info.summary.trim();
-        self.set("summary", match summary.chars().count() {
-            0 => failed("it is empty"),
-            long if long > 200 => failed(format!("it has {long} letters")),
-            _ if summary.contains('\n') => failed("it has more than one line"),
-            _ => passed(summary),
-        });
+        self.set(
+            "summary",
+            match summary.chars().count() {
+                0 => failed("it is empty"),
+                long if long > 200 => failed(format!("it has {long} letters")),
+                _ if summary.contains('\n') => failed("it has more than one line"),
+                _ => passed(summary),
+            },
+        );
         let wrong = info.needs.iter().find_map(|need| match &need.what {
             what if need.why.trim().is_empty() => Some(format!("{what:?} has no reason")),
             Capability::Http(host) | Capability::Endpoint(host) if host.trim().is_empty() => {
@@ -162,13 +167,16 @@ impl Run<'_> {
             Capability::Other(name) => Some(format!("{name}: there is no such grant")),
             _ => None,
         });
-        self.set("needs", match wrong {
-            Some(why) => failed(why),
-            None => passed(match info.needs.len() {
-                0 => "none".to_owned(),
-                count => format!("{count}"),
-            }),
-        });
+        self.set(
+            "needs",
+            match wrong {
+                Some(why) => failed(why),
+                None => passed(match info.needs.len() {
+                    0 => "none".to_owned(),
+                    count => format!("{count}"),
+                }),
+            },
+        );
     }
 
     fn kind(&self, facts: &Facts) -> Result<Kind, String> {
@@ -196,11 +204,15 @@ impl Run<'_> {
         };
         self.set("schema", passed(""));
         let given = self.options.config.clone();
-        self.set("schema-closed", match schema.is_closed(given.as_ref().or(Some(&json!({})))) {
-            true => passed(""),
-            false => failed("a field that there is not is taken"),
-        });
-        let Some(config) = given.clone().or_else(|| Some(json!({})).filter(|config| schema.refusal(config).is_none())) else {
+        self.set(
+            "schema-closed",
+            match schema.is_closed(given.as_ref().or(Some(&json!({})))) {
+                true => passed(""),
+                false => failed("a field that there is not is taken"),
+            },
+        );
+        let Some(config) = given.clone().or_else(|| Some(json!({})).filter(|config| schema.refusal(config).is_none()))
+        else {
             let why = "give a configuration that works, with -f FILE";
             for id in CHECKS.iter().map(|spec| spec.id).skip_while(|id| *id != "config") {
                 self.set(id, skipped(why));
@@ -234,12 +246,15 @@ impl Run<'_> {
         let good = found.0 == Verdict::Passed;
         self.set("config", found);
         let broken = schema.broken(config);
-        self.set("schema-refuses", match broken.iter().find(|broken| schema.refusal(&broken.config).is_none()) {
-            _ if !good => skipped("the configuration does not work itself"),
-            Some(taken) => failed(format!("it takes the configuration {}", taken.how)),
-            None if broken.is_empty() => skipped("the schema has no field"),
-            None => passed(format!("{} of {}", broken.len(), broken.len())),
-        });
+        self.set(
+            "schema-refuses",
+            match broken.iter().find(|broken| schema.refusal(&broken.config).is_none()) {
+                _ if !good => skipped("the configuration does not work itself"),
+                Some(taken) => failed(format!("it takes the configuration {}", taken.how)),
+                None if broken.is_empty() => skipped("the schema has no field"),
+                None => passed(format!("{} of {}", broken.len(), broken.len())),
+            },
+        );
         good
     }
 
@@ -268,11 +283,14 @@ impl Run<'_> {
             };
             trouble = trouble.or(problem.map(|problem| format!("the configuration {how} {problem}")));
         }
-        self.set("check-config", match (trouble, asked) {
-            (Some(why), _) => failed(why),
-            (None, 0) => skipped("nothing to break in it; give --bad-config FILE"),
-            (None, asked) => passed(format!("{asked} of {asked}")),
-        });
+        self.set(
+            "check-config",
+            match (trouble, asked) {
+                (Some(why), _) => failed(why),
+                (None, 0) => skipped("nothing to break in it; give --bad-config FILE"),
+                (None, asked) => passed(format!("{asked} of {asked}")),
+            },
+        );
     }
 
     /// A call's context.
@@ -295,7 +313,9 @@ impl Run<'_> {
 fn names_a_field(message: &str, config: &Value, good: &Value) -> bool {
     let there = config.as_object();
     good.as_object().is_some_and(|fields| {
-        fields.keys().any(|name| there.is_some_and(|there| !there.contains_key(name)) && message.contains(name.as_str()))
+        fields
+            .keys()
+            .any(|name| there.is_some_and(|there| !there.contains_key(name)) && message.contains(name.as_str()))
     })
 }
 
@@ -319,9 +339,14 @@ mod tests {
 
     #[test]
     fn versions_are_those_of_semver() {
-        for (text, is) in
-            [("1.2.3", true), ("0.1.0-rc.1+5", true), ("1.2", false), ("v1.2.3", false), ("01.2.3", false), ("1.2.3-", false)]
-        {
+        for (text, is) in [
+            ("1.2.3", true),
+            ("0.1.0-rc.1+5", true),
+            ("1.2", false),
+            ("v1.2.3", false),
+            ("01.2.3", false),
+            ("1.2.3-", false),
+        ] {
             assert_eq!(is_version(text), is, "{text}");
         }
     }

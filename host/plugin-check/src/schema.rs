@@ -28,7 +28,8 @@ impl Schema {
         if let Err(error) = jsonschema::draft202012::meta::validate(schema) {
             return Err(format!("{}: {error}", at(error.instance_path().as_str())));
         }
-        let options = jsonschema::options().with_draft(Draft::Draft202012).with_pattern_options(PatternOptions::regex());
+        let options =
+            jsonschema::options().with_draft(Draft::Draft202012).with_pattern_options(PatternOptions::regex());
         let validator = options.build(schema).map_err(|error| error.to_string())?;
         if validator.is_valid(&json!([])) || validator.is_valid(&json!("text")) {
             return Err("it takes what is no object: `type` is not `object`".to_owned());
@@ -119,7 +120,10 @@ mod tests {
         let good = json!({"a": "x"});
         assert!(schema.refusal(&good).is_none() && schema.is_closed(Some(&good)) && schema.is_closed(None));
         let broken = schema.broken(&good);
-        assert_eq!(broken.iter().map(|b| b.how.as_str()).collect::<Vec<_>>(), ["without a", "with a list of lists as a"]);
+        assert_eq!(
+            broken.iter().map(|b| b.how.as_str()).collect::<Vec<_>>(),
+            ["without a", "with a list of lists as a"]
+        );
         assert!(broken.iter().all(|broken| schema.refusal(&broken.config).is_some()));
         let open = Schema::new(&json!({"type": "object"})).unwrap();
         assert!(!open.is_closed(Some(&json!({}))) && !open.is_closed(None));

@@ -20,7 +20,8 @@ use crate::lock;
 /// What stands in the place of a credential.
 const BLOT: &str = "*****";
 /// Names of headers and of parameters of a query whose values are credentials, if they have one of these in them.
-const CREDENTIALS: [&str; 8] = ["authorization", "cookie", "token", "apikey", "api-key", "api_key", "secret", "password"];
+const CREDENTIALS: [&str; 8] =
+    ["authorization", "cookie", "token", "apikey", "api-key", "api_key", "secret", "password"];
 
 /// A tape that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +178,8 @@ impl Answer {
     fn heard(&self) -> Heard {
         let body = if self.body_hex.is_empty() { self.body.clone().into_bytes() } else { unhex(&self.body_hex) };
         // The length is that of the body as it is played.
-        let headers = self.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "content-length" | "transfer-encoding"));
+        let headers =
+            self.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "content-length" | "transfer-encoding"));
         Heard { status: self.status, headers: headers.cloned().collect(), body }
     }
 }
@@ -221,7 +223,8 @@ mod tests {
     use super::*;
 
     fn sent(url: &str) -> Sent {
-        let headers = vec![("authorization".to_owned(), "Bearer hush".to_owned()), ("accept".to_owned(), "x".to_owned())];
+        let headers =
+            vec![("authorization".to_owned(), "Bearer hush".to_owned()), ("accept".to_owned(), "x".to_owned())];
         Sent { method: "GET".into(), url: url.into(), headers, body: Vec::new() }
     }
 
