@@ -28,6 +28,17 @@ impl Run<'_> {
         let all = everything(&needs);
         let asks = needs.iter().any(|need| matches!(need, Capability::Http(_)));
         let (answered, peak) = self.answers(given, &all, asks).await;
+        if !self.broke.is_empty() {
+            // What broke off once would break off in each of them, and take its time.
+            for id in ["redelivery", "not-granted", "unreachable", "throttled", "server-error", "credentials", "growth"]
+            {
+                self.set(id, skipped("the call breaks off"));
+            }
+            self.deadline(given, &all, asks).await;
+            self.cancel(given, &all).await;
+            self.memory(peak);
+            return self.ends();
+        }
         let taped = self.options.tape.is_some() || !asks;
         self.redelivery(given, &all, answered.as_ref(), taped).await;
         self.not_granted(given, &needs, asks).await;

@@ -131,6 +131,11 @@ pub enum Action {
         /// How many.
         bytes: usize,
     },
+    /// Asks a server, and takes every error for one that stays.
+    Clumsy {
+        /// The address.
+        url: String,
+    },
     /// Answers the stand-in of a secret.
     StandIn {
         /// Its name.
@@ -281,6 +286,10 @@ impl Action {
             Self::StateDelete { key } => state::delete(key).map(|()| Measurement::of(true)),
             Self::StateKeys { prefix } => Ok(Measurement::of(state::keys(prefix, None, 1000)?)),
             Self::StateCount => count().map(Measurement::of),
+            Self::Clumsy { url } => match HttpRequest::get(url).send() {
+                Ok(answer) => Ok(Measurement::of(answer.status())),
+                Err(error) => Err(Error::permanent(error.message()).with_code("went-wrong")),
+            },
             Self::Hoard { bytes } => hoard(*bytes).map(Measurement::of),
             Self::StandIn { name } => Ok(Measurement::of(secrets::stand_in(name)?)),
             Self::Send { url, name } => {

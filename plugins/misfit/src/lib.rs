@@ -46,7 +46,7 @@ impl JsonSchema for Anything {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object", "properties": {"count": {"type": "integer"}}})
+        json_schema!({"type": "object", "properties": {"count": {"type": "integer"}, "size": {"minimum": 1}}})
     }
 }
 

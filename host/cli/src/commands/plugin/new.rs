@@ -54,6 +54,14 @@ impl New {
             return Err(CliError::usage(format!("{} is there already", dir.display()))
                 .hint("name another folder with --dir, or remove it"));
         }
+        if !self.lang.has(self.kind) {
+            let (kind, lang) = (self.kind.word(), self.lang.word());
+            return Err(CliError::usage(format!("there is no template of a {kind} in {lang} yet"))
+                .hint("--lang rust has all kinds; the interfaces are in `wit/` of a project in Python"));
+        }
+        if self.sdk.is_some() && self.lang != Lang::Rust {
+            return Err(CliError::usage("--sdk is for projects in Rust"));
+        }
         let sdk = self.sdk.as_deref().map(sdk).transpose()?;
         let made = project::files(self.lang, self.kind, &self.name, sdk.as_deref());
         for file in &made {
@@ -64,8 +72,8 @@ impl New {
             }
             std::fs::write(&path, &file.bytes).with_context(cannot)?;
         }
-        ctx.out.line(format!("{} is made: a {} in Rust", dir.display(), self.kind.word()))?;
-        ctx.out.note(format!("next: cd {} && cargo test; its README has the rest", dir.display()));
+        ctx.out.line(format!("{} is made: a {} in {}", dir.display(), self.kind.word(), self.lang.word()))?;
+        ctx.out.note(format!("next: cd {}; its README says how it is tested and built", dir.display()));
         Ok(Exit::Done)
     }
 }

@@ -18,6 +18,23 @@ const NAME: &str = "my-plugin";
 pub(super) enum Lang {
     /// With the crate colchis-sdk
     Rust,
+    /// With componentize-py; steps so far
+    Python,
+}
+
+impl Lang {
+    /// For people.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+            Self::Python => "Python",
+        }
+    }
+
+    /// Whether there is a template of a kind.
+    pub(super) fn has(self, form: Form) -> bool {
+        self == Self::Rust || form == Form::Step
+    }
 }
 
 /// A kind, as a project is of.
@@ -78,31 +95,66 @@ pub(super) struct Made {
     pub(super) bytes: Vec<u8>,
 }
 
-/// All files of a project. The SDK is in it unless there is a path to it.
+/// All files of a project. In Rust, the SDK is in it unless there is a path to it.
 pub(super) fn files(lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> Vec<Made> {
-    let Lang::Rust = lang;
-    let mut made = Vec::new();
-    let template = |path: &str| TEMPLATES.get_file(path).and_then(File::contents_utf8).unwrap_or_default();
-    let mut add =
-        |path: &str, text: &str| made.push(Made { path: path.to_owned(), bytes: filled(text, form, name, sdk).into() });
-    add(".gitignore", template("gitignore.txt"));
-    add("plugin.yaml", template("plugin.yaml.txt"));
-    add("Cargo.toml", template("rust/common/Cargo.toml.txt"));
-    add("README.md", template("rust/common/README.md.txt"));
-    add("src/lib.rs", template(&format!("rust/{}/lib.rs", form.word())));
-    add("config.json", template(&format!("rust/{}/config.json", form.word())));
-    if sdk.is_none() {
+    let mut project = Project { form, name, sdk, made: Vec::new() };
+    project.add(".gitignore", "gitignore.txt");
+    project.add("plugin.yaml", "plugin.yaml.txt");
+    match lang {
+        Lang::Rust => project.rust(),
+        Lang::Python => project.python(),
+    }
+    project.made
+}
+
+/// A project that is being made.
+struct Project<'a> {
+    form: Form,
+    name: &'a str,
+    sdk: Option<&'a str>,
+    made: Vec<Made>,
+}
+
+impl Project<'_> {
+    fn add(&mut self, path: &str, template: &str) {
+        let text = TEMPLATES.get_file(template).and_then(File::contents_utf8).unwrap_or_default();
+        let bytes = filled(text, self.form, self.name, self.sdk).into();
+        self.made.push(Made { path: path.to_owned(), bytes });
+    }
+
+    fn rust(&mut self) {
+        self.add("Cargo.toml", "rust/common/Cargo.toml.txt");
+        self.add("README.md", "rust/common/README.md.txt");
+        self.add("src/lib.rs", &format!("rust/{}/lib.rs", self.form.word()));
+        self.add("config.json", &format!("rust/{}/config.json", self.form.word()));
+        if self.sdk.is_some() {
+            return;
+        }
         // Where the SDK's sources expect the interfaces.
-        below(&SDK, "vendor/plugins/sdk", &mut made);
-        below(&WIT, "vendor/wit", &mut made);
+        below(&SDK, "vendor/plugins/sdk", &mut self.made);
+        below(&WIT, "vendor/wit", &mut self.made);
         let workspace = SDK_WORKSPACE.lines().map(|line| match line.starts_with("members = ") {
             true => "members = [\"sdk\"]",
             false => line,
         });
         let workspace = workspace.fold(String::new(), |text, line| text + line + "\n");
-        made.push(Made { path: "vendor/plugins/Cargo.toml".to_owned(), bytes: workspace.into() });
+        self.made.push(Made { path: "vendor/plugins/Cargo.toml".to_owned(), bytes: workspace.into() });
     }
-    made
+
+    fn python(&mut self) {
+        self.add("requirements.txt", "python/requirements.txt");
+        self.add("README.md", "python/README.md.txt");
+        let kind = self.form.word();
+        for file in ["app.py", "words.py", "test_words.py", "config.json"] {
+            self.add(file, &format!("python/{kind}/{file}"));
+        }
+        self.add("wit/world.wit", &format!("python/{kind}/world.wit.txt"));
+        for package in ["plugin", kind] {
+            if let Some(folder) = WIT.get_dir(package) {
+                below(folder, "wit/deps", &mut self.made);
+            }
+        }
+    }
 }
 
 /// Every file below an embedded folder; released versions of the interfaces are for checks of this tree alone.
@@ -146,19 +198,29 @@ mod tests {
 
     use super::*;
 
+    fn all() -> impl Iterator<Item = (Lang, Form)> {
+        let forms = |lang: &Lang| Form::value_variants().iter().map(|form| (*lang, *form)).collect::<Vec<_>>();
+        Lang::value_variants().iter().flat_map(forms).filter(|(lang, form)| lang.has(*form))
+    }
+
     #[test]
     fn nothing_of_a_template_is_left_open() {
-        for form in Form::value_variants() {
-            let made = files(Lang::Rust, *form, "queue-lag", None);
-            for file in made.iter().filter(|file| !file.path.starts_with("vendor/")) {
+        for (lang, form) in all() {
+            let made = files(lang, form, "queue-lag", None);
+            for file in made.iter().filter(|file| !file.path.contains("vendor/") && !file.path.contains("deps/")) {
                 let text = String::from_utf8(file.bytes.clone()).unwrap();
-                assert!(!text.is_empty(), "{} of {form:?}", file.path);
+                assert!(!text.is_empty(), "{} of {lang:?} {form:?}", file.path);
                 for word in ["my-plugin", "my_plugin", "MyPlugin", "SDK-", "KIND", "GRANTS", "FLAGS"] {
-                    assert!(!text.contains(word), "{word} in {} of {form:?}", file.path);
+                    assert!(!text.contains(word), "{word} in {} of {lang:?} {form:?}", file.path);
                 }
             }
-            assert!(made.iter().any(|file| file.path == "vendor/plugins/sdk/src/lib.rs"));
-            assert!(made.iter().any(|file| file.path == "vendor/wit/plugin/types.wit"));
+            let expected = match lang {
+                Lang::Rust => ["vendor/plugins/sdk/src/lib.rs", "vendor/wit/plugin/types.wit"],
+                Lang::Python => ["wit/deps/plugin/types.wit", "wit/deps/step/step.wit"],
+            };
+            for path in expected {
+                assert!(made.iter().any(|file| file.path == path), "{path}");
+            }
             assert!(!made.iter().any(|file| file.path.contains("released")));
         }
     }
