@@ -148,6 +148,7 @@ fn what_cannot_be_right_is_refused() {
         (vec!["new", "Queue", "--lang", "rust", "--kind", "step"], "cannot be the name of a plugin"),
         (vec!["new", "queue", "--lang", "rust", "--kind", "step", "--dir", &taken], "is there already"),
         (vec!["new", "queue", "--lang", "rust", "--kind", "step", "--sdk", "/nowhere"], "cannot be found"),
+        (vec!["new", "queue", "--lang", "python", "--kind", "trigger"], "no template of a trigger in Python"),
         (vec!["test", "x.wasm", "--skip", "all"], "there is no such check"),
         (vec!["test", "x.wasm", "--grant", "all"], "there is no such grant"),
     ] {

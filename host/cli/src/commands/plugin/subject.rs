@@ -50,8 +50,8 @@ pub(super) struct Subject {
 impl Subject {
     /// How the host is set up.
     pub(super) async fn order(&self, cache: Option<PathBuf>) -> CliResult<Order> {
-        let component = input::read_bytes(&self.file).await?;
         let (_, secrets) = self.grants()?;
+        let component = input::read_bytes(&self.file).await?;
         let memory_bytes_max = (self.memory as usize) << 20;
         Ok(Order { component: component.to_vec().into(), cache, memory_bytes_max, secrets })
     }

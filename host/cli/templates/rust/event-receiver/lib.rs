@@ -20,12 +20,18 @@ impl EventReceiver for MyPlugin {
     fn check(config: &Config) -> Vec<Finding> {
         match config.path.starts_with('/') {
             true => Vec::new(),
-            false => vec![Finding::error("path", "expected a path that begins with /, such as /orders")],
+            false => vec![Finding::error(
+                "path",
+                "expected a path that begins with /, such as /orders",
+            )],
         }
     }
 
     fn endpoints(config: Config, _: &str) -> Result<Vec<Endpoint>> {
-        Ok(vec![Endpoint { path: config.path, methods: vec!["POST".to_owned()] }])
+        Ok(vec![Endpoint {
+            path: config.path,
+            methods: vec!["POST".to_owned()],
+        }])
     }
 
     fn on_request(_: Config, _: &str, request: &Incoming) -> Result<Outcome> {
@@ -51,7 +57,11 @@ mod tests {
 
     fn outcome(body: &str) -> Outcome {
         let config = colchis_sdk::parse(include_str!("../config.json")).unwrap();
-        let request = Incoming { method: "POST".into(), body: body.into(), ..Incoming::default() };
+        let request = Incoming {
+            method: "POST".into(),
+            body: body.into(),
+            ..Incoming::default()
+        };
         MyPlugin::on_request(config, "orders", &request).unwrap()
     }
 

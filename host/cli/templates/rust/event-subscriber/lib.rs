@@ -36,27 +36,44 @@ impl EventSubscriber for MyPlugin {
     fn check(config: &Config) -> Vec<Finding> {
         match config.url.split_once("://") {
             Some(("http" | "https", _)) => Vec::new(),
-            _ => vec![Finding::error("url", "expected a URL that begins with http:// or https://")],
+            _ => vec![Finding::error(
+                "url",
+                "expected a URL that begins with http:// or https://",
+            )],
         }
     }
 
     fn open(config: Config, _: &str, cursor: Option<&str>) -> Result<Reading> {
-        Ok(Reading { url: config.url, cursor: cursor.unwrap_or_default().to_owned() })
+        Ok(Reading {
+            url: config.url,
+            cursor: cursor.unwrap_or_default().to_owned(),
+        })
     }
 }
 
 impl Subscription for Reading {
     fn poll(&mut self, max: u32, wait: Duration) -> Result<Batch> {
-        let request = Request::get(&self.url).query("after", &self.cursor).query("max", &max.to_string());
-        let feed: Feed = request.timeout(wait.max(Duration::from_secs(1))).send()?.ok()?.json()?;
+        let request = Request::get(&self.url)
+            .query("after", &self.cursor)
+            .query("max", &max.to_string());
+        let feed: Feed = request
+            .timeout(wait.max(Duration::from_secs(1)))
+            .send()?
+            .ok()?
+            .json()?;
         let entries = feed.entries.iter().take(max as usize);
         // An entry without an id could come twice and nobody would know.
-        let events: Vec<Event> =
-            entries.filter_map(|entry| Some(Event::json(entry.get("id")?.as_str()?, entry))).collect();
+        let events: Vec<Event> = entries
+            .filter_map(|entry| Some(Event::json(entry.get("id")?.as_str()?, entry)))
+            .collect();
         if let Some(last) = events.last() {
             self.cursor.clone_from(&last.id);
         }
-        Ok(Batch { events, cursor: self.cursor.clone(), delivery: 0 })
+        Ok(Batch {
+            events,
+            cursor: self.cursor.clone(),
+            delivery: 0,
+        })
     }
 }
 
@@ -74,7 +91,10 @@ mod tests {
     fn entries_become_events_and_the_last_is_the_cursor() {
         colchis_sdk::testing::serve(|request| {
             assert_eq!(request.url(), "http://127.0.0.1:8080/feed?after=6&max=10");
-            Ok(colchis_sdk::http::Response::new(200, r#"{"entries": [{"id": "7"}, {"id": "8"}]}"#))
+            Ok(colchis_sdk::http::Response::new(
+                200,
+                r#"{"entries": [{"id": "7"}, {"id": "8"}]}"#,
+            ))
         });
         let config = colchis_sdk::parse(include_str!("../config.json")).unwrap();
         let mut reading = MyPlugin::open(config, "feed", Some("6")).unwrap();

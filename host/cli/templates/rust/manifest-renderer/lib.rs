@@ -21,7 +21,10 @@ impl ManifestRenderer for MyPlugin {
 
     fn check(config: &Config) -> Vec<Finding> {
         match config.name.as_deref() {
-            Some("") => vec![Finding::error("name", "expected a name, or no field `name`")],
+            Some("") => vec![Finding::error(
+                "name",
+                "expected a name, or no field `name`",
+            )],
             _ => Vec::new(),
         }
     }
@@ -45,7 +48,10 @@ impl ManifestRenderer for MyPlugin {
             "metadata": {"name": name, "namespace": request.release.namespace},
             "data": data,
         });
-        Ok(Rendered { manifests: vec![Manifest { object, file: None }], ..Rendered::default() })
+        Ok(Rendered {
+            manifests: vec![Manifest { object, file: None }],
+            ..Rendered::default()
+        })
     }
 }
 
@@ -63,10 +69,22 @@ mod tests {
     fn files_become_a_config_map() {
         let files = Tree::of([("a.txt", "one"), ("b.md", "two")]);
         assert!(MyPlugin::detect(&files, "").unwrap());
-        let release = Release { name: "app".into(), namespace: "ns".into(), ..Release::default() };
-        let request = Request { files, path: String::new(), fetched: Vec::new(), release };
+        let release = Release {
+            name: "app".into(),
+            namespace: "ns".into(),
+            ..Release::default()
+        };
+        let request = Request {
+            files,
+            path: String::new(),
+            fetched: Vec::new(),
+            release,
+        };
         let config = colchis_sdk::parse(include_str!("../config.json")).unwrap();
         let rendered = MyPlugin::render(config, &request).unwrap();
-        assert_eq!(rendered.manifests[0].object["data"], json!({"a.txt": "one"}));
+        assert_eq!(
+            rendered.manifests[0].object["data"],
+            json!({"a.txt": "one"})
+        );
     }
 }

@@ -22,15 +22,23 @@ impl MetricProvider for MyPlugin {
 
     fn check(config: &Config) -> Vec<Finding> {
         match config.queue.trim() {
-            "" => vec![Finding::error("queue", "expected the name of a queue, such as orders")],
+            "" => vec![Finding::error(
+                "queue",
+                "expected the name of a queue, such as orders",
+            )],
             _ => Vec::new(),
         }
     }
 
     fn run(config: Config, _: &Asked) -> Result<Measurement> {
-        let answer = Request::get(&config.url).query("queue", &config.queue).send()?.ok()?;
+        let answer = Request::get(&config.url)
+            .query("queue", &config.queue)
+            .send()?
+            .ok()?;
         let numbers: serde_json::Value = answer.json()?;
-        let lag = numbers.get("lag").ok_or_else(|| Error::permanent("the answer has no field `lag`"))?;
+        let lag = numbers
+            .get("lag")
+            .ok_or_else(|| Error::permanent("the answer has no field `lag`"))?;
         Ok(Measurement::of(lag))
     }
 

@@ -27,19 +27,31 @@ impl Step for MyPlugin {
     fn check(config: &Config) -> Vec<Finding> {
         match config.least {
             0..=LEAST_MAX => Vec::new(),
-            _ => vec![Finding::error("least", format!("expected at most {LEAST_MAX}"))],
+            _ => vec![Finding::error(
+                "least",
+                format!("expected at most {LEAST_MAX}"),
+            )],
         }
     }
 
     fn start(config: Config, request: &Request) -> Result<Progress> {
         let text = config.text.as_deref().or_else(|| request.parameter("text"));
-        let text =
-            text.ok_or_else(|| Error::invalid("text", "expected a text: here, or as the input parameter `text`"))?;
+        let text = text.ok_or_else(|| {
+            Error::invalid(
+                "text",
+                "expected a text: here, or as the input parameter `text`",
+            )
+        })?;
         let words = text.split_whitespace().count();
         if words < config.least as usize {
-            return Ok(Progress::failed(format!("{words} words, and {} are expected", config.least)));
+            return Ok(Progress::failed(format!(
+                "{words} words, and {} are expected",
+                config.least
+            )));
         }
-        Ok(Progress::succeeded().with_parameter("words", words.to_string()).with_result(words.to_string()))
+        Ok(Progress::succeeded()
+            .with_parameter("words", words.to_string())
+            .with_result(words.to_string()))
     }
 }
 
@@ -62,6 +74,11 @@ mod tests {
     #[test]
     fn a_text_is_needed() {
         let config = colchis_sdk::parse("{}").unwrap();
-        assert_eq!(MyPlugin::start(config, &Request::default()).unwrap_err().field(), Some("text"));
+        assert_eq!(
+            MyPlugin::start(config, &Request::default())
+                .unwrap_err()
+                .field(),
+            Some("text")
+        );
     }
 }

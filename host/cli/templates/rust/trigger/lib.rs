@@ -22,15 +22,28 @@ impl Trigger for MyPlugin {
     fn check(config: &Config) -> Vec<Finding> {
         match config.url.split_once("://") {
             Some(("http" | "https", _)) => Vec::new(),
-            _ => vec![Finding::error("url", "expected a URL that begins with http:// or https://")],
+            _ => vec![Finding::error(
+                "url",
+                "expected a URL that begins with http:// or https://",
+            )],
         }
     }
 
-    fn execute(config: Config, _: &Request, payload: Value, idempotency_key: &str) -> Result<Executed> {
+    fn execute(
+        config: Config,
+        _: &Request,
+        payload: Value,
+        idempotency_key: &str,
+    ) -> Result<Executed> {
         // The service does a thing of the same key once.
-        let request = HttpRequest::post(&config.url).header("Idempotency-Key", idempotency_key).json(&payload)?;
+        let request = HttpRequest::post(&config.url)
+            .header("Idempotency-Key", idempotency_key)
+            .json(&payload)?;
         let answer = request.send()?.ok()?;
-        Ok(Executed::new(format!("posted to {}", config.url), json!({"status": answer.status()})))
+        Ok(Executed::new(
+            format!("posted to {}", config.url),
+            json!({"status": answer.status()}),
+        ))
     }
 }
 
@@ -52,7 +65,8 @@ mod tests {
             Ok(colchis_sdk::http::Response::new(202, ""))
         });
         let config = colchis_sdk::parse(include_str!("../config.json")).unwrap();
-        let done = MyPlugin::execute(config, &Request::default(), json!({"order": 7}), "k-1").unwrap();
+        let done =
+            MyPlugin::execute(config, &Request::default(), json!({"order": 7}), "k-1").unwrap();
         assert_eq!(done.answer, json!({"status": 202}));
     }
 }
