@@ -169,7 +169,12 @@ impl Wire for Tape {
 impl Asked {
     /// What tells one request from another. Headers do not: libraries put their versions there.
     fn key(sent: &Sent) -> Self {
-        let body_digest = (!sent.body.is_empty()).then(|| format!("sha256:{}", hex(&Sha256::digest(&sent.body))));
+        let form = |(name, value): &(String, String)| name == "content-type" && value.contains("form-urlencoded");
+        let body = match std::str::from_utf8(&sent.body) {
+            Ok(text) if sent.headers.iter().any(form) => blot_pairs(text).into_bytes(),
+            _ => sent.body.clone(),
+        };
+        let body_digest = (!body.is_empty()).then(|| format!("sha256:{}", hex(&Sha256::digest(&body))));
         Self { method: sent.method.clone(), url: blot_url(&sent.url), headers: Vec::new(), body_digest }
     }
 }
@@ -199,11 +204,26 @@ fn blotted(headers: &[(String, String)]) -> Vec<(String, String)> {
 
 fn blot_url(url: &str) -> String {
     let Some((place, query)) = url.split_once('?') else { return url.to_owned() };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+    format!("{place}?{}", blot_pairs(query))
+}
+
+/// The pairs of a query or a form without credentials, and with any time in the place of a time: a plugin that asks about now asks otherwise each time.
+fn blot_pairs(pairs: &str) -> String {
+    let pairs = pairs.split('&').map(|pair| match pair.split_once('=') {
         Some((name, value)) if is_credential(name) && !value.contains("{{secret") => format!("{name}={BLOT}"),
+        Some((name, value)) if is_time(value) => format!("{name}={{{{time}}}}"),
         _ => pair.to_owned(),
     });
-    format!("{place}?{}", pairs.collect::<Vec<_>>().join("&"))
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Seconds or milliseconds since 1970 of our days, or a date and time of RFC 3339.
+fn is_time(value: &str) -> bool {
+    if let Ok(number) = value.parse::<f64>() {
+        return (1e9..4e9).contains(&number) || (1e12..4e12).contains(&number);
+    }
+    let shape = value.chars().take(11).map(|c| if c.is_ascii_digit() { '0' } else { c });
+    shape.eq("0000-00-00T".chars())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -247,6 +267,16 @@ mod tests {
         }
         assert!(matches!(tape.ask(&sent("http://a/x?token=other&n=2")).await, Act::Fail(why) if why.contains("n=2")));
         assert_eq!(tape.missing(), ["GET http://a/x?token=*****&n=2"]);
+    }
+
+    #[test]
+    fn times_are_any_time() {
+        assert_eq!(blot_pairs("query=up&time=1795872031.5&step=60"), "query=up&time={{time}}&step=60");
+        assert_eq!(
+            blot_url("http://a/x?start=2026-11-28T13%3A20%3A31Z&n=1795872031512"),
+            "http://a/x?start={{time}}&n={{time}}"
+        );
+        assert!(!is_time("60") && !is_time("2026-11-28") && !is_time("up"));
     }
 
     #[test]
