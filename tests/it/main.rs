@@ -8,6 +8,7 @@
     reason = "a test may panic"
 )]
 
+mod authoring;
 mod cli;
 mod clients;
 mod examples;

@@ -250,6 +250,9 @@ pub trait Host: Send + Sync + 'static {
     /// Reads a URL, at most so many bytes.
     async fn fetch(&self, url: &str, bytes_max: u64) -> anyhow::Result<Vec<u8>>;
 
+    /// Sets up a host for one component, without a server.
+    fn workbench(&self, order: plugin_check::Order) -> anyhow::Result<Box<dyn plugin_check::Workbench>>;
+
     /// Works on the image store of the data folder.
     async fn images(&self, request: &ConfigRequest, action: ImageAction) -> anyhow::Result<ImageOutcome>;
 

@@ -56,6 +56,9 @@ pub enum LoadError {
     /// It did not describe itself.
     #[error("the component does not describe itself: {0}")]
     Describe(#[source] plugin::PluginError),
+    /// It describes itself otherwise each time.
+    #[error("what the component says about itself is another each time: `describe` may look at nothing outside")]
+    Impure,
     /// What it says about itself cannot be used.
     #[error("what the component says about itself cannot be used: {why}")]
     Description {
@@ -87,7 +90,7 @@ impl LoadError {
             Self::Compile { .. } => "CompileFailed",
             Self::Exports { .. } => "MissingExports",
             Self::Limit { .. } => "BadLimits",
-            Self::Describe(_) | Self::Description { .. } => "BadDescription",
+            Self::Describe(_) | Self::Impure | Self::Description { .. } => "BadDescription",
             Self::Grants(_) => "BadGrants",
             Self::Cache { .. } => "CacheFailed",
         }

@@ -146,6 +146,11 @@ impl PluginHost {
         metrics::write(out, ground, &loaded);
     }
 
+    /// The most memory that one instance of a plugin had since this was asked last (bytes).
+    pub fn memory_peak(&self, name: &str) -> u64 {
+        self.loaded(name).map_or(0, |loaded| loaded.shared.memory_peak.swap(0, Ordering::Relaxed))
+    }
+
     /// How long a plugin is still set aside, because its calls broke off one after another.
     pub fn set_aside(&self, name: &str) -> Option<Duration> {
         self.loaded(name).ok()?.quarantine.left(Instant::now())
@@ -254,7 +259,7 @@ impl PluginHost {
         let second = description::describe(ground, &bare, pre, exports, &context).await?;
         match first == second {
             true => Ok(first),
-            false => Err(LoadError::Description { why: "it is another each time".to_owned() }),
+            false => Err(LoadError::Impure),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What stands behind one instance while it runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plugin::{CallContext, Destination, LogLevel, LogLine, Lookup, StepFiles};
@@ -91,7 +92,7 @@ impl State {
             http,
             table,
             requests: Requests::new(shared.clone(), ends, context.cancel.clone()),
-            limiter: Limiter::new(limits),
+            limiter: Limiter::new(limits, shared.memory_peak.clone()),
             call: Call::new(context, ends),
             lent: Lent::default(),
             connections: 0,
@@ -199,15 +200,17 @@ struct Limiter {
     memory_max: usize,
     elements: usize,
     elements_max: usize,
+    peak: Arc<AtomicU64>,
 }
 
 impl Limiter {
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &Limits, peak: Arc<AtomicU64>) -> Self {
         Self {
             memory_bytes: 0,
             memory_max: limits.memory_bytes_max,
             elements: 0,
             elements_max: limits.table_elements_max,
+            peak,
         }
     }
 }
@@ -219,6 +222,7 @@ impl ResourceLimiter for Limiter {
             return Err(Ended::Memory { wanted, max: self.memory_max }.into());
         }
         self.memory_bytes = wanted;
+        self.peak.fetch_max(wanted as u64, Ordering::Relaxed);
         Ok(true)
     }
 

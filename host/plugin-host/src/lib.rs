@@ -43,6 +43,7 @@ mod stderr;
 mod told;
 mod vault;
 mod ways;
+mod wired;
 
 pub use compiler::child_main as compile_main;
 pub use error::LoadError;

@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     clients: Vec<Way<egress::Client>>,
     /// A dialer for each grant of an endpoint, in their order.
     dialers: Vec<Way<egress::Dialer>>,
+    /// The most memory that one of its instances had (bytes).
+    pub(crate) memory_peak: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -71,7 +73,7 @@ impl Shared {
         };
         let clients = grants.http.iter().map(client).collect::<Result<_, _>>()?;
         let dialers = grants.endpoints.iter().map(dialer).collect::<Result<_, _>>()?;
-        Ok(Self { name, grants, limits, services, pure: false, clients, dialers })
+        Ok(Self { name, grants, limits, services, pure: false, clients, dialers, memory_peak: Arc::default() })
     }
 
     /// The same for a renderer.
@@ -84,6 +86,7 @@ impl Shared {
             pure: true,
             clients: Vec::new(),
             dialers: Vec::new(),
+            memory_peak: self.memory_peak.clone(),
         }
     }
 

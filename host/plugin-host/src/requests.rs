@@ -14,9 +14,10 @@ use plugin::{Capability, ErrorClass};
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::grants;
+use crate::grants::{self, HttpGrant};
 use crate::loaded::Shared;
 use crate::vault::{Destination, Vault};
+use crate::wired;
 
 /// The largest body in which stand-ins are looked for (bytes); with stand-ins in a call, a larger one is refused.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -25,8 +26,8 @@ const BODY_BYTES_MAX: usize = 4 << 20;
 const URI_ONLY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
 
 /// What goes on after an answer's head; nothing here, as `egress` drives its connections itself.
-type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Answer = Result<(Response<WasiBody>, Rest), Error>;
+pub(crate) type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;
+pub(crate) type Answer = Result<(Response<WasiBody>, Rest), Error>;
 
 /// The requests of one call.
 pub(crate) struct Requests {
@@ -110,29 +111,52 @@ async fn send(
         Ok(client) => client,
         Err(error) => return Err(Error::InternalError(Some(format!("the certificates for {target}: {error}")))),
     };
-    let request = match filled_in(shared, vault, &target, request).await {
-        Ok(request) => request,
-        Err(Unfilled::Secret(error)) => {
-            crate::lock(refusals).extend(error.hints.iter().cloned());
-            return Err(match error.class {
-                ErrorClass::Denied => Error::HttpRequestDenied,
-                _ => Error::InternalError(Some(error.to_string())),
-            });
-        }
-        Err(Unfilled::Request(error)) => return Err(error),
-    };
-    let answer = match client.send(request, limits).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            if let EgressError::Refused { .. } = &error {
-                let host = serde_json::json!({"host": target.to_string(), "private": true, "insecure": grant.insecure});
-                crate::lock(refusals).insert(grants::hint(&shared.name, &format!("http: [{host}]")));
+    let out = Out { shared, vault, target: &target, grant, client: &client, limits, refusals };
+    match &shared.services.wire {
+        None => out.send(request).await,
+        Some(wire) => wired::send(&**wire, vault, idle, request, async |request| out.send(request).await).await,
+    }
+}
+
+/// The way out for a request whose grant is there.
+struct Out<'a> {
+    shared: &'a Shared,
+    vault: &'a Vault,
+    target: &'a Target,
+    grant: &'a HttpGrant,
+    client: &'a egress::Client,
+    limits: egress::Limits,
+    refusals: &'a Mutex<BTreeSet<String>>,
+}
+
+impl Out<'_> {
+    async fn send(&self, request: Request<WasiBody>) -> Answer {
+        let Self { shared, vault, target, grant, client: &client, limits, refusals } = self;
+        let request = match filled_in(shared, vault, target, request).await {
+            Ok(request) => request,
+            Err(Unfilled::Secret(error)) => {
+                crate::lock(refusals).extend(error.hints.iter().cloned());
+                return Err(match error.class {
+                    ErrorClass::Denied => Error::HttpRequestDenied,
+                    _ => Error::InternalError(Some(error.to_string())),
+                });
             }
-            return Err(failure(error));
-        }
-    };
-    let answer = answer.map(|body| body.map_err(|error| body_failure(&error)).boxed_unsync());
-    Ok((answer, Box::new(std::future::ready(Ok(())))))
+            Err(Unfilled::Request(error)) => return Err(error),
+        };
+        let answer = match client.send(request, *limits).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                if let EgressError::Refused { .. } = &error {
+                    let host =
+                        serde_json::json!({"host": target.to_string(), "private": true, "insecure": grant.insecure});
+                    crate::lock(refusals).insert(grants::hint(&shared.name, &format!("http: [{host}]")));
+                }
+                return Err(failure(error));
+            }
+        };
+        let answer = answer.map(|body| body.map_err(|error| body_failure(&error)).boxed_unsync());
+        Ok((answer, Box::new(std::future::ready(Ok(())))))
+    }
 }
 
 /// Why values did not come in the place of stand-ins.

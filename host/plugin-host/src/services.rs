@@ -25,6 +25,8 @@ pub struct Services {
     pub resolver: Arc<dyn Resolve>,
     /// What is never called, whatever is granted.
     pub deny: Vec<Rule>,
+    /// What stands between plugins and the network; nothing in a server.
+    pub wire: Option<Arc<dyn plugin::Wire>>,
 }
 
 /// Reads values of secrets for grants.

@@ -103,6 +103,18 @@ impl Vault {
         }
     }
 
+    /// A text with the names of secrets in the place of their stand-ins, which are others in each call.
+    pub(crate) fn named(&self, text: &str) -> String {
+        let known = crate::lock(&self.0);
+        known.meanings.iter().fold(text.to_owned(), |text, (token, meaning)| {
+            let name = match meaning {
+                Meaning::Secret(name) => format!("{{{{secret {name}}}}}"),
+                Meaning::Base64(_) => "{{secret}}".to_owned(),
+            };
+            text.replace(token, &name)
+        })
+    }
+
     /// Takes a value that no text of the call may show from now on.
     pub(crate) fn hide(&self, value: Secret) {
         if value.reveal().len() < HIDDEN_MIN {

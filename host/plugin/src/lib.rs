@@ -26,6 +26,7 @@ mod none;
 mod render;
 mod step;
 mod trigger;
+mod wire;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub use render::{
 };
 pub use step::{NoFiles, Step, StepArtifact, StepArtifactWriter, StepFiles, StepPhase, StepProgress, StepRequest};
 pub use trigger::{Executed, PolicyState, Trigger, TriggerRequest};
+pub use wire::{Act, Heard, Sent, Wire};
 
 /// The plugins that are there, by name.
 ///

@@ -151,6 +151,10 @@ impl Host for BinaryHost {
         Ok(body.to_vec())
     }
 
+    fn workbench(&self, order: plugin_check::Order) -> anyhow::Result<Box<dyn plugin_check::Workbench>> {
+        Ok(Box::new(crate::workbench::Workbench::new(order)?))
+    }
+
     async fn images(&self, asked: &ConfigRequest, action: ImageAction) -> anyhow::Result<ImageOutcome> {
         images::act(&load(&request(asked))?, action).await
     }

@@ -27,6 +27,7 @@ mod run_folder;
 mod serve;
 pub mod token;
 pub mod wiring;
+mod workbench;
 
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use host::BinaryHost;

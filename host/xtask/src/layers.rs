@@ -29,7 +29,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
         Layer::Adapters,
         &["store-sqlite", "store-kube", "plugin-host", "runner-local", "runner-kube", "source-git", "blob", "bus-nats"],
     ),
-    (Layer::Loop, &["runtime"]),
+    (Layer::Loop, &["runtime", "plugin-check"]),
     (Layer::Edges, &["proto-gen", "api", "client", "cli", "ui"]),
     (Layer::Root, &["server"]),
     (Layer::Tools, &["testkit", "simulator", "tests"]),

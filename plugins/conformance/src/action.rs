@@ -133,6 +133,16 @@ pub enum Action {
     },
     /// Counts its calls in the state, conflicts apart; answers the count.
     StateCount,
+    /// Adds so many bytes to what its state has from the calls before, and reads all of it; answers 1, however much that is.
+    Hoard {
+        /// How many.
+        bytes: usize,
+    },
+    /// Asks a server, and takes every error for one that stays.
+    Clumsy {
+        /// The address.
+        url: String,
+    },
     /// Answers the stand-in of a secret.
     StandIn {
         /// Its name.
@@ -321,6 +331,11 @@ impl Action {
             Self::StateDelete { key } => state::delete(key).map(|()| Measurement::of(true)),
             Self::StateKeys { prefix } => Ok(Measurement::of(state::keys(prefix, None, 1000)?)),
             Self::StateCount => count().map(Measurement::of),
+            Self::Clumsy { url } => match HttpRequest::get(url).send() {
+                Ok(answer) => Ok(Measurement::of(answer.status())),
+                Err(error) => Err(Error::permanent(error.message()).with_code("went-wrong")),
+            },
+            Self::Hoard { bytes } => hoard(*bytes).map(Measurement::of),
             Self::StandIn { name } => Ok(Measurement::of(secrets::stand_in(name)?)),
             Self::Send { url, name } => {
                 let token = secrets::stand_in(name)?;
@@ -454,6 +469,14 @@ fn count() -> Result<u64> {
     Err(Error::unavailable(format!("{COUNT_TRIES_MAX} conflicts")).with_code(state::CONFLICT))
 }
 
+/// Keeps more with each call.
+fn hoard(bytes: usize) -> Result<u32> {
+    let mut kept: Vec<u8> = state::get("hoard")?.map(|entry| entry.value).unwrap_or_default();
+    kept.resize(kept.len().saturating_add(bytes), 1);
+    state::set("hoard", &kept, Expected::Any)?;
+    Ok(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -489,6 +512,7 @@ mod tests {
             (json!({"do": "stateDelete", "key": "k"}), "true"),
             (json!({"do": "stateCount"}), "1"),
             (json!({"do": "stateCount"}), "2"),
+            (json!({"do": "hoard", "bytes": 3}), "1"),
             (json!({"do": "standIn", "name": "n"}), r#""stand-in-for-n""#),
         ] {
             assert_eq!(perform(config.clone()).unwrap().value.to_string(), value, "{config}");

@@ -107,6 +107,7 @@ fn host(settings: &Settings) -> Arc<PluginHost> {
         logs: Arc::new(Nothing),
         resolver: Arc::new(egress::SystemResolver),
         deny: Vec::new(),
+        wire: None,
     };
     PluginHost::new(settings.clone(), services)
 }

@@ -181,6 +181,7 @@ impl World {
             logs: lines.clone(),
             resolver,
             deny,
+            wire: None,
         };
         let settings = Settings { cache: settings.cache.or_else(|| Some(cache())), ..settings };
         let guest = std::fs::read(file).unwrap().into();

@@ -52,6 +52,7 @@ impl Plugins {
             logs: Arc::new(logs::Logs::default()),
             resolver: Arc::new(egress::SystemResolver),
             deny,
+            wire: None,
         };
         let settings = Settings {
             cache: Some(config.cache.join("compiled")),

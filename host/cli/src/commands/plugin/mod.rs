@@ -1,7 +1,12 @@
 //! `colchis plugin`.
 
+mod bench;
 mod call;
 mod logs;
+mod new;
+mod project;
+mod subject;
+mod test;
 
 use clap::{Args, Subcommand};
 use client::v1::{GetPluginRequest, ListPluginsRequest, PluginSummary};
@@ -13,10 +18,12 @@ use crate::render::plugins;
 use crate::support::output::Format;
 use crate::support::refused;
 
-/// Look at plugins and call them by hand.
+/// Write plugins, look at them and call them by hand.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
+  colchis plugin new queue-lag --lang rust --kind metric-provider
+  colchis plugin test queue_lag.wasm -f config.json
   colchis plugin inspect prometheus.wasm        what it is, what it needs
   colchis apply plugin.yaml                     install it: a Plugin object
   colchis plugin list
@@ -37,6 +44,12 @@ pub enum Command {
     Call(call::Call),
     /// Print what a plugin writes
     Logs(logs::Logs),
+    /// Make a project for a plugin of one's own
+    New(new::New),
+    /// Try a component out: all that a plugin promises, without a server
+    Test(test::Test),
+    /// Measure a component: loading, calls, memory
+    Bench(bench::Bench),
 }
 
 /// List the plugins in service
@@ -80,6 +93,9 @@ impl Command {
             Self::Check(command) => command.run(ctx).await,
             Self::Call(command) => command.run(ctx).await,
             Self::Logs(command) => command.run(ctx).await,
+            Self::New(command) => command.run(ctx),
+            Self::Test(command) => command.run(ctx).await,
+            Self::Bench(command) => command.run(ctx).await,
         }
     }
 }

@@ -1,0 +1,227 @@
+//! What a project of a plugin consists of: templates, the interfaces, the SDK.
+//!
+//! All of it is embedded as it is in this tree, so that a project fits the binary that made it.
+
+use include_dir::{Dir, File, include_dir};
+
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+static WIT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
+static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/sdk");
+/// The versions that the SDK takes from its workspace.
+static SDK_WORKSPACE: &str = include_str!("../../../../../plugins/Cargo.toml");
+
+/// The name that templates have in the place of the plugin's own: words of the language, so that a formatter can read them.
+const NAME: &str = "my-plugin";
+
+/// A language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Lang {
+    /// With the crate colchis-sdk
+    Rust,
+    /// With componentize-py; steps so far
+    Python,
+}
+
+impl Lang {
+    /// For people.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+            Self::Python => "Python",
+        }
+    }
+
+    /// Whether there is a template of a kind.
+    pub(super) fn has(self, form: Form) -> bool {
+        self == Self::Rust || form == Form::Step
+    }
+}
+
+/// A kind, as a project is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Form {
+    /// Measures something for an analysis
+    MetricProvider,
+    /// Makes manifests of a source tree
+    ManifestRenderer,
+    /// Goes and gets events
+    EventSubscriber,
+    /// Takes events in as HTTP requests
+    EventReceiver,
+    /// Does something when events came in
+    Trigger,
+    /// Is a step of a workflow
+    Step,
+}
+
+impl Form {
+    /// Its word, which is the folder's and the SDK's feature.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::MetricProvider => "metric-provider",
+            Self::ManifestRenderer => "manifest-renderer",
+            Self::EventSubscriber => "event-subscriber",
+            Self::EventReceiver => "event-receiver",
+            Self::Trigger => "trigger",
+            Self::Step => "step",
+        }
+    }
+
+    /// What its template asks of the operator, as lines of the manifest.
+    fn grants(self) -> &'static str {
+        match self {
+            Self::MetricProvider | Self::EventSubscriber | Self::Trigger => {
+                "  grants:\n    http:\n    - host: http://127.0.0.1:8080    # the hosts that configurations name\n      private: true\n"
+            }
+            Self::ManifestRenderer | Self::EventReceiver | Self::Step => "",
+        }
+    }
+
+    /// What `colchis plugin test` is given for the template.
+    fn test_flags(self) -> &'static str {
+        match self {
+            Self::ManifestRenderer => "-f config.json --input '{\"files\": {\"a.txt\": \"one\"}}'",
+            Self::EventReceiver => "-f config.json --input '{\"request\": {\"body\": {\"id\": \"7\"}}}'",
+            _ => "-f config.json",
+        }
+    }
+}
+
+/// A file of a project.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Made {
+    /// Its path in the project.
+    pub(super) path: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// All files of a project. In Rust, the SDK is in it unless there is a path to it.
+pub(super) fn files(lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> Vec<Made> {
+    let mut project = Project { form, name, sdk, made: Vec::new() };
+    project.add(".gitignore", "gitignore.txt");
+    project.add("plugin.yaml", "plugin.yaml.txt");
+    match lang {
+        Lang::Rust => project.rust(),
+        Lang::Python => project.python(),
+    }
+    project.made
+}
+
+/// A project that is being made.
+struct Project<'a> {
+    form: Form,
+    name: &'a str,
+    sdk: Option<&'a str>,
+    made: Vec<Made>,
+}
+
+impl Project<'_> {
+    fn add(&mut self, path: &str, template: &str) {
+        let text = TEMPLATES.get_file(template).and_then(File::contents_utf8).unwrap_or_default();
+        let bytes = filled(text, self.form, self.name, self.sdk).into();
+        self.made.push(Made { path: path.to_owned(), bytes });
+    }
+
+    fn rust(&mut self) {
+        self.add("Cargo.toml", "rust/common/Cargo.toml.txt");
+        self.add("README.md", "rust/common/README.md.txt");
+        self.add("src/lib.rs", &format!("rust/{}/lib.rs", self.form.word()));
+        self.add("config.json", &format!("rust/{}/config.json", self.form.word()));
+        if self.sdk.is_some() {
+            return;
+        }
+        // Where the SDK's sources expect the interfaces.
+        below(&SDK, "vendor/plugins/sdk", &mut self.made);
+        below(&WIT, "vendor/wit", &mut self.made);
+        let workspace = SDK_WORKSPACE.lines().map(|line| match line.starts_with("members = ") {
+            true => "members = [\"sdk\"]",
+            false => line,
+        });
+        let workspace = workspace.fold(String::new(), |text, line| text + line + "\n");
+        self.made.push(Made { path: "vendor/plugins/Cargo.toml".to_owned(), bytes: workspace.into() });
+    }
+
+    fn python(&mut self) {
+        self.add("requirements.txt", "python/requirements.txt");
+        self.add("README.md", "python/README.md.txt");
+        let kind = self.form.word();
+        for file in ["app.py", "words.py", "test_words.py", "config.json"] {
+            self.add(file, &format!("python/{kind}/{file}"));
+        }
+        self.add("wit/world.wit", &format!("python/{kind}/world.wit.txt"));
+        for package in ["plugin", kind] {
+            if let Some(folder) = WIT.get_dir(package) {
+                below(folder, "wit/deps", &mut self.made);
+            }
+        }
+    }
+}
+
+/// Every file below an embedded folder; released versions of the interfaces are for checks of this tree alone.
+fn below(folder: &Dir<'_>, at: &str, made: &mut Vec<Made>) {
+    for file in folder.files() {
+        let path = format!("{at}/{}", file.path().display());
+        made.push(Made { path, bytes: file.contents().to_vec() });
+    }
+    for folder in folder.dirs().filter(|folder| !folder.path().starts_with("released")) {
+        below(folder, at, made);
+    }
+}
+
+/// A template's text with what it is for.
+fn filled(text: &str, form: Form, name: &str, sdk: Option<&str>) -> String {
+    let pascal: String = name.split('-').map(capital).collect();
+    let line = match sdk {
+        None => {
+            "- `vendor/`: the crate colchis-sdk and the interfaces, as they were in the `colchis` that made this project; `--sdk PATH` takes those of a clone instead"
+        }
+        Some(_) => "",
+    };
+    text.replace("SDK-PATH", sdk.unwrap_or("vendor/plugins/sdk"))
+        .replace("SDK-LINE\n", &if line.is_empty() { String::new() } else { format!("{line}\n") })
+        .replace("TEST-FLAGS", form.test_flags())
+        .replace("GRANTS\n", form.grants())
+        .replace("KIND", form.word())
+        .replace(NAME, name)
+        .replace("my_plugin", &name.replace('-', "_"))
+        .replace("MyPlugin", &pascal)
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    fn all() -> impl Iterator<Item = (Lang, Form)> {
+        let forms = |lang: &Lang| Form::value_variants().iter().map(|form| (*lang, *form)).collect::<Vec<_>>();
+        Lang::value_variants().iter().flat_map(forms).filter(|(lang, form)| lang.has(*form))
+    }
+
+    #[test]
+    fn nothing_of_a_template_is_left_open() {
+        for (lang, form) in all() {
+            let made = files(lang, form, "queue-lag", None);
+            for file in made.iter().filter(|file| !file.path.contains("vendor/") && !file.path.contains("deps/")) {
+                let text = String::from_utf8(file.bytes.clone()).unwrap();
+                assert!(!text.is_empty(), "{} of {lang:?} {form:?}", file.path);
+                for word in ["my-plugin", "my_plugin", "MyPlugin", "SDK-", "KIND", "GRANTS", "FLAGS"] {
+                    assert!(!text.contains(word), "{word} in {} of {lang:?} {form:?}", file.path);
+                }
+            }
+            let expected = match lang {
+                Lang::Rust => ["vendor/plugins/sdk/src/lib.rs", "vendor/wit/plugin/types.wit"],
+                Lang::Python => ["wit/deps/plugin/types.wit", "wit/deps/step/step.wit"],
+            };
+            for path in expected {
+                assert!(made.iter().any(|file| file.path == path), "{path}");
+            }
+            assert!(!made.iter().any(|file| file.path.contains("released")));
+        }
+    }
+}

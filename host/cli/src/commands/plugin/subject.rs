@@ -1,0 +1,131 @@
+//! What `plugin test` and `plugin bench` share: the component, its configuration, what it is granted.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use plugin::Kind;
+use plugin_check::{Grant, Input, Order, Tape};
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+use crate::input;
+use crate::support::documents;
+
+/// The component, and what its calls are given.
+#[derive(Debug, Args)]
+pub(super) struct Subject {
+    /// The component; - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// A configuration that works, in YAML or JSON: a file, a URL, - for standard input, or the text itself [default: {}, if the schema takes it]
+    #[arg(short = 'f', long = "filename", value_name = "FILE|JSON")]
+    filename: Option<String>,
+
+    /// Kind to take it as, such as metric-provider [default: the only one that it is of]
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+
+    /// What the calls are given: parameters of a step, payload of a trigger, request of a receiver, files and path of a renderer; as -f
+    #[arg(long, value_name = "FILE|JSON")]
+    input: Option<String>,
+
+    /// Grant it http=HOST, state, secret=NAME, secret=NAME@FILE with the value in a file, or reveal=NAME; may be repeated
+    #[arg(long, value_name = "GRANT")]
+    grant: Vec<String>,
+
+    /// Answer its requests from this recording
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+
+    /// Memory of an instance, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    memory: u32,
+}
+
+impl Subject {
+    /// How the host is set up.
+    pub(super) async fn order(&self, cache: Option<PathBuf>) -> CliResult<Order> {
+        let (_, secrets) = self.grants()?;
+        let component = input::read_bytes(&self.file).await?;
+        let memory_bytes_max = (self.memory as usize) << 20;
+        Ok(Order { component: component.to_vec().into(), cache, memory_bytes_max, secrets })
+    }
+
+    /// What is granted, and where values of secrets are.
+    pub(super) fn grants(&self) -> CliResult<(Vec<Grant>, BTreeMap<String, PathBuf>)> {
+        let (mut grants, mut files) = (Vec::new(), BTreeMap::new());
+        for text in &self.grant {
+            let (word, rest) = text.split_once('=').unwrap_or((text, ""));
+            grants.push(match (word, rest) {
+                ("http", host) if !host.is_empty() => Grant::Http(host.to_owned()),
+                ("state", "") => Grant::State,
+                ("secret", named) if !named.is_empty() => {
+                    let (name, file) = named.split_once('@').map_or((named, None), |(name, file)| (name, Some(file)));
+                    if let Some(file) = file {
+                        files.insert(name.to_owned(), PathBuf::from(file));
+                    }
+                    Grant::Secret(name.to_owned())
+                }
+                ("reveal", name) if !name.is_empty() => Grant::Reveal(name.to_owned()),
+                _ => {
+                    return Err(CliError::usage(format!("--grant {text}: there is no such grant"))
+                        .hint("write http=HOST, state, secret=NAME, secret=NAME@FILE or reveal=NAME"));
+                }
+            });
+        }
+        Ok((grants, files))
+    }
+
+    /// The kind that was asked for.
+    pub(super) fn kind(&self) -> CliResult<Option<Kind>> {
+        self.kind.as_deref().map(kind).transpose()
+    }
+
+    /// The configuration that was given.
+    pub(super) async fn config(&self, ctx: &Context) -> CliResult<Option<Value>> {
+        document(ctx, self.filename.as_deref()).await
+    }
+
+    /// What calls are given.
+    pub(super) async fn input(&self, ctx: &Context) -> CliResult<Input> {
+        let Some(value) = document(ctx, self.input.as_deref()).await? else { return Ok(Input::default()) };
+        Input::parse(value).map_err(|error| CliError::usage(format!("--input: {error}")))
+    }
+
+    /// The recording that answers.
+    pub(super) fn tape(&self) -> CliResult<Option<Arc<Tape>>> {
+        let Some(path) = &self.replay else { return Ok(None) };
+        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let tape = Tape::replaying(&text).map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
+        Ok(Some(Arc::new(tape)))
+    }
+}
+
+/// A kind by its word; the two forms of event sources are one kind.
+pub(super) fn kind(word: &str) -> CliResult<Kind> {
+    let of = match word {
+        "event-subscriber" | "event-receiver" => "event-source",
+        word => word,
+    };
+    Kind::ALL.into_iter().find(|kind| kind.word() == of).ok_or_else(|| {
+        let words: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+        CliError::usage(format!("--kind {word}: there is no such kind")).hint(format!("one of: {}", words.join(", ")))
+    })
+}
+
+/// A document of a file, or the text itself where it begins as an object does.
+pub(super) async fn document(ctx: &Context, named: Option<&str>) -> CliResult<Option<Value>> {
+    let Some(named) = named else { return Ok(None) };
+    if named.trim_start().starts_with('{') {
+        let value = serde_json::from_str(named).with_context(|| format!("{named} is no JSON"));
+        return value.map(Some).map_err(|error| CliError::new(crate::error::Exit::Usage, error));
+    }
+    let sources = input::read_all(&*ctx.host, &[named.to_owned()]).await?;
+    let [source] = sources.as_slice() else { return Err(CliError::usage(format!("{named}: one file is expected"))) };
+    documents::one_value(source).map(Some)
+}

@@ -1,0 +1,191 @@
+//! A host for one component, without a server: for `colchis plugin test` and `bench`.
+//!
+//! State is in memory and gone with the command; values of secrets are those of files, or made up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use artifact::Secret;
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use plugin::{Desk, ErrorClass, Facts, LogLine, PluginError, Result};
+use plugin_check::{Grant, Order, Refused, Stage, Switch};
+use plugin_host::{
+    Component, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets, Services, Settings,
+    StateKey, StateStore, StoredState,
+};
+
+/// Bytes of state that are granted.
+const STATE_BYTES_MAX: u64 = 1 << 20;
+/// Instances at once.
+const INSTANCES_MAX: u32 = 64;
+
+/// One component, under any name.
+pub(crate) struct Workbench {
+    host: Arc<PluginHost>,
+    switch: Arc<Switch>,
+    order: Order,
+}
+
+impl Workbench {
+    /// Sets the host up; the component is looked at when it is loaded.
+    pub(crate) fn new(order: Order) -> anyhow::Result<Self> {
+        let switch = Arc::<Switch>::default();
+        let read = |(name, path): (&String, &PathBuf)| {
+            let bytes =
+                std::fs::read(path).with_context(|| format!("the secret {name} cannot be read: {}", path.display()))?;
+            Ok((name.clone(), Arc::new(bytes)))
+        };
+        let values = order.secrets.iter().map(read).collect::<anyhow::Result<_>>()?;
+        let services = Services {
+            state: Arc::<Kept>::default(),
+            secrets: Arc::new(Values(values)),
+            logs: Arc::new(NoLogs),
+            resolver: Arc::new(egress::SystemResolver),
+            wire: Some(switch.clone()),
+            deny: Vec::new(),
+        };
+        let settings = Settings {
+            cache: order.cache.clone(),
+            compiler: Some(PathBuf::from("/proc/self/exe")),
+            instances_max: INSTANCES_MAX,
+            ..Settings::default()
+        };
+        Ok(Self { host: PluginHost::new(settings, services), switch, order })
+    }
+}
+
+#[async_trait]
+impl plugin_check::Workbench for Workbench {
+    async fn load(&self, name: &str, granted: &[Grant]) -> std::result::Result<Facts, Refused> {
+        let grants = grants(granted).map_err(|message| Refused { stage: Stage::Load, message })?;
+        let limits = Limits { memory_bytes_max: self.order.memory_bytes_max, ..Limits::default() };
+        let bytes = self.order.component.to_vec().into();
+        let component = Component { name: name.into(), bytes, digest: None, grants, limits };
+        self.host.load(component).await.map_err(|error| Refused {
+            stage: match &error {
+                LoadError::Impure => Stage::Pure,
+                LoadError::Describe(_) | LoadError::Description { .. } => Stage::Describe,
+                _ => Stage::Load,
+            },
+            message: error.to_string(),
+        })
+    }
+
+    fn desk(&self) -> &dyn Desk {
+        &*self.host
+    }
+
+    fn unload(&self, name: &str) {
+        self.host.remove(name);
+    }
+
+    fn memory_peak(&self, name: &str) -> u64 {
+        self.host.memory_peak(name)
+    }
+
+    fn switch(&self) -> &Switch {
+        &self.switch
+    }
+}
+
+/// As the host has them. What runs on a person's own machine may call that machine.
+fn grants(granted: &[Grant]) -> std::result::Result<Grants, String> {
+    let mut grants = Grants::default();
+    for grant in granted {
+        match grant {
+            Grant::Http(host) => {
+                let rule = host.parse().map_err(|error| format!("the grant http={host} cannot be used: {error}"))?;
+                grants.http.push(HttpGrant { host: rule, private: egress::Private::Granted, insecure: false });
+            }
+            Grant::Secret(name) => add_secret(&mut grants, name, false),
+            Grant::Reveal(name) => add_secret(&mut grants, name, true),
+            Grant::State => grants.state_bytes_max = Some(STATE_BYTES_MAX),
+        }
+    }
+    Ok(grants)
+}
+
+fn add_secret(grants: &mut Grants, name: &str, reveal: bool) {
+    let secret = grants.secrets.entry(name.to_owned()).or_insert_with(|| SecretGrant {
+        namespace: "check".to_owned(),
+        name: name.to_owned(),
+        key: name.to_owned(),
+        hosts: Vec::new(),
+        reveal: false,
+    });
+    secret.reveal |= reveal;
+}
+
+/// Values of secrets by name.
+struct Values(BTreeMap<String, Arc<Vec<u8>>>);
+
+#[async_trait]
+impl Secrets for Values {
+    async fn value(&self, grant: &SecretGrant) -> Result<Secret> {
+        let value = match self.0.get(&grant.name) {
+            Some(bytes) => bytes.trim_ascii_end().to_vec(),
+            None => format!("made-up-value-of-{}", grant.name).into_bytes(),
+        };
+        Ok(Secret::new(value))
+    }
+}
+
+/// State in a map.
+#[derive(Default)]
+struct Kept(Mutex<BTreeMap<StateKey, StoredState>>);
+
+impl Kept {
+    fn map(&self) -> std::sync::MutexGuard<'_, BTreeMap<StateKey, StoredState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl StateStore for Kept {
+    async fn get(&self, key: &StateKey) -> Result<Option<StoredState>> {
+        Ok(self.map().get(key).cloned())
+    }
+
+    async fn set(&self, key: &StateKey, value: Vec<u8>, expected: Option<u64>, bytes_max: u64) -> Result<Option<u64>> {
+        let mut map = self.map();
+        let version = map.get(key).map_or(0, |state| state.version);
+        if expected.is_some_and(|expected| expected != version) {
+            return Ok(None);
+        }
+        let of_object = |other: &StateKey| other.plugin == key.plugin && other.object == key.object && other != key;
+        let others: u64 = map.iter().filter(|(k, _)| of_object(k)).map(|(_, state)| state.value.len() as u64).sum();
+        if others + value.len() as u64 > bytes_max {
+            let message = format!("all values together have more than {bytes_max} bytes (spec.grants.state.bytes)");
+            return Err(PluginError::new(ErrorClass::Permanent, "too-large", message));
+        }
+        map.insert(key.clone(), StoredState { value, version: version + 1 });
+        Ok(Some(version + 1))
+    }
+
+    async fn delete(&self, key: &StateKey) -> Result<()> {
+        self.map().remove(key);
+        Ok(())
+    }
+
+    async fn keys(&self, key: &StateKey, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        let map = self.map();
+        let mine = map.keys().filter(|k| k.plugin == key.plugin && k.object == key.object);
+        let fitting = mine.filter(|k| k.key.starts_with(&key.key) && after.is_none_or(|after| k.key.as_str() > after));
+        Ok(fitting.take(limit).map(|k| k.key.clone()).collect())
+    }
+}
+
+/// Nobody reads the log of a check: what matters of it is in its error.
+struct NoLogs;
+
+impl LogSink for NoLogs {
+    fn write(&self, _: LogLine) {}
+
+    fn read(&self, _: &str, _: bool) -> BoxStream<'static, LogLine> {
+        stream::empty().boxed()
+    }
+}
