@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   Plugin object ─► wanted (grants, limits) ─┐
-//!   file ──────────► bytes, kept by digest ───┴─► host.load ─► in service ─► status: digest, kinds, missing grants, counts
+//!   file, registry ► bytes, kept by digest ───┴─► host.load ─► in service ─► status: digest, kinds, missing grants, counts
 //!                                                     │ refused: the one before stays, and a condition says why
 //! ```
 
 mod controller;
 mod logs;
+mod registry;
 mod secrets;
 mod source;
 mod state;
