@@ -178,3 +178,59 @@ pub(crate) fn layers(manifest: &[u8]) -> Vec<(OciDescriptor, String)> {
     });
     each.take(SIGNATURES_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::digest_of;
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+    }
+
+    fn pairs() -> Vec<(SigningKey, PublicKey)> {
+        use ring::signature::KeyPair as _;
+        let random = SystemRandom::new();
+        let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+        let p256 = SigningKey::from_pem(&pem("PRIVATE KEY", p256.as_ref())).unwrap();
+        let edwards = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+        let edwards = SigningKey::from_pem(&pem("PRIVATE KEY", edwards.as_ref())).unwrap();
+        let public = |key: &SigningKey| {
+            let der = match &key.0 {
+                Pair::P256(pair) => [P256, pair.public_key().as_ref()].concat(),
+                Pair::Edwards(pair) => [EDWARDS, pair.public_key().as_ref()].concat(),
+                Pair::Rsa(_) => unreachable!(),
+            };
+            PublicKey::from_pem(&pem("PUBLIC KEY", &der)).unwrap()
+        };
+        [p256, edwards]
+            .into_iter()
+            .map(|key| {
+                let public = public(&key);
+                (key, public)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn only_what_was_signed_with_the_key_verifies() {
+        let reference: Reference = "r.example/a:1".parse().unwrap();
+        let (digest, other) = (digest_of(b"a"), digest_of(b"b"));
+        let payload = payload(&reference, &digest);
+        assert!(names(&payload, &digest) && !names(&payload, &other) && !names(b"{", &digest));
+        let pairs = pairs();
+        for (at, (key, public)) in pairs.iter().enumerate() {
+            let signature = key.sign(&payload).unwrap();
+            assert!(public.verifies(&payload, &signature));
+            let mut tampered = payload.clone();
+            tampered[20] ^= 1;
+            assert!(!public.verifies(&tampered, &signature));
+            assert!(!public.verifies(&payload, "") && !public.verifies(&payload, "!"));
+            assert!(!pairs[1 - at].1.verifies(&payload, &signature));
+        }
+        let (_, stranger) = super::tests::pairs().remove(0);
+        assert!(!stranger.verifies(&payload, &pairs[0].0.sign(&payload).unwrap()));
+        assert!(PublicKey::from_pem("x").is_err() && SigningKey::from_pem("x").is_err());
+        assert!(PublicKey::from_pem(&pem("PUBLIC KEY", b"x")).is_err());
+    }
+}

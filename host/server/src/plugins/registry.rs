@@ -62,7 +62,7 @@ async fn credentials(
         _ => SourceError::PullSecret(format!("{error}; expected a Secret of type kubernetes.io/dockerconfigjson")),
     })?;
     let named = format!("Secret {}/{}", at.namespace, at.name);
-    match Credentials::find(text.expose().as_bytes(), registry) {
+    match Credentials::find(text.reveal(), registry) {
         Ok(Some(found)) => Ok(found),
         Ok(None) => Err(SourceError::PullSecret(format!("{named} has no user for {registry}; add one to its `auths`"))),
         Err(why) => Err(SourceError::PullSecret(format!("{named}: {why}"))),
