@@ -166,10 +166,9 @@ impl Registry {
             "config": {"mediaType": config_type, "digest": config_digest, "size": config.len()},
             "layers": [{"mediaType": layer_type, "digest": layer_digest, "size": layer.len()}],
         });
-        if let Some(one) = manifest.pointer_mut("/layers/0").and_then(|v| v.as_object_mut()) {
-            if layer_annotations.as_object().is_some_and(|a| !a.is_empty()) {
-                one.insert("annotations".to_owned(), layer_annotations);
-            }
+        let signed = layer_annotations.as_object().is_some_and(|a| !a.is_empty());
+        if let Some(one) = manifest.pointer_mut("/layers/0").and_then(|v| v.as_object_mut()).filter(|_| signed) {
+            one.insert("annotations".to_owned(), layer_annotations);
         }
         if let Some(fields) = manifest.as_object_mut().filter(|_| !annotations.is_empty()) {
             fields.insert("annotations".to_owned(), json!(annotations));
