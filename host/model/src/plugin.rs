@@ -44,6 +44,8 @@ record! {
         pub pull_secret: Option<PluginSecretRef>,
         /// The registry is spoken to without TLS.
         pub insecure: Option<bool>,
+        /// How often a tag is looked at again, so that a moved one is swapped in; `5m` by default, at least `10s`. A digest is not.
+        pub interval: Option<String>,
     }
 
     /// A Secret, in a namespace: plugins are cluster-wide.

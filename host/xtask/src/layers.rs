@@ -24,7 +24,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "engine-workload",
         ],
     ),
-    (Layer::Ports, &["store", "plugin", "runner", "source", "artifact", "egress"]),
+    (Layer::Ports, &["store", "plugin", "plugin-registry", "runner", "source", "artifact", "egress"]),
     (
         Layer::Adapters,
         &["store-sqlite", "store-kube", "plugin-host", "runner-local", "runner-kube", "source-git", "blob", "bus-nats"],

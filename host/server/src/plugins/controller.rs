@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use model::meta::Kind as _;
-use model::plugin::{Plugin, PluginStatus};
+use model::plugin::{Plugin, PluginSource, PluginStatus};
 use model::{Object, Timestamp};
 use plugin::{Desk, Facts};
 use plugin_host::{Component, Limits, LoadError, PluginHost};
@@ -17,12 +17,15 @@ use tokio::task::{self, JoinError, JoinSet};
 
 use super::PluginsConfig;
 use super::blobs::FolderBlobs;
-use super::source::{self, Kept, SourceError, Stamp};
+use super::registry;
+use super::source::{self, Again, Kept, Stamp};
 use super::status::{self, Standing};
 use super::wanted;
 
 /// How often counts are written, and sources that could not be read are tried again.
 const ROUND: Duration = Duration::from_secs(10);
+/// The longest pause before a registry is asked again.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// Components that are compiled at once.
 const AT_ONCE_MAX: usize = 2;
 
@@ -49,6 +52,8 @@ pub(super) struct Controller {
     /// Whom each task is for.
     busy: HashMap<task::Id, String>,
     seen: HashMap<String, Seen>,
+    /// How often in a row a registry gave nothing.
+    failures: HashMap<String, u32>,
     /// What no plugin has in service any more was forgotten.
     tidied: bool,
 }
@@ -62,7 +67,9 @@ struct Seen {
     /// What its file was like.
     stamp: Option<Stamp>,
     /// It may be otherwise next time, without the object or the file being changed.
-    again: bool,
+    again: Again,
+    /// From when on it is looked at again.
+    due: Option<Instant>,
 }
 
 impl Controller {
@@ -84,6 +91,7 @@ impl Controller {
             under_way: JoinSet::new(),
             busy: HashMap::new(),
             seen: HashMap::new(),
+            failures: HashMap::new(),
             tidied: false,
         }
     }
@@ -153,6 +161,7 @@ impl Controller {
         self.there.remove(name);
         self.wanted.remove(name);
         self.seen.remove(name);
+        self.failures.remove(name);
         self.host.expect_none(name);
         self.host.remove(name);
     }
@@ -182,7 +191,8 @@ impl Controller {
             return self.host.remove(&name);
         }
         match seen {
-            Some(seen) => {
+            Some(mut seen) => {
+                seen.due = self.due(&name, seen.again);
                 self.host.expect(&name, (!seen.standing.ready).then(|| seen.standing.message.clone()));
                 self.seen.insert(name, seen);
             }
@@ -191,12 +201,30 @@ impl Controller {
         }
     }
 
+    /// From when on something is looked at again.
+    fn due(&mut self, name: &str, again: Again) -> Option<Instant> {
+        let pause = match again {
+            Again::BackOff => {
+                let failures = self.failures.entry(name.to_owned()).or_default();
+                *failures = failures.saturating_add(1);
+                ROUND.saturating_mul(1 << (*failures - 1).min(8)).min(PAUSE_MAX)
+            }
+            Again::After(pause) => pause,
+            Again::No | Again::Round => Duration::ZERO,
+        };
+        if again != Again::BackOff {
+            self.failures.remove(name);
+        }
+        (again != Again::No).then(|| Instant::now() + pause)
+    }
+
     /// Writes counts, and takes up again what may be otherwise now: a source that could not be read, a file that changed.
     async fn round(&mut self) {
         for name in self.there.clone() {
             let Ok(object) = self.objects.get(&key(&name)).await else { continue };
             let Some(seen) = self.seen.get(&name) else { continue };
-            if seen.again || seen.stamp != stamp(&object, &self.config).await {
+            let due = seen.due.is_some_and(|due| due <= Instant::now());
+            if due || seen.stamp != stamp(&object, &self.config).await {
                 self.seen.remove(&name);
                 self.want(object);
                 continue;
@@ -259,37 +287,33 @@ impl Bringing {
         let (standing, facts, again) = self.load(object).await;
         write(&*self.objects, &self.host, object, &standing, facts.as_ref()).await;
         let (uid, generation) = (object.metadata.uid.clone(), object.metadata.generation);
-        Seen { uid, generation, standing, stamp, again }
+        Seen { uid, generation, standing, stamp, again, due: None }
     }
 
     /// What came of it, what is in service if that is new, and whether to try again by itself.
-    async fn load(&self, object: &Object) -> (Standing, Option<Facts>, bool) {
+    async fn load(&self, object: &Object) -> (Standing, Option<Facts>, Again) {
         let name: Arc<str> = object.metadata.name.as_str().into();
         let refused = |reason, message: String, again| (self.refused(&name, reason, message), None, again);
         let plugin: Plugin = match object.decode() {
             Ok(plugin) => plugin,
-            Err(error) => return refused("BadObject", error.to_string(), false),
+            Err(error) => return refused("BadObject", error.to_string(), Again::No),
         };
         let spec = &plugin.spec;
         if spec.suspend == Some(true) {
             self.host.remove(&name);
             let message = "spec.suspend takes it out of service".to_owned();
-            return (Standing { ready: false, reason: "Suspended", message }, None, false);
+            return (Standing { ready: false, reason: "Suspended", message }, None, Again::No);
         }
         let (grants, limits) = match (wanted::grants(spec), wanted::limits(spec)) {
             (Ok(grants), Ok(limits)) => (grants, limits),
-            (Err(wrong), _) | (_, Err(wrong)) => return refused("BadSpec", wrong.to_string(), false),
+            (Err(wrong), _) | (_, Err(wrong)) => return refused("BadSpec", wrong.to_string(), Again::No),
         };
-        let (source, folder) = (spec.source.clone(), self.config.folder.clone());
-        let read = tokio::task::spawn_blocking(move || source::read(&source, &folder)).await;
-        let bytes = match read {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) => {
-                let again = matches!(error, SourceError::Read { .. });
+        let (bytes, next) = match self.bytes(&spec.source).await {
+            Ok(bytes) => bytes,
+            Err((reason, message, again)) => {
                 self.fall_back(&name, &plugin, grants, limits).await;
-                return refused(if again { "SourceUnreadable" } else { "BadSpec" }, error.to_string(), again);
+                return refused(reason, message, again);
             }
-            Err(_) => return refused("SourceUnreadable", "reading it broke off".to_owned(), true),
         };
         let component =
             Component { name: name.clone(), bytes: bytes.clone(), digest: spec.source.digest.clone(), grants, limits };
@@ -303,13 +327,27 @@ impl Bringing {
                         facts.info.version
                     ),
                 };
-                (Standing { ready: true, reason: "InService", message }, Some(facts), false)
+                (Standing { ready: true, reason: "InService", message }, Some(facts), next)
             }
             Err(error) => {
                 self.fall_back(&name, &plugin, component.grants, component.limits).await;
-                let again = matches!(error, LoadError::Cache { .. });
+                let again = if matches!(error, LoadError::Cache { .. }) { Again::Round } else { next };
                 refused(error.code(), error.to_string(), again)
             }
+        }
+    }
+
+    /// The component, and when to look for another; or the reason, the sentence, and when to try again.
+    async fn bytes(&self, source: &PluginSource) -> Result<(Bytes, Again), (&'static str, String, Again)> {
+        if let (None, Some(oci)) = (&source.file, &source.oci) {
+            let got = registry::fetch(&self.objects, &self.kept, oci).await;
+            return got.map_err(|error| (error.reason(), error.to_string(), error.again()));
+        }
+        let (source, folder) = (source.clone(), self.config.folder.clone());
+        match tokio::task::spawn_blocking(move || source::read(&source, &folder)).await {
+            Ok(Ok(bytes)) => Ok((bytes, Again::No)),
+            Ok(Err(error)) => Err((error.reason(), error.to_string(), error.again())),
+            Err(_) => Err(("SourceUnreadable", "reading it broke off".to_owned(), Again::Round)),
         }
     }
 

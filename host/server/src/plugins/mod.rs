@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   Plugin object ─► wanted (grants, limits) ─┐
-//!   file ──────────► bytes, kept by digest ───┴─► host.load ─► in service ─► status: digest, kinds, missing grants, counts
+//!   file, registry ► bytes, kept by digest ───┴─► host.load ─► in service ─► status: digest, kinds, missing grants, counts
 //!                                                     │ refused: the one before stays, and a condition says why
 //! ```
 
 mod blobs;
 mod controller;
 mod logs;
+mod registry;
 mod secrets;
 mod source;
 mod state;

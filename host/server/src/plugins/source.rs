@@ -2,10 +2,11 @@
 
 use std::io::{self, Write as _};
 use std::path::{Component as Part, Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use model::plugin::PluginSource;
+use plugin_registry::RegistryError;
 use sha2::{Digest, Sha256};
 
 use super::wanted::Wrong;
@@ -28,9 +29,65 @@ pub(super) enum SourceError {
         #[source]
         source: io::Error,
     },
+    /// Its registry does not give it.
+    #[error("{field}: {source}{fix}")]
+    Registry {
+        /// The field to look at.
+        field: &'static str,
+        /// Why.
+        #[source]
+        source: RegistryError,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// The Secret to sign in with cannot be used.
+    #[error("spec.source.oci.pullSecret: {0}")]
+    PullSecret(String),
 }
 
-/// Reads the component that a plugin's object names. Blocks.
+impl SourceError {
+    /// The condition's reason.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Wrong(_) => "BadSpec",
+            Self::Read { .. } => "SourceUnreadable",
+            Self::PullSecret(_) => "BadPullSecret",
+            Self::Registry { source, .. } => match source {
+                RegistryError::Credentials { .. } => "RegistryRefuses",
+                RegistryError::NotFound { .. } => "NotInRegistry",
+                RegistryError::Unreachable { .. } | RegistryError::Answer { .. } => "RegistryUnreachable",
+                RegistryError::Artifact { .. } => "NotAnArtifact",
+                RegistryError::Content { .. } => "DigestMismatch",
+                RegistryError::Reference { .. } | RegistryError::Key(_) => "BadSpec",
+            },
+        }
+    }
+
+    /// When to try again, without the object being changed.
+    pub(super) fn again(&self) -> Again {
+        match self {
+            Self::Wrong(_) => Again::No,
+            Self::Read { .. } => Again::Round,
+            Self::Registry { source, .. } if !source.may_pass() => Again::No,
+            Self::Registry { .. } | Self::PullSecret(_) => Again::BackOff,
+        }
+    }
+}
+
+/// When something is looked at again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Never.
+    No,
+    /// With the next round.
+    Round,
+    /// After this time.
+    After(Duration),
+    /// After a pause that grows each time.
+    BackOff,
+}
+
+/// Reads the component in the file that a plugin's object names. Blocks.
 pub(super) fn read(source: &PluginSource, folder: &Path) -> Result<Bytes, SourceError> {
     let wrong = |field: &str, why: &str| Wrong { field: field.to_owned(), why: why.to_owned() };
     match (source.file.as_deref(), &source.oci) {
@@ -46,7 +103,6 @@ pub(super) fn read(source: &PluginSource, folder: &Path) -> Result<Bytes, Source
             }
             std::fs::read(&path).map(Bytes::from).map_err(failed)
         }
-        (None, Some(_)) => Err(wrong("spec.source.oci", "this server takes plugins from files only, so far").into()),
         _ => Err(wrong("spec.source", "expected either `file` or `oci`").into()),
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Wrong {
     pub(super) why: String,
 }
 
-fn wrong(field: impl Into<String>, why: impl ToString) -> Wrong {
+pub(super) fn wrong(field: impl Into<String>, why: impl ToString) -> Wrong {
     Wrong { field: field.into(), why: why.to_string() }
 }
 
@@ -125,7 +125,7 @@ fn bytes(field: &str, given: Option<&Quantity>) -> Result<Option<u64>, Wrong> {
     }
 }
 
-fn time(field: &str, given: Option<&str>) -> Result<Option<Duration>, Wrong> {
+pub(super) fn time(field: &str, given: Option<&str>) -> Result<Option<Duration>, Wrong> {
     let Some(given) = given else { return Ok(None) };
     let ms = parse_go_duration_ms(given).map_err(|e| wrong(field, e))?;
     match u64::try_from(ms).ok().filter(|ms| *ms > 0) {

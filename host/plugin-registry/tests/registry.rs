@@ -1,0 +1,85 @@
+//! Against a real registry.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use plugin_registry::{Credentials, PublicKey, Registry, RegistryError, SigningKey, digest_of, parse_reference};
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn server(folder: &Path) -> Option<Server> {
+    let program = testkit::tools::need("docker-registry", "plugin-registry")?;
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let file = folder.join("registry.yml");
+    let storage = folder.join("registry");
+    let text = format!(
+        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}\n",
+        storage.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let child =
+        Command::new(program).arg("serve").arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let server = Server { child, address };
+    let until = Instant::now() + Duration::from_secs(20);
+    while std::net::TcpStream::connect(&server.address).is_err() {
+        assert!(Instant::now() < until, "the registry does not listen");
+        tokio::task::yield_now().await;
+    }
+    Some(server)
+}
+
+#[tokio::test]
+async fn pushed_signed_pulled_moved_and_spoilt() {
+    let home = tempfile::tempdir().unwrap();
+    let Some(server) = server(home.path()).await else { return };
+    let registry = Registry::new(None, true);
+    let reference = parse_reference(&format!("{}/team/greet:1", server.address)).unwrap();
+    let missing = registry.resolve(&reference).await.unwrap_err();
+    assert!(matches!(missing, RegistryError::NotFound { .. }), "{missing}");
+
+    let none = BTreeMap::new();
+    let first = registry.push(&reference, "first".into(), &none).await.unwrap();
+    assert_eq!(registry.push(&reference, "first".into(), &none).await.unwrap(), first);
+    let found = registry.resolve(&reference).await.unwrap();
+    assert_eq!((&found.manifest, &found.component), (&first, &digest_of(b"first")));
+    assert_eq!(&registry.pull(&reference, &found).await.unwrap()[..], b"first");
+
+    let second = registry.push(&reference, "second".into(), &none).await.unwrap();
+    assert_eq!(registry.resolve(&reference).await.unwrap().manifest, second);
+    let by_digest = parse_reference(&format!("{}/team/greet@{first}", server.address)).unwrap();
+    assert_eq!(registry.resolve(&by_digest).await.unwrap().component, digest_of(b"first"));
+
+    let (private, public) = (include_str!("keys/private.pem"), include_str!("keys/public.pem"));
+    let (key, keys) = (SigningKey::from_pem(private).unwrap(), [PublicKey::from_pem(public).unwrap()]);
+    assert!(!registry.is_signed(&reference, &first, &keys).await.unwrap());
+    registry.sign(&reference, &first, &key).await.unwrap();
+    assert!(registry.is_signed(&reference, &first, &keys).await.unwrap());
+    assert!(!registry.is_signed(&reference, &second, &keys).await.unwrap());
+    assert!(!registry.is_signed(&reference, &first, &[]).await.unwrap());
+
+    // A registry whose disk gives other bytes.
+    let hash = digest_of(b"first").replace("sha256:", "");
+    let blob = home.path().join("registry/docker/registry/v2/blobs/sha256").join(&hash[..2]).join(&hash).join("data");
+    std::fs::write(blob, b"worse").unwrap();
+    let spoilt = registry.pull(&by_digest, &found).await.unwrap_err();
+    assert!(matches!(spoilt, RegistryError::Content { .. }), "{spoilt}");
+
+    drop(server);
+    let gone = registry.resolve(&reference).await.unwrap_err();
+    assert!(matches!(gone, RegistryError::Unreachable { .. }) && gone.may_pass(), "{gone}");
+    assert!(Credentials::find(b"{}", "r.example").unwrap().is_none());
+}
