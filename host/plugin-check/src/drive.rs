@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use plugin::{
-    CallContext, Desk, Entry, EntryKind, ErrorClass, Event, Kind, MetricPhase, MetricRequest, PluginError, Release,
-    RenderRequest, Result, StepPhase, StepRequest, Tree, TriggerRequest,
+    CallContext, Desk, Entry, EntryKind, ErrorClass, Event, Kind, MetricPhase, MetricRequest, NoFiles, PluginError,
+    Release, RenderRequest, Result, StepFiles, StepPhase, StepRequest, Tree, TriggerRequest,
 };
 use serde_json::{Value, json};
 
@@ -74,11 +74,12 @@ impl Given {
             parameters: self.input.parameters.clone().into_iter().collect(),
             artifacts: Vec::new(),
         };
-        let mut told = step.start(context, &request).await?;
+        let files: Arc<dyn StepFiles> = Arc::new(NoFiles);
+        let mut told = step.start(context, &request, &files).await?;
         for _ in 0..ROUNDS_MAX {
             let (StepPhase::Running, Some(token)) = (told.phase, told.token.clone()) else { break };
             tokio::time::sleep(told.poll_after.unwrap_or_default().min(BETWEEN_MAX)).await;
-            told = step.poll(context, &request, &token).await?;
+            told = step.poll(context, &request, &files, &token).await?;
         }
         match (told.phase, &told.token) {
             (StepPhase::Running, None) => return Err(bad("the step is running and has no token to poll it with")),
@@ -140,7 +141,7 @@ impl Given {
             environment: Vec::new(),
         };
         let (config, path) = (self.config.clone(), self.input.path.clone());
-        let request = RenderRequest { config, files, path, fetched: Vec::new(), release };
+        let request = RenderRequest { config, files, path, fetched: Vec::new(), release, destination: None };
         let required = renderer.requirements(context, &request).await?;
         if !required.is_empty() {
             // What is to be fetched is the host's to fetch.

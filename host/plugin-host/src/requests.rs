@@ -131,7 +131,7 @@ struct Out<'a> {
 
 impl Out<'_> {
     async fn send(&self, request: Request<WasiBody>) -> Answer {
-        let Self { shared, vault, target, grant, client: &client, limits, refusals } = self;
+        let Self { shared, vault, target, grant, client, limits, refusals } = self;
         let request = match filled_in(shared, vault, target, request).await {
             Ok(request) => request,
             Err(Unfilled::Secret(error)) => {

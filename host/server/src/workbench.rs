@@ -14,8 +14,8 @@ use futures::stream::{self, BoxStream};
 use plugin::{Desk, ErrorClass, Facts, LogLine, PluginError, Result};
 use plugin_check::{Grant, Order, Refused, Stage, Switch};
 use plugin_host::{
-    Component, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets, Services, Settings,
-    StateKey, StateStore, StoredState,
+    Component, Grants, HttpGrant, Limits, LoadError, LogSink, NoBlobs, PluginHost, SecretGrant, Secrets, Services,
+    Settings, StateKey, StateStore, StoredState,
 };
 
 /// Bytes of state that are granted.
@@ -42,6 +42,7 @@ impl Workbench {
         let values = order.secrets.iter().map(read).collect::<anyhow::Result<_>>()?;
         let services = Services {
             state: Arc::<Kept>::default(),
+            blobs: Arc::new(NoBlobs),
             secrets: Arc::new(Values(values)),
             logs: Arc::new(NoLogs),
             resolver: Arc::new(egress::SystemResolver),
@@ -99,7 +100,12 @@ fn grants(granted: &[Grant]) -> std::result::Result<Grants, String> {
         match grant {
             Grant::Http(host) => {
                 let rule = host.parse().map_err(|error| format!("the grant http={host} cannot be used: {error}"))?;
-                grants.http.push(HttpGrant { host: rule, private: egress::Private::Granted, insecure: false });
+                grants.http.push(HttpGrant {
+                    host: rule,
+                    private: egress::Private::Granted,
+                    insecure: false,
+                    tls: None,
+                });
             }
             Grant::Secret(name) => add_secret(&mut grants, name, false),
             Grant::Reveal(name) => add_secret(&mut grants, name, true),
