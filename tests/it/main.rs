@@ -17,4 +17,5 @@ mod hostile;
 mod metrics;
 mod plugins;
 mod providers;
+mod registries;
 mod testing;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tests::{Server, eventually};
 
 /// A server with components in its folder of plugins.
-async fn server(test: &str, guests: &[&str]) -> Option<Server> {
+pub(crate) async fn server(test: &str, guests: &[&str]) -> Option<Server> {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("plugins");
     std::fs::create_dir(&folder).unwrap();
@@ -20,7 +20,7 @@ async fn server(test: &str, guests: &[&str]) -> Option<Server> {
     Some(Server::at(home, &[("plugins.folder", &folder)]).await)
 }
 
-fn plugin(name: &str, spec: Value) -> Value {
+pub(crate) fn plugin(name: &str, spec: Value) -> Value {
     json!({"apiVersion": "colchis.dev/v1", "kind": "Plugin", "metadata": {"name": name}, "spec": spec})
 }
 
@@ -30,7 +30,7 @@ fn write(folder: &Path, name: &str, object: &Value) -> String {
     path.display().to_string()
 }
 
-fn apply(server: &Server, object: &Value) {
+pub(crate) fn apply(server: &Server, object: &Value) {
     server.cli(&["apply", "-f", &write(server.home(), "applied.json", object)]).ok();
 }
 
@@ -46,7 +46,7 @@ async fn get(client: &Client, name: &str) -> Value {
 }
 
 /// Waits until a plugin's one condition is as expected: status, reason, a part of the message.
-async fn stands(client: &Client, name: &str, status: &str, reason: &str, part: &str) -> Value {
+pub(crate) async fn stands(client: &Client, name: &str, status: &str, reason: &str, part: &str) -> Value {
     eventually(&format!("{name} is {status}: {reason} {part}"), || async {
         let object = get(client, name).await;
         let condition = &object["status"]["conditions"][0];
@@ -59,7 +59,7 @@ async fn stands(client: &Client, name: &str, status: &str, reason: &str, part: &
     .await
 }
 
-fn greets(name: &str, plugin: Value) -> Value {
+pub(crate) fn greets(name: &str, plugin: Value) -> Value {
     json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name}, "spec": {
         "entrypoint": "main",
         "arguments": {"parameters": [{"name": "who", "value": "Medea"}]},
@@ -73,7 +73,7 @@ fn greets(name: &str, plugin: Value) -> Value {
     }})
 }
 
-async fn run(server: &Server, client: &Client, workflow: &Value) -> (WorkflowPhase, Value) {
+pub(crate) async fn run(server: &Server, client: &Client, workflow: &Value) -> (WorkflowPhase, Value) {
     let name = workflow["metadata"]["name"].as_str().unwrap();
     server.cli(&["wf", "submit", &write(server.home(), "workflow.json", workflow)]).ok();
     let phase = client.wait("default", name).await.unwrap().phase();

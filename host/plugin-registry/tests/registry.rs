@@ -3,49 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use plugin_registry::{Credentials, PublicKey, Registry, RegistryError, SigningKey, digest_of, parse_reference};
-
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-async fn server(folder: &Path) -> Option<Server> {
-    let program = testkit::tools::need("docker-registry", "plugin-registry")?;
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let file = folder.join("registry.yml");
-    let storage = folder.join("registry");
-    let text = format!(
-        "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: {address}\n",
-        storage.display()
-    );
-    std::fs::write(&file, text).unwrap();
-    let child =
-        Command::new(program).arg("serve").arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let server = Server { child, address };
-    let until = Instant::now() + Duration::from_secs(20);
-    while std::net::TcpStream::connect(&server.address).is_err() {
-        assert!(Instant::now() < until, "the registry does not listen");
-        tokio::task::yield_now().await;
-    }
-    Some(server)
-}
+use testkit::registry::OciRegistry;
 
 #[tokio::test]
 async fn pushed_signed_pulled_moved_and_spoilt() {
     let home = tempfile::tempdir().unwrap();
-    let Some(server) = server(home.path()).await else { return };
+    let Some(server) = OciRegistry::start(home.path(), "pushed_signed_pulled_moved_and_spoilt").unwrap() else {
+        return;
+    };
     let registry = Registry::new(None, true);
     let reference = parse_reference(&format!("{}/team/greet:1", server.address)).unwrap();
     let missing = registry.resolve(&reference).await.unwrap_err();

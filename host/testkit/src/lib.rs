@@ -2,4 +2,5 @@
 
 pub mod hostile;
 pub mod net;
+pub mod registry;
 pub mod tools;

@@ -5,6 +5,7 @@ mod call;
 mod logs;
 mod new;
 mod project;
+mod registry;
 mod subject;
 mod test;
 
@@ -50,6 +51,10 @@ pub enum Command {
     Test(test::Test),
     /// Measure a component: loading, calls, memory
     Bench(bench::Bench),
+    /// Push a component to an OCI registry
+    Push(registry::Push),
+    /// Pull a component from an OCI registry
+    Pull(registry::Pull),
 }
 
 /// List the plugins in service
@@ -96,6 +101,8 @@ impl Command {
             Self::New(command) => command.run(ctx),
             Self::Test(command) => command.run(ctx).await,
             Self::Bench(command) => command.run(ctx).await,
+            Self::Push(command) => command.run(ctx).await,
+            Self::Pull(command) => command.run(ctx).await,
         }
     }
 }
