@@ -69,8 +69,10 @@ fn each_check_finds_what_it_looks_for() {
         path.display().to_string()
     };
     let (text, nothing) = (write("text.wasm", "no component"), write("nothing.json", NOTHING));
-    let conform =
-        |config: &str| vec![conformance.clone(), "--replay".into(), nothing.clone(), "-f".into(), config.into()];
+    let conform = |config: &str| -> Vec<String> {
+        let kind = "metric-provider".to_owned();
+        vec![conformance.clone(), "--kind".into(), kind, "--replay".into(), nothing.clone(), "-f".into(), config.into()]
+    };
     let misfits =
         |kind: &str, config: &str| vec![misfit.clone(), "--kind".into(), kind.into(), "-f".into(), config.into()];
     let http = conform(r#"{"do": "http", "url": "http://127.0.0.1:1/x"}"#);
@@ -78,6 +80,7 @@ fn each_check_finds_what_it_looks_for() {
     let fail = r#"{"do": "fail", "class": "permanent", "code": "c", "message": "m"}"#;
     let cases: Vec<(Vec<String>, &[&str])> = vec![
         (vec![text], &["load"]),
+        (vec![conformance.clone()], &["schema"]),
         (misfits("metric-provider", "{}"), &["version", "summary", "needs", "schema"]),
         (misfits("step", r#"{"count": 1}"#), &["schema-closed", "schema-refuses", "check-config"]),
         (vec![greet, "-f".into(), r#"{"greeting": ""}"#.into()], &["config"]),

@@ -81,7 +81,7 @@ pub async fn run(bench: &dyn Workbench, options: &Options) -> Report {
                 report.kind = Some(kind);
                 run.kind_of(&facts, kind).await;
             }
-            Err(why) => run.set("schema", skipped(why)),
+            Err(why) => run.set("schema", failed(why)),
         }
     }
     let unreached = run.checks.iter().find(|check| check.verdict == Verdict::Failed).map(|check| check.id);
@@ -180,7 +180,8 @@ impl Run<'_> {
     }
 
     fn kind(&self, facts: &Facts) -> Result<Kind, String> {
-        let kinds: Vec<Kind> = facts.info.kinds.iter().map(|info| info.kind).collect();
+        let mut kinds: Vec<Kind> = facts.info.kinds.iter().map(|info| info.kind).collect();
+        kinds.dedup();
         match (self.options.kind, kinds.as_slice()) {
             (Some(kind), kinds) if kinds.contains(&kind) => Ok(kind),
             (None, [kind]) => Ok(*kind),

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use crate::support::{World, context};
 
+/// What stands beside the sources.
+const OF_THE_TEST: [&str; 3] = ["config.json", "expected.yaml", "expected.json"];
+
 /// A folder of this repository.
 struct Folder(PathBuf);
 
@@ -34,6 +37,9 @@ impl Tree for Folder {
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(self.0.join(path)).map_err(none)? {
             let name = entry.unwrap().file_name().into_string().unwrap();
+            if OF_THE_TEST.contains(&name.as_str()) {
+                continue;
+            }
             entries.push(self.stat(Path::new(path).join(name).to_str().unwrap()).await?);
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));

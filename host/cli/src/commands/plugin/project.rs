@@ -133,11 +133,7 @@ impl Project<'_> {
         // Where the SDK's sources expect the interfaces.
         below(&SDK, "vendor/plugins/sdk", &mut self.made);
         below(&WIT, "vendor/wit", &mut self.made);
-        let workspace = SDK_WORKSPACE.lines().map(|line| match line.starts_with("members = ") {
-            true => "members = [\"sdk\"]",
-            false => line,
-        });
-        let workspace = workspace.fold(String::new(), |text, line| text + line + "\n");
+        let workspace = of_sdk_alone(SDK_WORKSPACE);
         self.made.push(Made { path: "vendor/plugins/Cargo.toml".to_owned(), bytes: workspace.into() });
     }
 
@@ -190,6 +186,24 @@ fn filled(text: &str, form: Form, name: &str, sdk: Option<&str>) -> String {
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+/// The manifest of the workspace that the SDK is in, with the SDK alone in it.
+fn of_sdk_alone(manifest: &str) -> String {
+    let mut text = String::new();
+    let mut in_members = false;
+    for line in manifest.lines() {
+        if line.starts_with("members = ") {
+            text.push_str("members = [\"sdk\"]\n");
+            in_members = !line.ends_with(']');
+        } else if in_members {
+            in_members = line.trim_end() != "]";
+        } else {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
 }
 
 #[cfg(test)]
