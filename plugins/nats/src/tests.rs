@@ -219,12 +219,12 @@ fn a_real_server_takes_a_signature() {
         ["-a", "127.0.0.1", "-p", &port.to_string(), "-c", &file.display().to_string()].map(String::from).to_vec()
     });
     let more = || json!({"auth": {"nkey": {"publicKey": PUBLIC, "key": "stand-in-for-key"}}});
-    testing::set_secret("key", &key("MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"));
+    testing::set_secret("key", key("MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"));
     let mut messages = open(server.port(), more(), None).unwrap();
     publish(server.port(), more(), json!(1), "").unwrap();
     assert_eq!(messages.poll(1, Duration::from_secs(5)).unwrap().events.len(), 1);
     // Another key.
-    testing::set_secret("key", &key("MC4CAQAwBQYDK2VwBCIEIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"));
+    testing::set_secret("key", key("MC4CAQAwBQYDK2VwBCIEIAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"));
     assert_eq!(open(server.port(), more(), None).unwrap_err().class(), &Class::Denied);
     testing::set_secret("key", "SUAB");
     assert_eq!(open(server.port(), more(), None).unwrap_err().field(), Some("auth.nkey.key"));

@@ -34,11 +34,6 @@ pub fn connect(mut peers: impl FnMut(&str) -> Result<Box<dyn FnMut(&[u8]) -> Vec
     with(|fakes| fakes.peer = Some(Box::new(move |address| peers(address))));
 }
 
-/// A secret has this value: it is put in the place of `stand-in-for-NAME` where something is written, and signs and verifies.
-pub fn set_secret(name: &str, value: &str) {
-    with(|fakes| fakes.secrets.insert(name.to_owned(), value.to_owned()));
-}
-
 /// The clock stands at this time.
 pub fn set_now_ms(now: u64) {
     with(|fakes| fakes.now_ms = Some(now));
@@ -62,7 +57,8 @@ pub fn slept() -> Duration {
     with(|fakes| fakes.slept)
 }
 
-/// A secret of that name is granted, and revealed as this value. Stand-ins need no value.
+/// A secret of that name is granted, with this value: it is revealed, signs and verifies, and is put in the place of `stand-in-for-NAME` where something is written.
+/// Stand-ins alone need no value.
 pub fn set_secret(name: &str, value: impl Into<Vec<u8>>) {
     with(|fakes| fakes.secrets.insert(name.to_owned(), value.into()));
 }

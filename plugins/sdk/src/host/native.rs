@@ -31,7 +31,6 @@ pub(crate) struct Fakes {
     pub(crate) blobs: BTreeMap<String, Vec<u8>>,
     pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
     pub(crate) output: Vec<u8>,
-    pub(crate) secrets: BTreeMap<String, String>,
     pub(crate) peer: Option<super::native_io::Peers>,
     pub(crate) randoms: u64,
 }
@@ -51,7 +50,6 @@ impl Default for Fakes {
             blobs: BTreeMap::new(),
             artifacts: BTreeMap::new(),
             output: Vec::new(),
-            secrets: BTreeMap::new(),
             peer: None,
             randoms: 0,
         }
@@ -173,10 +171,9 @@ pub(crate) fn secret_verify_mac(key: &str, algorithm: &Algorithm, message: &[u8]
 /// A text with the values that a test set in the place of stand-ins.
 pub(crate) fn with_values(text: &str) -> String {
     with(|fakes| {
-        fakes
-            .secrets
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("stand-in-for-{name}"), value))
+        fakes.secrets.iter().fold(text.to_owned(), |text, (name, value)| {
+            text.replace(&format!("stand-in-for-{name}"), &String::from_utf8_lossy(value))
+        })
     })
 }
 
