@@ -62,14 +62,11 @@ impl Shared {
             let policy = grants::policy(host, private, &services.deny);
             egress::Guard::with_resolver(policy, services.resolver.clone())
         };
-        let client = |g: &HttpGrant| {
-            Way::new(guard(&g.host, &g.private), g.insecure, g.tls.as_ref(), |guard, tls| {
-                egress::Client::new(guard, tls)
-            })
-        };
+        let client =
+            |g: &HttpGrant| Way::new(guard(&g.host, &g.private), g.insecure, g.tls.as_ref(), egress::Client::new);
         let dialer = |g: &EndpointGrant| {
             let guard = guard(&g.address, &g.private);
-            Way::new(guard, g.insecure, g.tls.as_ref(), |guard, tls| egress::Dialer::new(guard, tls))
+            Way::new(guard, g.insecure, g.tls.as_ref(), egress::Dialer::new)
         };
         let clients = grants.http.iter().map(client).collect::<Result<_, _>>()?;
         let dialers = grants.endpoints.iter().map(dialer).collect::<Result<_, _>>()?;

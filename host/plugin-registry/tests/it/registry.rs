@@ -1,6 +1,4 @@
-//! Against a real registry.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+//! What is pushed is pulled, signed and found spoilt.
 
 use std::collections::BTreeMap;
 

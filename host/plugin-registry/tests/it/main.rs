@@ -1,0 +1,5 @@
+//! Against a real registry.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod registry;
