@@ -61,7 +61,6 @@ async fn ask(program: &PathBuf, pool: Pool, component: Bytes) -> Result<Vec<u8>,
     let cannot = |error: std::io::Error| format!("the compiler cannot be run: {error}");
     let mut child = Command::new(program)
         .arg("__compile")
-        .arg(pool.instances.to_string())
         .arg(pool.memory_bytes.to_string())
         .env_clear()
         .stdin(Stdio::piped())
@@ -109,14 +108,12 @@ pub fn child_main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn compile(mut args: impl Iterator<Item = OsString>) -> Result<Vec<u8>, String> {
-    let mut number = || args.next()?.to_str()?.parse::<u64>().ok();
-    let (Some(instances), Some(memory)) = (number(), number()) else {
+    let number = args.next().and_then(|text| text.to_str()?.parse::<usize>().ok());
+    let Some(memory_bytes) = number else {
         return Err("the compiler was called in another way than it is".to_owned());
     };
-    let pool = Pool {
-        instances: u32::try_from(instances).unwrap_or(u32::MAX),
-        memory_bytes: usize::try_from(memory).unwrap_or(usize::MAX),
-    };
+    // How many run at once decides nothing about their code, and a pool of them would take the memory that compiling needs.
+    let pool = Pool { instances: 1, memory_bytes };
     let mut component = Vec::new();
     std::io::stdin().read_to_end(&mut component).map_err(|error| format!("reading the component: {error}"))?;
     let engine = Engine::new(&engine::config(Some(pool))).map_err(|error| format!("{error:#}"))?;
