@@ -113,6 +113,10 @@ impl PluginHost {
     /// # Errors
     /// Why it was not taken.
     pub async fn load(&self, component: Component) -> std::result::Result<Facts, LoadError> {
+        // The same again, as when a tag was looked at that did not move: its counts go on, its subscriptions too.
+        if let Some(there) = self.loaded(&component.name).ok().filter(|there| there.is(&component)) {
+            return Ok(there.facts.clone());
+        }
         let loaded = Arc::new(self.examine(component, self.settings.cache.clone()).await?);
         let facts = loaded.facts.clone();
         // Calls under way hold the one before until they end.

@@ -159,6 +159,15 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// Whether it is this component, with the same grants and limits.
+    pub(crate) fn is(&self, other: &Component) -> bool {
+        let digest = &self.facts.digest;
+        self.shared.grants == other.grants
+            && self.shared.limits == other.limits
+            && other.digest.as_ref().is_none_or(|promised| promised == digest)
+            && *digest == crate::compile::digest(&other.bytes)
+    }
+
     /// Whether the plugin may see a configuration.
     pub(crate) fn check(&self, kind: Kind, config: &Value) -> Result<(), PluginError> {
         self.schemas

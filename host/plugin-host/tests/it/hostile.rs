@@ -112,7 +112,7 @@ async fn what_breaks_off_again_and_again_is_set_aside() {
     for _ in 0..5 {
         world.run("guest", json!({"do": "trap", "message": "no"})).await.unwrap_err();
     }
-    world.install("guest", json!({}), Limits::default()).await;
+    world.install("guest", json!({"stateBytesMax": 1}), Limits::default()).await;
     world.run("guest", json!({"do": "echo"})).await.unwrap();
 }
 

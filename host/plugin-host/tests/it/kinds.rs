@@ -189,8 +189,9 @@ async fn a_subscription_goes_on_from_call_to_call() {
     let data: Value = serde_json::from_slice(&next.events[0].data).unwrap();
     assert_eq!((ids(&next.events), &data["acknowledged"]), (vec!["3".to_owned(), "4".to_owned()], &json!(2)));
     // Another version takes over: this one is drained, the next begins at the cursor of what is durable.
-    assert!(!first.is_superseded());
     world.install("guest", json!({}), Limits::default()).await;
+    assert!(!first.is_superseded(), "the same again is no other version");
+    world.install("guest", json!({"stateBytesMax": 1}), Limits::default()).await;
     assert!(first.is_superseded());
     first.drain(&context("s")).await.unwrap();
     assert!(first.poll(&context("s"), 2, wait).await.unwrap().events.is_empty());
