@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin::{ErrorClass, PluginError, StepArtifact, StepArtifactWriter};
+use plugin::{ErrorClass, LogLevel, PluginError, StepArtifact, StepArtifactWriter};
 use wasmtime::component::Resource;
 
 use super::blobs::no_room;
@@ -56,15 +56,20 @@ impl files::Host for State {
 
     async fn output(&mut self, text: Vec<u8>) -> wasmtime::Result<()> {
         self.host_call()?;
-        if let Some(files) = &self.lent.files {
-            // A step's log is told to people as any other.
-            match String::from_utf8(text) {
-                Ok(mut text) => {
-                    self.vault().redact(&mut text);
-                    files.output(text.as_bytes());
-                }
-                Err(bytes) => files.output(bytes.as_bytes()),
+        // A step's log is told to people as any other; what is no text is kept as it is.
+        let text = match String::from_utf8(text) {
+            Ok(mut text) => {
+                self.vault().redact(&mut text);
+                text.into_bytes()
             }
+            Err(bytes) => bytes.into_bytes(),
+        };
+        // Also to the plugin's own log: the step's is kept only where logs are archived.
+        for line in String::from_utf8_lossy(&text).lines() {
+            self.log_line(LogLevel::Info, line.to_owned(), Vec::new());
+        }
+        if let Some(files) = &self.lent.files {
+            files.output(&text);
         }
         Ok(())
     }

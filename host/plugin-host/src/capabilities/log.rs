@@ -8,6 +8,19 @@ use crate::instance::State;
 /// Fields of one line.
 const FIELDS_MAX: usize = 32;
 
+impl State {
+    /// Writes a line as far as the call may write lines; the rest is counted.
+    pub(super) fn log_line(&mut self, level: LogLevel, message: String, fields: Vec<(String, String)>) {
+        let bytes = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if self.call.log_bytes + bytes > self.shared.limits.log_bytes_max || fields.len() > FIELDS_MAX {
+            self.call.log_dropped += 1;
+            return;
+        }
+        self.call.log_bytes += bytes;
+        self.log(level, message, fields);
+    }
+}
+
 impl log::Host for State {
     async fn write(
         &mut self,
@@ -16,13 +29,7 @@ impl log::Host for State {
         fields: Vec<(String, String)>,
     ) -> wasmtime::Result<()> {
         self.host_call()?;
-        let bytes = message.len() + fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        if self.call.log_bytes + bytes > self.shared.limits.log_bytes_max || fields.len() > FIELDS_MAX {
-            self.call.log_dropped += 1;
-            return Ok(());
-        }
-        self.call.log_bytes += bytes;
-        self.log(level_of(level), message, fields);
+        self.log_line(level_of(level), message, fields);
         Ok(())
     }
 

@@ -385,6 +385,7 @@ async fn a_step_reads_and_writes_artifacts() {
         assert_eq!((written["a"].len(), written["b/c"].as_slice()), (2_500, &b"b"[..]));
     }
     assert_eq!(artifacts.log.lock().unwrap().as_slice(), b"a line of the step\n");
+    assert!(world.lines.0.lock().unwrap().iter().any(|line| line.message == "a line of the step"));
     let missing = step.start(&context("w"), &request(json!({"copy": ["other", "out"]})), &lent).await.unwrap_err();
     assert_eq!((missing.class, missing.code.as_str()), (ErrorClass::NotFound, "no-artifact"));
 }
