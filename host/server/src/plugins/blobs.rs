@@ -15,17 +15,40 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 
+/// How the names of values begin that are being written.
+const UNFINISHED: &str = ".";
+
 /// Keeps values below a folder.
 #[derive(Debug, Clone)]
-pub(super) struct FolderBlobs {
+pub(crate) struct FolderBlobs {
     folder: PathBuf,
     /// One at a time counts and takes its place, so that two together are not more than one may be.
     placing: Arc<Mutex<()>>,
 }
 
 impl FolderBlobs {
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder, placing: Arc::default() }
+    }
+
+    /// Removes what a server that was killed left half-written. Before anybody writes. Blocks.
+    pub(super) fn clear_half_written(&self) -> io::Result<()> {
+        for plugin in entries(&self.folder)? {
+            for value in entries(&plugin)? {
+                if value.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED)) {
+                    fs::remove_file(value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the values of a plugin. Blocks.
+    pub(super) fn forget(&self, plugin: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.of(plugin)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn of(&self, plugin: &str) -> PathBuf {
@@ -39,18 +62,21 @@ impl FolderBlobs {
     /// Forgets the values of all plugins but these. Blocks.
     pub(super) fn keep_only<'a>(&self, plugins: impl Iterator<Item = &'a str>) -> io::Result<()> {
         let kept: Vec<PathBuf> = plugins.map(|plugin| self.of(plugin)).collect();
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let path = entry?.path();
+        for path in entries(&self.folder)? {
             if !kept.contains(&path) {
                 fs::remove_dir_all(path)?;
             }
         }
         Ok(())
+    }
+}
+
+/// What stands in a folder; nothing where there is none.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
@@ -92,7 +118,7 @@ impl Blobs for FolderBlobs {
         let (folder, place) = (self.of(plugin), self.place(plugin, name));
         let file = blocking("written", move || {
             fs::create_dir_all(&folder)?;
-            NamedTempFile::with_prefix_in(".", folder)
+            NamedTempFile::with_prefix_in(UNFINISHED, folder)
         });
         let file = Some(file.await?);
         Ok(Box::new(Writer { file, hash: Sha256::new(), bytes: 0, bytes_max, place, placing: self.placing.clone() }))
@@ -195,7 +221,7 @@ fn others(folder: &Path, without: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.path() != without && !entry.file_name().to_string_lossy().starts_with('.') {
+        if entry.path() != without && !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             // One that was removed meanwhile takes no room.
             bytes += entry.metadata().map_or(0, |metadata| metadata.len());
         }
@@ -249,5 +275,13 @@ mod tests {
         put(&blobs, "b", "x", b"1", 10).await.unwrap();
         blobs.keep_only(["a"].into_iter()).unwrap();
         assert!(blobs.of("a").exists() && !blobs.of("b").exists());
+        put(&blobs, "a", "whole", b"1", 10).await.unwrap();
+        fs::write(blobs.of("a").join(format!("{UNFINISHED}left")), "by a server that was killed").unwrap();
+        blobs.clear_half_written().unwrap();
+        assert_eq!(fs::read_dir(blobs.of("a")).unwrap().count(), 1);
+        assert_eq!(get(&blobs, "a", "whole").await.unwrap(), b"1");
+        blobs.forget("a").unwrap();
+        blobs.forget("a").unwrap();
+        assert_eq!(get(&blobs, "a", "whole").await, None);
     }
 }

@@ -164,6 +164,13 @@ impl Controller {
         self.failures.remove(name);
         self.host.expect_none(name);
         self.host.remove(name);
+        // What it kept goes with it, as its state does: another of that name is another plugin.
+        let (blobs, name) = (self.blobs.clone(), name.to_owned());
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = blobs.forget(&name) {
+                tracing::warn!(plugin = name, %error, "large values of a plugin that is gone stay until the next start");
+            }
+        });
     }
 
     /// Begins what there is room for.

@@ -6,7 +6,7 @@
 //!                                                     │ refused: the one before stays, and a condition says why
 //! ```
 
-mod blobs;
+pub(crate) mod blobs;
 mod controller;
 mod logs;
 mod registry;
@@ -46,6 +46,9 @@ impl Plugins {
     /// Starts following. The plugins that there are already are in service a moment later. What `deny` names is called by none.
     pub(crate) fn start(config: PluginsConfig, objects: Arc<dyn Objects>, deny: Vec<egress::Rule>) -> Self {
         let blobs = blobs::FolderBlobs::new(config.blobs.clone());
+        if let Err(error) = blobs.clear_half_written() {
+            tracing::warn!(%error, "large values of plugins that were not finished stay");
+        }
         let services = Services {
             state: Arc::new(state::ObjectState(objects.clone())),
             blobs: Arc::new(blobs.clone()),
