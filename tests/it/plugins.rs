@@ -160,6 +160,14 @@ async fn a_step_that_a_plugin_does_reads_and_writes_artifacts() {
         std::fs::remove_file(&got).unwrap();
     }
 
+    // What was saved before it failed is told all the same: it can be looked at, and is collected with the run.
+    let fail = json!({"do": "fail", "class": "permanent", "code": "c", "message": "after all"});
+    let fails = json!({"conformance": {"copy": ["in", "last"], "then": fail}});
+    let (_, shown) = run(&server, &client, &workflow("fails", fails)).await;
+    let two = node(&shown, "two");
+    assert!(two["phase"] == "Error" && two["message"].as_str().unwrap().contains("after all"), "{two}");
+    assert_eq!(names(two), ["last", "main-logs"], "{two}");
+
     // What is not written is missed, what is not there is not read.
     for (name, second, part) in [
         ("forgets", json!({"conformance": {}}), "output artifact last: the step did not write it"),

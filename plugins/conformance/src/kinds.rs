@@ -190,6 +190,8 @@ pub(crate) struct DoConfig {
     action: Option<Action>,
     /// Of a step: an input artifact that is copied to an output artifact.
     copy: Vec<String>,
+    /// Of a step: done after the copying.
+    then: Option<Action>,
 }
 
 /// Does something.
@@ -240,6 +242,7 @@ impl Step for Steps {
             }
             to.finish()?;
         }
+        perform(&config.then)?;
         Ok(Progress::succeeded().with_result(value.to_string()))
     }
 }

@@ -70,8 +70,28 @@ pub(super) async fn run(
     let artifacts = Arc::new(StepArtifacts::new(workflows, run, start)?);
     let files: Arc<dyn StepFiles> = artifacts.clone();
     let mut under_way = UnderWay { step: step.clone(), context: context.clone(), request, files, token: None };
-    let mut progress =
-        step.start(&context, &under_way.request, &under_way.files).await.map_err(|error| failure(&name, &error))?;
+    let done = until_over(workflows, run, start, &name, &mut under_way).await;
+    under_way.token = None;
+    let succeeded = done.as_ref().is_ok_and(|progress| progress.phase == StepPhase::Succeeded);
+    let saved = artifacts.finish(succeeded).await?;
+    match done {
+        Ok(progress) => end(progress, saved),
+        // What it saved before is there, and is told, so that it is found and collected.
+        Err(failure) => Err(Failure { outputs: Outputs { artifacts: saved, ..Outputs::default() }, ..failure }),
+    }
+}
+
+/// Begins a step, and asks for it until it is over.
+async fn until_over(
+    workflows: &Arc<Workflows>,
+    run: &RunFacts,
+    start: &LeafStart,
+    name: &str,
+    under_way: &mut UnderWay,
+) -> Result<StepProgress, Failure> {
+    let step = under_way.step.clone();
+    let begun = step.start(&under_way.context, &under_way.request, &under_way.files).await;
+    let mut progress = begun.map_err(|error| failure(name, &error))?;
     if progress.phase == StepPhase::Running {
         let message = (!progress.message.is_empty()).then(|| progress.message.as_str().into());
         workflows.post(&run.uid, Input::Leaf(start.node, LeafEvent::Running { message, ip: None, host: None }));
@@ -80,11 +100,9 @@ pub(super) async fn run(
         told(workflows, run, start.node, &progress);
         under_way.token = Some(progress.token.clone().unwrap_or_default());
         tokio::time::sleep(progress.poll_after.unwrap_or(POLL).clamp(POLL_MIN, POLL_MAX)).await;
-        progress = poll(&name, &under_way).await?;
+        progress = poll(name, under_way).await?;
     }
-    under_way.token = None;
-    let saved = artifacts.finish(progress.phase == StepPhase::Succeeded).await?;
-    end(progress, saved)
+    Ok(progress)
 }
 
 /// The plugin, waited for where it may still come: in whatever order a folder of manifests is applied, and while a server begins.
