@@ -313,6 +313,8 @@ fn everything(needs: &[&Capability]) -> Vec<Grant> {
         Capability::Secret(name) => Some(Grant::Secret(name.clone())),
         Capability::Reveal(name) => Some(Grant::Reveal(name.clone())),
         Capability::State => Some(Grant::State),
+        Capability::Blobs => Some(Grant::Blobs),
+        Capability::Lookup => Some(Grant::Lookup),
         _ => None,
     };
     needs.iter().filter_map(grant).collect()

@@ -20,6 +20,12 @@ pub enum Grant {
     Reveal(String),
     /// State.
     State,
+    /// Connections to an endpoint, as `spec.grants.endpoints` has it; also to addresses that are not public.
+    Endpoint(String),
+    /// Large values.
+    Blobs,
+    /// Objects of the destination: there is none here, so that nothing is found.
+    Lookup,
 }
 
 /// How a host is to be set up.

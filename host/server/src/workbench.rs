@@ -1,6 +1,6 @@
 //! A host for one component, without a server: for `colchis plugin test` and `bench`.
 //!
-//! State is in memory and gone with the command; values of secrets are those of files, or made up.
+//! What is kept is gone with the command; values of secrets are those of files, or made up.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,12 +14,16 @@ use futures::stream::{self, BoxStream};
 use plugin::{Desk, ErrorClass, Facts, LogLine, PluginError, Result};
 use plugin_check::{Grant, Order, Refused, Stage, Switch};
 use plugin_host::{
-    Component, Grants, HttpGrant, Limits, LoadError, LogSink, NoBlobs, PluginHost, SecretGrant, Secrets, Services,
-    Settings, StateKey, StateStore, StoredState,
+    Component, EndpointGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets,
+    Services, Settings, StateKey, StateStore, StoredState,
 };
+use tempfile::TempDir;
 
-/// Bytes of state that are granted.
+use crate::plugins::blobs::FolderBlobs;
+
+/// Bytes of state that are granted, and of large values.
 const STATE_BYTES_MAX: u64 = 1 << 20;
+const BLOB_BYTES_MAX: u64 = 64 << 20;
 /// Instances at once.
 const INSTANCES_MAX: u32 = 64;
 
@@ -28,6 +32,8 @@ pub(crate) struct Workbench {
     host: Arc<PluginHost>,
     switch: Arc<Switch>,
     order: Order,
+    /// Large values; gone with the command.
+    _kept: TempDir,
 }
 
 impl Workbench {
@@ -40,9 +46,10 @@ impl Workbench {
             Ok((name.clone(), Arc::new(bytes)))
         };
         let values = order.secrets.iter().map(read).collect::<anyhow::Result<_>>()?;
+        let kept = tempfile::tempdir().context("a folder for large values cannot be made")?;
         let services = Services {
             state: Arc::<Kept>::default(),
-            blobs: Arc::new(NoBlobs),
+            blobs: Arc::new(FolderBlobs::new(kept.path().to_owned())),
             secrets: Arc::new(Values(values)),
             logs: Arc::new(NoLogs),
             resolver: Arc::new(egress::SystemResolver),
@@ -55,7 +62,7 @@ impl Workbench {
             instances_max: INSTANCES_MAX,
             ..Settings::default()
         };
-        Ok(Self { host: PluginHost::new(settings, services), switch, order })
+        Ok(Self { host: PluginHost::new(settings, services), switch, order, _kept: kept })
     }
 }
 
@@ -110,6 +117,18 @@ fn grants(granted: &[Grant]) -> std::result::Result<Grants, String> {
             Grant::Secret(name) => add_secret(&mut grants, name, false),
             Grant::Reveal(name) => add_secret(&mut grants, name, true),
             Grant::State => grants.state_bytes_max = Some(STATE_BYTES_MAX),
+            Grant::Endpoint(address) => {
+                let rule =
+                    address.parse().map_err(|error| format!("the grant endpoint={address} cannot be used: {error}"))?;
+                grants.endpoints.push(EndpointGrant {
+                    address: rule,
+                    private: egress::Private::Granted,
+                    insecure: false,
+                    tls: None,
+                });
+            }
+            Grant::Blobs => grants.blob_bytes_max = Some(BLOB_BYTES_MAX),
+            Grant::Lookup => grants.lookup = true,
         }
     }
     Ok(grants)

@@ -34,7 +34,7 @@ pub(super) struct Subject {
     #[arg(long, value_name = "FILE|JSON")]
     input: Option<String>,
 
-    /// Grant it http=HOST, state, secret=NAME, secret=NAME@FILE with the value in a file, or reveal=NAME; may be repeated
+    /// Grant it http=HOST, endpoint=tcp://HOST:PORT, state, blobs, lookup, secret=NAME, secret=NAME@FILE with the value in a file, or reveal=NAME; may be repeated
     #[arg(long, value_name = "GRANT")]
     grant: Vec<String>,
 
@@ -63,7 +63,10 @@ impl Subject {
             let (word, rest) = text.split_once('=').unwrap_or((text, ""));
             grants.push(match (word, rest) {
                 ("http", host) if !host.is_empty() => Grant::Http(host.to_owned()),
+                ("endpoint", address) if !address.is_empty() => Grant::Endpoint(address.to_owned()),
                 ("state", "") => Grant::State,
+                ("blobs", "") => Grant::Blobs,
+                ("lookup", "") => Grant::Lookup,
                 ("secret", named) if !named.is_empty() => {
                     let (name, file) = named.split_once('@').map_or((named, None), |(name, file)| (name, Some(file)));
                     if let Some(file) = file {
@@ -74,7 +77,7 @@ impl Subject {
                 ("reveal", name) if !name.is_empty() => Grant::Reveal(name.to_owned()),
                 _ => {
                     return Err(CliError::usage(format!("--grant {text}: there is no such grant"))
-                        .hint("write http=HOST, state, secret=NAME, secret=NAME@FILE or reveal=NAME"));
+                        .hint("write http=HOST, endpoint=tcp://HOST:PORT, state, blobs, lookup, secret=NAME, secret=NAME@FILE or reveal=NAME"));
                 }
             });
         }
