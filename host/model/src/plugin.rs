@@ -150,6 +150,11 @@ record! {
         pub cpu_time: Option<String>,
         /// Calls at once; 16 by default. Others wait.
         pub concurrency: Option<i32>,
+        /// Instances that stay for the next call, so that it need not wait for one to begin; none by default, at most 64. What a call leaves in the
+        /// plugin's memory is there in the next, whichever object that is for.
+        pub pool_size: Option<i32>,
+        /// Calls after which one of them is replaced; 100 by default.
+        pub max_invocations: Option<i32>,
         /// Requests that a call may send; 100 by default.
         pub requests: Option<i32>,
         /// The answer to a request; 8Mi by default.
@@ -164,6 +169,8 @@ record! {
     pub struct PluginStatus {
         /// The component in service; that of an earlier generation while the newest cannot be taken.
         pub digest: String,
+        /// Who signed it, where the server asks for signatures (`plugins.signatures`) and somebody whom it trusts did.
+        pub signed_by: String,
         /// Its version, as it says.
         pub version: String,
         /// What it is, in its own sentence.

@@ -6,12 +6,16 @@
 mod artifact;
 mod credentials;
 mod error;
+mod identity;
 mod signature;
+mod trust;
 mod wire;
 
 pub use artifact::{COMPONENT_BYTES_MAX, digest_of, is_digest};
 pub use credentials::Credentials;
 pub use error::RegistryError;
+pub use identity::Authorities;
 pub use oci_client::Reference;
 pub use signature::{PublicKey, SigningKey};
+pub use trust::{Identity, Signer, Trust};
 pub use wire::{Found, Registry, parse_reference};

@@ -1,6 +1,6 @@
 //! Signatures over manifests, in the form that cosign gives them: a payload that names the manifest, and a signature over the payload.
 //!
-//! Decides by keys alone. Which key is wanted of which artifact is not its matter.
+//! Decides by keys alone; whose count is the matter of [`crate::Trust`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,13 +15,17 @@ use serde_json::{Value, json};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 
-use crate::artifact::is_digest;
+use crate::artifact::{digest_of, is_digest};
 use crate::error::RegistryError;
 
 /// A payload's media type.
 pub(crate) const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 /// Where a layer carries its signature.
 pub(crate) const ANNOTATION: &str = "dev.cosignproject.cosign/signature";
+/// Where it carries the certificate of who signed, those above it, and the log's entry.
+const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const BUNDLE: &str = "dev.sigstore.cosign/bundle";
 /// The largest payload that is read (bytes), and how many are.
 const PAYLOAD_BYTES_MAX: i64 = 64 << 10;
 const SIGNATURES_MAX: usize = 32;
@@ -41,11 +45,12 @@ const RSA: &[u8] = &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
 pub struct PublicKey {
     algorithm: &'static dyn VerificationAlgorithm,
     key: Vec<u8>,
+    fingerprint: String,
 }
 
 impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PublicKey({:?})", self.algorithm)
+        write!(f, "PublicKey({:?}, {})", self.algorithm, self.fingerprint)
     }
 }
 
@@ -54,7 +59,11 @@ impl PublicKey {
     pub fn from_pem(pem: &str) -> Result<Self, RegistryError> {
         let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| RegistryError::Key("expected a public key in PEM (BEGIN PUBLIC KEY)".to_owned()))?;
-        let der: &[u8] = &der;
+        Self::from_der(&der)
+    }
+
+    /// From a SubjectPublicKeyInfo.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, RegistryError> {
         let found: Option<(&'static dyn VerificationAlgorithm, &[u8])> =
             match (der.strip_prefix(P256), der.strip_prefix(EDWARDS)) {
                 (Some(point), _) if point.len() == 65 => Some((&ECDSA_P256_SHA256_ASN1, point)),
@@ -66,7 +75,12 @@ impl PublicKey {
                 "this public key is neither ECDSA P-256, Ed25519, nor RSA of 2048 bits or more".to_owned(),
             )
         })?;
-        Ok(Self { algorithm, key: key.to_vec() })
+        Ok(Self { algorithm, key: key.to_vec(), fingerprint: digest_of(der) })
+    }
+
+    /// `sha256:` and the digest of the key's DER form.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Whether a signature (base64) over a payload is this key's.
@@ -167,11 +181,26 @@ pub(crate) fn names(payload: &[u8], manifest: &str) -> bool {
         && at("/critical/type") == Some("cosign container image signature")
 }
 
+/// A signature, and what says who made it.
+pub(crate) struct Signature {
+    /// In base64.
+    pub(crate) text: String,
+    /// The certificate of who signed, in PEM.
+    pub(crate) certificate: Option<String>,
+    /// The certificates between it and its authority.
+    pub(crate) chain: Option<String>,
+    /// A log's entry, in JSON.
+    pub(crate) bundle: Option<String>,
+}
+
 /// Payloads in a manifest of signatures, with what signs them; those of another form are left out.
-pub(crate) fn layers(manifest: &[u8]) -> Vec<(OciDescriptor, String)> {
+pub(crate) fn layers(manifest: &[u8]) -> Vec<(OciDescriptor, Signature)> {
     let Ok(manifest) = serde_json::from_slice::<OciImageManifest>(manifest) else { return Vec::new() };
     let each = manifest.layers.into_iter().filter_map(|layer| {
-        let signature = layer.annotations.as_ref()?.get(ANNOTATION)?.clone();
+        let annotations = layer.annotations.as_ref()?;
+        let at = |name: &str| annotations.get(name).cloned();
+        let signature =
+            Signature { text: at(ANNOTATION)?, certificate: at(CERTIFICATE), chain: at(CHAIN), bundle: at(BUNDLE) };
         let good =
             layer.media_type == PAYLOAD && is_digest(&layer.digest) && (1..=PAYLOAD_BYTES_MAX).contains(&layer.size);
         good.then_some((layer, signature))
@@ -182,7 +211,6 @@ pub(crate) fn layers(manifest: &[u8]) -> Vec<(OciDescriptor, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::digest_of;
 
     fn pem(label: &str, der: &[u8]) -> String {
         format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))

@@ -15,7 +15,8 @@ use serde_json::json;
 use crate::artifact::{self, MANIFEST_BYTES_MAX, digest_of, is_digest};
 use crate::credentials::{Credentials, auth};
 use crate::error::{RegistryError, told};
-use crate::signature::{self, PublicKey, SigningKey};
+use crate::signature::{self, SigningKey};
+use crate::trust::{Signer, Trust};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two pieces of an answer.
@@ -48,8 +49,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// `insecure` speaks without TLS.
-    pub fn new(credentials: Option<&Credentials>, insecure: bool) -> Self {
+    /// `insecure` speaks without TLS. `proxy` is the URL of the proxy that everything goes through, if it does.
+    pub fn new(credentials: Option<&Credentials>, insecure: bool, proxy: Option<&str>) -> Self {
         static PROVIDER: Once = Once::new();
         // The whole process uses one; whoever comes first sets it.
         PROVIDER.call_once(|| {
@@ -60,6 +61,8 @@ impl Registry {
             connect_timeout: Some(CONNECT_TIMEOUT),
             read_timeout: Some(READ_TIMEOUT),
             user_agent: "colchis",
+            http_proxy: proxy.map(str::to_owned),
+            https_proxy: proxy.map(str::to_owned),
             ..ClientConfig::default()
         });
         Self { client, auth: auth(credentials) }
@@ -196,26 +199,28 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether one of these keys signed a manifest. `Err` only when that cannot be found out.
-    pub async fn is_signed(
+    /// Who of those who are trusted signed a manifest; or, in words for people, why nobody did. `Err` only when that cannot be found out.
+    pub async fn signer(
         &self,
         reference: &Reference,
         manifest: &str,
-        keys: &[PublicKey],
-    ) -> Result<bool, RegistryError> {
+        trust: &Trust,
+    ) -> Result<Result<Signer, String>, RegistryError> {
         let at = reference_of_signature(reference, manifest)?;
         let bytes = match self.manifest(&at).await {
             Ok((bytes, _)) => bytes,
-            Err(RegistryError::NotFound { .. }) => return Ok(false),
+            Err(RegistryError::NotFound { .. }) => return Ok(Err("nobody signed it".to_owned())),
             Err(error) => return Err(error),
         };
+        let mut why = "nobody signed it in a form that is known".to_owned();
         for (layer, signature) in signature::layers(&bytes) {
             let payload = self.blob(&at, &layer, "a signature's payload").await?;
-            if signature::names(&payload, manifest) && keys.iter().any(|key| key.verifies(&payload, &signature)) {
-                return Ok(true);
+            match trust.signer(&payload, manifest, &signature) {
+                Ok(signer) => return Ok(Ok(signer)),
+                Err(reason) => why = reason,
             }
         }
-        Ok(false)
+        Ok(Err(why))
     }
 }
 

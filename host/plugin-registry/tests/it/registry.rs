@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use plugin_registry::{Credentials, PublicKey, Registry, RegistryError, SigningKey, digest_of, parse_reference};
+use plugin_registry::{
+    Credentials, PublicKey, Registry, RegistryError, Signer, SigningKey, Trust, digest_of, parse_reference,
+};
 use testkit::registry::OciRegistry;
 
 #[tokio::test]
@@ -11,7 +13,7 @@ async fn pushed_signed_pulled_moved_and_spoilt() {
     let Some(server) = OciRegistry::start(home.path(), "pushed_signed_pulled_moved_and_spoilt").unwrap() else {
         return;
     };
-    let registry = Registry::new(None, true);
+    let registry = Registry::new(None, true, None);
     let reference = parse_reference(&format!("{}/team/greet:1", server.address)).unwrap();
     let missing = registry.resolve(&reference).await.unwrap_err();
     assert!(matches!(missing, RegistryError::NotFound { .. }), "{missing}");
@@ -29,12 +31,14 @@ async fn pushed_signed_pulled_moved_and_spoilt() {
     assert_eq!(registry.resolve(&by_digest).await.unwrap().component, digest_of(b"first"));
 
     let (private, public) = (include_str!("keys/private.pem"), include_str!("keys/public.pem"));
-    let (key, keys) = (SigningKey::from_pem(private).unwrap(), [PublicKey::from_pem(public).unwrap()]);
-    assert!(!registry.is_signed(&reference, &first, &keys).await.unwrap());
+    let (key, public) = (SigningKey::from_pem(private).unwrap(), PublicKey::from_pem(public).unwrap());
+    let by_key = Signer::Key(public.fingerprint().to_owned());
+    let trust = Trust { keys: vec![public], ..Trust::default() };
+    assert!(registry.signer(&reference, &first, &trust).await.unwrap().is_err());
     registry.sign(&reference, &first, &key).await.unwrap();
-    assert!(registry.is_signed(&reference, &first, &keys).await.unwrap());
-    assert!(!registry.is_signed(&reference, &second, &keys).await.unwrap());
-    assert!(!registry.is_signed(&reference, &first, &[]).await.unwrap());
+    assert_eq!(registry.signer(&reference, &first, &trust).await.unwrap(), Ok(by_key));
+    assert_eq!(registry.signer(&reference, &second, &trust).await.unwrap(), Err("nobody signed it".to_owned()));
+    assert!(registry.signer(&reference, &first, &Trust::default()).await.unwrap().is_err());
 
     // A registry whose disk gives other bytes.
     let hash = digest_of(b"first").replace("sha256:", "");

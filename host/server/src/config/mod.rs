@@ -13,6 +13,7 @@ pub mod layers;
 mod parts;
 pub mod paths;
 pub mod settings;
+mod signatures;
 mod typed;
 
 pub use layers::{Sources, Values};

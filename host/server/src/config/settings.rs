@@ -165,6 +165,48 @@ pub static SETTINGS: &[Setting] = &[
         "instances",
         "Instances of plugins at a time, of all together; further calls wait.",
     ),
+    setting(
+        "plugins.signatures.mode",
+        Kind::Choice(&["off", "warn", "require"]),
+        "off",
+        "",
+        "What becomes of a component that nobody trusted has signed: `warn` takes it and says so, `require` refuses it.",
+    ),
+    setting(
+        "plugins.signatures.keys",
+        Kind::List,
+        "",
+        "",
+        "PEM files with the public keys whose signatures count, in the form that `cosign sign --key` and `colchis plugin push --sign` write.",
+    ),
+    setting(
+        "plugins.signatures.identities",
+        Kind::List,
+        "",
+        "",
+        "Who else counts, each as `ISSUER SUBJECT`, such as `https://token.actions.githubusercontent.com https://github.com/acme/*`.",
+    ),
+    setting(
+        "plugins.signatures.authorities",
+        Kind::Path,
+        "",
+        "",
+        "PEM file with the certificates of the authorities that vouch for identities (Fulcio's).",
+    ),
+    setting(
+        "plugins.signatures.logKeys",
+        Kind::List,
+        "",
+        "",
+        "PEM files with the public keys of the logs that say when an identity signed (Rekor's).",
+    ),
+    setting(
+        "plugins.signatures.files",
+        Kind::Choice(&["allow", "refuse"]),
+        "allow",
+        "",
+        "Whether components of `plugins.folder`, which have no signature, pass; `refuse` treats them as unsigned.",
+    ),
     // What leaves the server.
     setting(
         "artifacts.directory",

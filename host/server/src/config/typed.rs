@@ -292,6 +292,12 @@ impl Reader<'_> {
         Some(self.places.resolve(&written, &self.values.origin(key)))
     }
 
+    /// Paths.
+    pub(super) fn paths(&self, key: &str) -> Vec<PathBuf> {
+        let origin = self.values.origin(key);
+        self.values.list(key).iter().map(|written| self.places.resolve(written, &origin)).collect()
+    }
+
     /// An address; `localhost` and other names are looked up, `*` is every interface.
     fn address(&mut self, key: &str) -> Option<SocketAddr> {
         let text = self.values.text(key);
@@ -420,5 +426,19 @@ mod tests {
         assert_eq!(defaults.labels, [("team".to_owned(), "a".to_owned())]);
         assert_eq!(defaults.spec.parallelism, Some(3));
         assert_eq!((runtime.parallelism, runtime.start_rate), (Some(7), Some((2.5, 1))));
+    }
+
+    #[test]
+    fn a_policy_for_signatures_that_cannot_be_kept_is_told() {
+        let set = |given: &[(&str, &str)], said: &str| {
+            let all = problems(&[given, &[("plugins.signatures.mode", "require")]].concat());
+            assert!(all.iter().any(|problem| problem.contains(said)), "{given:?}: {all:?}");
+        };
+        set(&[], "nobody is trusted to sign");
+        set(&[("plugins.signatures.keys", "none.pem")], "none.pem");
+        set(&[("plugins.signatures.identities", "a@b")], "is no identity");
+        let somebody = ("plugins.signatures.identities", "https://i.example a@b");
+        set(&[somebody], "plugins.signatures.authorities");
+        set(&[somebody, ("plugins.signatures.authorities", "none.pem")], "plugins.signatures.logKeys");
     }
 }

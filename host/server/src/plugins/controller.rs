@@ -1,10 +1,12 @@
 //! Follows `Plugin` objects.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use egress::Guard;
 use futures::StreamExt;
 use model::meta::Kind as _;
 use model::plugin::{Plugin, PluginSource, PluginStatus};
@@ -17,8 +19,9 @@ use tokio::task::{self, JoinError, JoinSet};
 
 use super::PluginsConfig;
 use super::blobs::FolderBlobs;
-use super::registry;
-use super::source::{self, Again, Kept, Stamp};
+use super::registry::Registries;
+use super::signatures::Signed;
+use super::source::{self, Again, Got, Kept, SourceError, Stamp};
 use super::status::{self, Standing};
 use super::wanted;
 
@@ -43,6 +46,7 @@ pub(super) struct Controller {
     objects: Arc<dyn Objects>,
     host: Arc<PluginHost>,
     kept: Kept,
+    guard: Guard,
     blobs: FolderBlobs,
     /// The plugins that there are.
     there: HashSet<String>,
@@ -77,6 +81,7 @@ impl Controller {
         config: PluginsConfig,
         objects: Arc<dyn Objects>,
         host: Arc<PluginHost>,
+        guard: Guard,
         blobs: FolderBlobs,
     ) -> Self {
         let kept = Kept(config.cache.join("components"));
@@ -85,6 +90,7 @@ impl Controller {
             objects,
             host,
             kept,
+            guard,
             blobs,
             there: HashSet::new(),
             wanted: BTreeMap::new(),
@@ -180,8 +186,14 @@ impl Controller {
             let Some(name) = self.wanted.keys().find(free).cloned() else { return };
             // What was told again while it was under way is done by now.
             let Some(object) = self.wanted.remove(&name).filter(|object| !self.is_seen(object)) else { continue };
-            let (host, config, kept) = (self.host.clone(), self.config.clone(), self.kept.clone());
-            let bringing = Bringing { host, config, kept, objects: self.objects.clone() };
+            let registries = Registries {
+                objects: self.objects.clone(),
+                kept: self.kept.clone(),
+                policy: self.config.signatures.clone(),
+                guard: self.guard.clone(),
+            };
+            let (host, config) = (self.host.clone(), self.config.clone());
+            let bringing = Bringing { host, config, registries, objects: self.objects.clone() };
             let task = self.under_way.spawn(async move { bringing.bring(&object).await });
             self.busy.insert(task.id(), name);
         }
@@ -283,22 +295,28 @@ async fn stamp(object: &Object, config: &PluginsConfig) -> Option<Stamp> {
 struct Bringing {
     host: Arc<PluginHost>,
     config: PluginsConfig,
-    kept: Kept,
+    registries: Registries,
     objects: Arc<dyn Objects>,
+}
+
+/// What was taken into service.
+struct Taken {
+    facts: Facts,
+    signed: Signed,
 }
 
 impl Bringing {
     async fn bring(&self, object: &Object) -> Seen {
         // Before it is read: what changes meanwhile is seen next time.
         let stamp = stamp(object, &self.config).await;
-        let (standing, facts, again) = self.load(object).await;
-        write(&*self.objects, &self.host, object, &standing, facts.as_ref()).await;
+        let (standing, taken, again) = self.load(object).await;
+        write(&*self.objects, &self.host, object, &standing, taken.as_ref()).await;
         let (uid, generation) = (object.metadata.uid.clone(), object.metadata.generation);
         Seen { uid, generation, standing, stamp, again, due: None }
     }
 
     /// What came of it, what is in service if that is new, and whether to try again by itself.
-    async fn load(&self, object: &Object) -> (Standing, Option<Facts>, Again) {
+    async fn load(&self, object: &Object) -> (Standing, Option<Taken>, Again) {
         let name: Arc<str> = object.metadata.name.as_str().into();
         let refused = |reason, message: String, again| (self.refused(&name, reason, message), None, again);
         let plugin: Plugin = match object.decode() {
@@ -315,26 +333,31 @@ impl Bringing {
             (Ok(grants), Ok(limits)) => (grants, limits),
             (Err(wrong), _) | (_, Err(wrong)) => return refused("BadSpec", wrong.to_string(), Again::No),
         };
-        let (bytes, next) = match self.bytes(&spec.source).await {
-            Ok(bytes) => bytes,
-            Err((reason, message, again)) => {
+        let Got { bytes, signed, next } = match self.bytes(&spec.source).await {
+            Ok(got) => got,
+            Err(error) => {
                 self.fall_back(&name, &plugin, grants, limits).await;
-                return refused(reason, message, again);
+                let standing = match self.goes_on(object, &plugin, &error) {
+                    Some(standing) => standing,
+                    None => self.refused(&name, error.reason(), error.to_string()),
+                };
+                return (standing, None, error.again());
             }
         };
         let component =
             Component { name: name.clone(), bytes: bytes.clone(), digest: spec.source.digest.clone(), grants, limits };
         match self.host.load(component.clone()).await {
             Ok(facts) => {
-                self.keep(&facts.digest, bytes).await;
-                let message = match facts.missing_grants.iter().filter(|m| !m.optional).count() {
-                    0 => format!("version {} is in service", facts.info.version),
-                    n => format!(
-                        "version {} is in service; {n} of its needs are not granted (see status.missingGrants)",
-                        facts.info.version
-                    ),
-                };
-                (Standing { ready: true, reason: "InService", message }, Some(facts), next)
+                self.keep(&facts.digest, bytes, &signed).await;
+                let mut message = format!("version {} is in service", facts.info.version);
+                let missing = facts.missing_grants.iter().filter(|m| !m.optional).count();
+                if missing > 0 {
+                    let _ = write!(message, "; {missing} of its needs are not granted (see status.missingGrants)");
+                }
+                if let Signed::Not(why) = &signed {
+                    let _ = write!(message, "; it is not signed as plugins.signatures asks: {why}");
+                }
+                (Standing { ready: true, reason: "InService", message }, Some(Taken { facts, signed }), next)
             }
             Err(error) => {
                 self.fall_back(&name, &plugin, component.grants, component.limits).await;
@@ -344,18 +367,29 @@ impl Bringing {
         }
     }
 
-    /// The component, and when to look for another; or the reason, the sentence, and when to try again.
-    async fn bytes(&self, source: &PluginSource) -> Result<(Bytes, Again), (&'static str, String, Again)> {
+    /// The component, and what is known of it.
+    async fn bytes(&self, source: &PluginSource) -> Result<Got, SourceError> {
         if let (None, Some(oci)) = (&source.file, &source.oci) {
-            let got = registry::fetch(&self.objects, &self.kept, oci).await;
-            return got.map_err(|error| (error.reason(), error.to_string(), error.again()));
+            return self.registries.fetch(oci).await;
         }
+        let policy = &self.config.signatures;
+        let unsigned = |why| SourceError::Unsigned { field: source::FILE, why, again: Again::No };
+        let signed = policy.file().map_err(unsigned)?;
         let (source, folder) = (source.clone(), self.config.folder.clone());
+        let path = folder.clone();
         match tokio::task::spawn_blocking(move || source::read(&source, &folder)).await {
-            Ok(Ok(bytes)) => Ok((bytes, Again::No)),
-            Ok(Err(error)) => Err((error.reason(), error.to_string(), error.again())),
-            Err(_) => Err(("SourceUnreadable", "reading it broke off".to_owned(), Again::Round)),
+            Ok(read) => Ok(Got { bytes: read?, signed, next: Again::No }),
+            Err(_) => Err(SourceError::Read { path, source: std::io::Error::other("reading it broke off") }),
         }
+    }
+
+    /// A registry that cannot be asked for a while takes nothing out of service that the object, as it is, has put there.
+    fn goes_on(&self, object: &Object, plugin: &Plugin, error: &SourceError) -> Option<Standing> {
+        let status = plugin.status.as_ref().filter(|_| error.is_passing())?;
+        let was_ready = status::is_ready(status) && status.observed_generation == object.metadata.generation;
+        let (facts, _) = self.host.report(&object.metadata.name).ok().filter(|_| was_ready)?;
+        let message = format!("version {} is in service; looking for another: {error}", facts.info.version);
+        Some(Standing { ready: true, reason: "InService", message })
     }
 
     /// What a refusal says: also what goes on in the meantime.
@@ -373,18 +407,22 @@ impl Bringing {
         if self.host.report(name).is_ok() {
             return;
         }
-        let (kept, digest) = (self.kept.clone(), status.digest.clone());
-        let found = tokio::task::spawn_blocking(move || kept.find(&digest)).await;
-        let Ok(Some(bytes)) = found else { return };
+        let (kept, digest) = (self.registries.kept.clone(), status.digest.clone());
+        let found = tokio::task::spawn_blocking(move || (kept.find(&digest), kept.signer(&digest))).await;
+        let Ok((Some(bytes), signer)) = found else { return };
+        if !self.config.signatures.lets_back(plugin.spec.source.file.is_some(), signer) {
+            return;
+        }
         let component = Component { name: name.clone(), bytes, digest: Some(status.digest.clone()), grants, limits };
         if let Err(error) = self.host.load(component).await {
             tracing::warn!(plugin = %name, %error, "the component that was in service before cannot be taken either");
         }
     }
 
-    async fn keep(&self, digest: &str, bytes: Bytes) {
-        let (kept, digest) = (self.kept.clone(), digest.to_owned());
-        let keeping = tokio::task::spawn_blocking(move || kept.keep(&digest, &bytes)).await;
+    async fn keep(&self, digest: &str, bytes: Bytes, signed: &Signed) {
+        let (kept, digest) = (self.registries.kept.clone(), digest.to_owned());
+        let signer = if let Signed::By(signer) = signed { Some(signer.clone()) } else { None };
+        let keeping = tokio::task::spawn_blocking(move || kept.keep(&digest, &bytes, signer.as_ref())).await;
         if let Ok(Err(error)) = keeping {
             tracing::warn!(%error, "a component is not kept: a restart depends on its source");
         }
@@ -396,13 +434,17 @@ fn key(name: &str) -> Key {
 }
 
 /// Writes the status, if it is another than the one there.
-async fn write(objects: &dyn Objects, host: &PluginHost, object: &Object, standing: &Standing, facts: Option<&Facts>) {
+async fn write(objects: &dyn Objects, host: &PluginHost, object: &Object, standing: &Standing, taken: Option<&Taken>) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(0));
     let now = Timestamp::from_millis(now);
     let before = object.decode::<Plugin>().ok().and_then(|plugin| plugin.status).unwrap_or_default();
     let mut after: PluginStatus = before.clone();
-    if let Some(facts) = facts {
-        status::facts(&mut after, facts, now);
+    if let Some(taken) = taken {
+        status::facts(&mut after, &taken.facts, now);
+        after.signed_by = match &taken.signed {
+            Signed::By(signer) => signer.to_string(),
+            Signed::Unasked | Signed::Not(_) => String::new(),
+        };
     }
     if let Ok((_, numbers)) = host.report(&object.metadata.name) {
         status::numbers(&mut after, &numbers);

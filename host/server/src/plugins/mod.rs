@@ -11,6 +11,7 @@ mod controller;
 mod logs;
 mod registry;
 mod secrets;
+mod signatures;
 mod source;
 mod state;
 mod status;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use plugin_host::{PluginHost, Services, Settings};
+pub use signatures::{SignatureMode, SignaturePolicy};
 use store::objects::Objects;
 use tokio::task::JoinHandle;
 
@@ -34,6 +36,8 @@ pub struct PluginsConfig {
     pub blobs: PathBuf,
     /// Instances at once (`plugins.instancesMax`).
     pub instances_max: u32,
+    /// Whose components are taken (`plugins.signatures`).
+    pub signatures: Arc<SignaturePolicy>,
 }
 
 /// The host, and the task that follows the objects.
@@ -43,8 +47,9 @@ pub(crate) struct Plugins {
 }
 
 impl Plugins {
-    /// Starts following. The plugins that there are already are in service a moment later. What `deny` names is called by none.
-    pub(crate) fn start(config: PluginsConfig, objects: Arc<dyn Objects>, deny: Vec<egress::Rule>) -> Self {
+    /// Starts following. The plugins that there are already are in service a moment later. What `egress` denies is called by
+    /// none, and registries are asked by all its rules.
+    pub(crate) fn start(config: PluginsConfig, objects: Arc<dyn Objects>, egress: &egress::Config) -> Self {
         let blobs = blobs::FolderBlobs::new(config.blobs.clone());
         if let Err(error) = blobs.clear_half_written() {
             tracing::warn!(%error, "large values of plugins that were not finished stay");
@@ -55,7 +60,7 @@ impl Plugins {
             secrets: Arc::new(secrets::ObjectSecrets(objects.clone())),
             logs: Arc::new(logs::Logs::default()),
             resolver: Arc::new(egress::SystemResolver),
-            deny,
+            deny: egress.deny.clone(),
             wire: None,
         };
         let settings = Settings {
@@ -65,7 +70,8 @@ impl Plugins {
             ..Settings::default()
         };
         let host = PluginHost::new(settings, services);
-        let controller = controller::Controller::new(config, objects, host.clone(), blobs);
+        let guard = egress::Guard::new(egress::Policy::new(egress.clone()));
+        let controller = controller::Controller::new(config, objects, host.clone(), guard, blobs);
         Self { host, task: tokio::spawn(controller.run()) }
     }
 

@@ -1,16 +1,19 @@
-//! Components from registries, as a `Plugin` object names them. Asks as the server: what a plugin may reach is another matter.
+//! Components from registries, as a `Plugin` object names them. Asks as the server, through its rules (`egress`): what a plugin may reach
+//! is another matter.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use artifact::{ErrorClass, Secrets as _};
 use bytes::Bytes;
+use egress::{Guard, Socks};
 use model::plugin::{PluginOciSource, PluginSecretRef};
-use plugin_registry::{Credentials, Registry, RegistryError, parse_reference};
+use plugin_registry::{Credentials, Reference, Registry, RegistryError, parse_reference};
 use runtime::NamespaceSecrets;
 use store::objects::Objects;
 
-use super::source::{Again, Kept, SourceError};
+use super::signatures::{SignaturePolicy, Signed};
+use super::source::{Again, Got, Kept, REFERENCE, SourceError};
 use super::wanted::{self, Wrong};
 
 /// The key of a Secret of type `kubernetes.io/dockerconfigjson`.
@@ -20,27 +23,68 @@ const INTERVAL: Duration = Duration::from_secs(300);
 /// The least that an object may say.
 const INTERVAL_MIN: Duration = Duration::from_secs(10);
 
-/// Gets a component, and says when to look for another. One that was in service before is not pulled again.
-pub(super) async fn fetch(
-    objects: &Arc<dyn Objects>,
-    kept: &Kept,
-    oci: &PluginOciSource,
-) -> Result<(Bytes, Again), SourceError> {
-    let interval = interval(oci)?;
-    let reference = parse_reference(&oci.reference).map_err(told)?;
-    let credentials = match &oci.pull_secret {
-        Some(secret) => Some(credentials(objects, secret, reference.registry()).await?),
-        None => None,
-    };
-    let registry = Registry::new(credentials.as_ref(), oci.insecure == Some(true));
-    let found = registry.resolve(&reference).await.map_err(told)?;
-    let (kept, digest) = (kept.clone(), found.component.clone());
-    let bytes = match tokio::task::spawn_blocking(move || kept.find(&digest)).await {
-        Ok(Some(bytes)) => bytes,
-        _ => registry.pull(&reference, &found).await.map_err(told)?,
-    };
-    let again = if reference.digest().is_some() { Again::No } else { Again::After(interval) };
-    Ok((bytes, again))
+/// How components are got from registries.
+#[derive(Clone)]
+pub(super) struct Registries {
+    pub(super) objects: Arc<dyn Objects>,
+    pub(super) kept: Kept,
+    pub(super) policy: Arc<SignaturePolicy>,
+    /// What the server lets out.
+    pub(super) guard: Guard,
+}
+
+impl Registries {
+    /// Gets a component, and says when to look for another. One that was in service before is not pulled again.
+    pub(super) async fn fetch(&self, oci: &PluginOciSource) -> Result<Got, SourceError> {
+        let interval = interval(oci)?;
+        let reference = parse_reference(&oci.reference).map_err(told)?;
+        let credentials = match &oci.pull_secret {
+            Some(secret) => Some(credentials(&self.objects, secret, reference.registry()).await?),
+            None => None,
+        };
+        let proxy = self.proxy().await?;
+        let registry = Registry::new(credentials.as_ref(), oci.insecure == Some(true), Some(&proxy.url()));
+        let (bytes, signed) =
+            self.ask(&registry, &reference, interval).await.map_err(|error| match (proxy.refused(), error) {
+                // The library is told no more than that the proxy did not connect.
+                (
+                    Some(why),
+                    SourceError::Registry { source: RegistryError::Unreachable { registry, .. }, field, fix },
+                ) => {
+                    let source = RegistryError::Unreachable { registry, why };
+                    SourceError::Registry { source, field, fix }
+                }
+                (_, error) => error,
+            })?;
+        let next = if reference.digest().is_some() { Again::No } else { Again::After(interval) };
+        Ok(Got { bytes, signed, next })
+    }
+
+    /// The guarded way out. Its password keeps others on this machine from it.
+    async fn proxy(&self) -> Result<Socks, SourceError> {
+        let failed = |error: &dyn std::fmt::Display| SourceError::Egress(format!("no guarded way out: {error}"));
+        let password = crate::token::random_token().map_err(|error| failed(&error))?;
+        Socks::start(self.guard.clone(), "registry", &password).await.map_err(|error| failed(&error))
+    }
+
+    async fn ask(
+        &self,
+        registry: &Registry,
+        reference: &Reference,
+        interval: Duration,
+    ) -> Result<(Bytes, Signed), SourceError> {
+        let found = registry.resolve(reference).await.map_err(told)?;
+        let (kept, digest) = (self.kept.clone(), found.component.clone());
+        let before = tokio::task::spawn_blocking(move || (kept.find(&digest), kept.signer(&digest))).await;
+        let (bytes, signer) = before.unwrap_or_default();
+        let signed = self.policy.artifact(registry, reference, &found, signer).await.map_err(told)?;
+        let signed =
+            signed.map_err(|why| SourceError::Unsigned { field: REFERENCE, why, again: Again::After(interval) })?;
+        match bytes {
+            Some(bytes) => Ok((bytes, signed)),
+            None => Ok((registry.pull(reference, &found).await.map_err(told)?, signed)),
+        }
+    }
 }
 
 fn interval(oci: &PluginOciSource) -> Result<Duration, Wrong> {
@@ -77,14 +121,12 @@ fn told(source: RegistryError) -> SourceError {
             "; name a Secret of type kubernetes.io/dockerconfigjson whose user may pull it",
         ),
         RegistryError::Unreachable { .. } => (
-            "spec.source.oci.reference",
+            REFERENCE,
             "; it is tried again with growing pauses (a registry without TLS needs spec.source.oci.insecure: true)",
         ),
-        RegistryError::Artifact { .. } => {
-            ("spec.source.oci.reference", "; push the component with `colchis plugin push`")
-        }
-        RegistryError::Content { .. } => ("spec.source.oci.reference", "; push it again"),
-        _ => ("spec.source.oci.reference", ""),
+        RegistryError::Artifact { .. } => (REFERENCE, "; push the component with `colchis plugin push`"),
+        RegistryError::Content { .. } => (REFERENCE, "; push it again"),
+        _ => (REFERENCE, ""),
     };
     SourceError::Registry { field, source, fix }
 }

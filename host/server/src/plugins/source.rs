@@ -6,13 +6,26 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use model::plugin::PluginSource;
-use plugin_registry::RegistryError;
+use plugin_registry::{RegistryError, Signer};
 use sha2::{Digest, Sha256};
 
+use super::signatures::Signed;
 use super::wanted::Wrong;
 
 /// The largest component that is read (bytes).
 const COMPONENT_BYTES_MAX: u64 = 64 << 20;
+
+/// The fields that say where a component comes from.
+pub(super) const FILE: &str = "spec.source.file";
+pub(super) const REFERENCE: &str = "spec.source.oci.reference";
+
+/// A component, and what is known of it.
+pub(super) struct Got {
+    pub(super) bytes: Bytes,
+    pub(super) signed: Signed,
+    /// When to look for another.
+    pub(super) next: Again,
+}
 
 /// Why there are no bytes.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +53,22 @@ pub(super) enum SourceError {
         /// What to do.
         fix: &'static str,
     },
+    /// Nobody whom the server trusts has signed it.
+    #[error(
+        "{field}: not signed as plugins.signatures of the server asks: {why}; sign it with a key that is trusted \
+         (`colchis plugin push --sign`)"
+    )]
+    Unsigned {
+        /// The field to look at.
+        field: &'static str,
+        /// Why no signature counts.
+        why: String,
+        /// Somebody may sign it yet.
+        again: Again,
+    },
+    /// The server's own rules for what leaves it.
+    #[error("spec.source.oci.reference: {0}")]
+    Egress(String),
     /// The Secret to sign in with cannot be used.
     #[error("spec.source.oci.pullSecret: {0}")]
     PullSecret(String),
@@ -52,6 +81,8 @@ impl SourceError {
             Self::Wrong(_) => "BadSpec",
             Self::Read { .. } => "SourceUnreadable",
             Self::PullSecret(_) => "BadPullSecret",
+            Self::Unsigned { .. } => "NotSigned",
+            Self::Egress(_) => "Denied",
             Self::Registry { source, .. } => match source {
                 RegistryError::Credentials { .. } => "RegistryRefuses",
                 RegistryError::NotFound { .. } => "NotInRegistry",
@@ -63,13 +94,19 @@ impl SourceError {
         }
     }
 
+    /// Whether what is in service is still what the object asks for, as far as anybody can tell.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Registry { source: RegistryError::Unreachable { .. }, .. })
+    }
+
     /// When to try again, without the object being changed.
     pub(super) fn again(&self) -> Again {
         match self {
             Self::Wrong(_) => Again::No,
             Self::Read { .. } => Again::Round,
             Self::Registry { source, .. } if !source.may_pass() => Again::No,
-            Self::Registry { .. } | Self::PullSecret(_) => Again::BackOff,
+            Self::Unsigned { again, .. } => *again,
+            Self::Registry { .. } | Self::PullSecret(_) | Self::Egress(_) => Again::BackOff,
         }
     }
 }
@@ -130,6 +167,9 @@ fn inside(folder: &Path, file: &str) -> Option<PathBuf> {
     }
 }
 
+/// How the name of a file ends that says who signed the component beside it.
+const SIGNER: &str = "signer";
+
 /// Components that were in service, by digest: a server that starts while the source is broken goes on with the last good one.
 #[derive(Debug, Clone)]
 pub(super) struct Kept(pub(super) PathBuf);
@@ -141,19 +181,32 @@ impl Kept {
         Some(self.0.join(format!("{hash}.wasm")))
     }
 
-    /// Keeps one. Blocks.
-    pub(super) fn keep(&self, digest: &str, component: &[u8]) -> io::Result<()> {
-        let Some(place) = self.place(digest).filter(|place| !place.exists()) else { return Ok(()) };
+    /// Keeps one, and who signed it. Blocks.
+    pub(super) fn keep(&self, digest: &str, component: &[u8], signer: Option<&Signer>) -> io::Result<()> {
+        let Some(place) = self.place(digest) else { return Ok(()) };
+        if let Some(signer) = signer.filter(|signer| self.signer(digest).as_ref() != Some(signer)) {
+            self.write(&place.with_extension(SIGNER), &serde_json::to_vec(signer)?)?;
+        }
+        if place.exists() { Ok(()) } else { self.write(&place, component) }
+    }
+
+    fn write(&self, place: &Path, content: &[u8]) -> io::Result<()> {
         std::fs::create_dir_all(&self.0)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
-        file.write_all(component)?;
+        file.write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(place).map(|_| ()).map_err(|error| error.error)
     }
 
+    /// Who signed one that was kept. Blocks.
+    pub(super) fn signer(&self, digest: &str) -> Option<Signer> {
+        serde_json::from_slice(&std::fs::read(self.place(digest)?.with_extension(SIGNER)).ok()?).ok()
+    }
+
     /// Forgets all but these. Blocks.
     pub(super) fn keep_only(&self, digests: &[String]) -> io::Result<()> {
-        let kept: Vec<PathBuf> = digests.iter().filter_map(|digest| self.place(digest)).collect();
+        let places = digests.iter().filter_map(|digest| self.place(digest));
+        let kept: Vec<PathBuf> = places.flat_map(|place| [place.with_extension(SIGNER), place]).collect();
         let entries = match std::fs::read_dir(&self.0) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -207,14 +260,18 @@ mod tests {
         let kept = Kept(home.path().join("kept"));
         let digest = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
         assert!(kept.find(digest).is_none());
-        kept.keep(digest, b"x").unwrap();
+        let signer = Signer::Key("sha256:0".into());
+        kept.keep(digest, b"x", None).unwrap();
+        assert_eq!(kept.signer(digest), None);
+        kept.keep(digest, b"x", Some(&signer)).unwrap();
+        assert_eq!(kept.signer(digest), Some(signer));
         assert_eq!(&kept.find(digest).unwrap()[..], b"x");
         std::fs::write(kept.place(digest).unwrap(), "changed").unwrap();
         assert!(kept.find(digest).is_none());
         assert!(kept.place("sha256:../../etc").is_none());
         std::fs::write(kept.0.join("left.part"), "by a server that was killed").unwrap();
         kept.keep_only(&[digest.to_owned()]).unwrap();
-        assert_eq!(std::fs::read_dir(&kept.0).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(&kept.0).unwrap().count(), 2);
         kept.keep_only(&[]).unwrap();
         assert_eq!(std::fs::read_dir(&kept.0).unwrap().count(), 0);
     }

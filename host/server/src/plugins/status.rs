@@ -37,6 +37,11 @@ pub(super) fn facts(status: &mut PluginStatus, facts: &Facts, now: Timestamp) {
     status.missing_grants = missing.collect();
 }
 
+/// Whether it was in service when this was written.
+pub(super) fn is_ready(status: &PluginStatus) -> bool {
+    status.conditions.iter().any(|condition| condition.r#type == READY && condition.status == "True")
+}
+
 /// How its calls went.
 pub(super) fn numbers(status: &mut PluginStatus, numbers: &Numbers) {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);

@@ -141,7 +141,7 @@ impl Server {
         let plugins = stores
             .sqlite
             .as_ref()
-            .map(|_| Plugins::start(config.plugins.clone(), stores.objects.clone(), config.egress.deny.clone()));
+            .map(|_| Plugins::start(config.plugins.clone(), stores.objects.clone(), &config.egress));
         let desk: Arc<dyn plugin::Desk> = match &plugins {
             Some(plugins) => plugins.host.clone(),
             None => Arc::new(plugin::NoPlugins),

@@ -104,7 +104,7 @@ impl Access {
             }
             None => of_docker(reference.registry())?,
         };
-        Ok(Registry::new(credentials.as_ref(), self.insecure))
+        Ok(Registry::new(credentials.as_ref(), self.insecure, None))
     }
 }
 
