@@ -9,6 +9,11 @@ use tests::{Server, eventually};
 
 /// A server with components in its folder of plugins.
 pub(crate) async fn server(test: &str, guests: &[&str]) -> Option<Server> {
+    server_with(test, guests, &[]).await
+}
+
+/// The same, with settings.
+pub(crate) async fn server_with(test: &str, guests: &[&str], settings: &[(&str, &str)]) -> Option<Server> {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("plugins");
     std::fs::create_dir(&folder).unwrap();
@@ -17,7 +22,8 @@ pub(crate) async fn server(test: &str, guests: &[&str]) -> Option<Server> {
         std::fs::copy(file, folder.join(format!("{guest}.wasm"))).unwrap();
     }
     let folder = folder.display().to_string();
-    Some(Server::at(home, &[("plugins.folder", &folder)]).await)
+    let settings = [&[("plugins.folder", &*folder)], settings].concat();
+    Some(Server::at(home, &settings).await)
 }
 
 pub(crate) fn plugin(name: &str, spec: Value) -> Value {
@@ -107,7 +113,8 @@ async fn a_step_that_a_plugin_does() {
 
     for (name, given, expected, part) in [
         ("fails", json!({"greet": {"who": "nobody"}}), "Failed", "nobody is not greeted"),
-        ("wrong", json!({"greet": {"whom": "x"}}), "Error", "whom"),
+        // What a template puts in is known no earlier than when the step begins.
+        ("wrong", json!({"greet": {"rounds": "{{inputs.parameters.who}}"}}), "Error", "rounds"),
         ("missing", json!({"other": {}}), "Error", "there is no plugin other"),
     ] {
         let (phase, shown) = run(&server, &client, &greets(name, given)).await;
@@ -115,6 +122,39 @@ async fn a_step_that_a_plugin_does() {
         let message = node(&shown, "greet")["message"].as_str().unwrap();
         assert!(message.contains(part), "{name}: {message}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_the_schema_refuses_is_refused_with_its_object() {
+    let test = "a_configuration_that_the_schema_refuses_is_refused_with_its_object";
+    let Some(server) = server(test, &["greet"]).await else { return };
+    let client = server.client().await;
+    let wrong = json!({"greet": {"whom": "x", "rounds": "{{workflow.name}}"}});
+    let template = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "metadata": {"name": "early"},
+        "spec": {"templates": [{"name": "a", "plugin": wrong}]},
+    });
+    // Whose plugin is not there, may come before it.
+    apply(&server, &template);
+    apply(&server, &plugin("greet", json!({"source": {"file": "greet.wasm"}})));
+    stands(&client, "greet", "True", "InService", "version").await;
+    let mut inline = greets("wrong", json!({"greet": {}}));
+    inline["spec"]["templates"][0]["steps"][0][0] = json!({"name": "greet", "inline": {"plugin": wrong}});
+    let cron = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "CronWorkflow", "metadata": {"name": "wrong"},
+        "spec": {"schedules": ["@daily"], "workflowSpec": greets("a", wrong.clone())["spec"]},
+    });
+    for (object, path) in [
+        (greets("wrong", wrong.clone()), "spec.templates[1].plugin.greet.whom"),
+        (inline, "spec.templates[0].steps[0][0].inline.plugin.greet.whom"),
+        (cron, "spec.workflowSpec.templates[1].plugin.greet.whom"),
+        (template, "spec.templates[0].plugin.greet.whom"),
+    ] {
+        let said = server.cli(&["apply", "-f", &write(server.home(), "wrong.json", &object)]);
+        assert!(said.code != 0 && said.err.contains(path), "{path}: {} {}", said.code, said.err);
+        assert!(said.err.contains("no such field") && !said.err.contains("rounds"), "{}", said.err);
+    }
+    assert_ne!(server.cli(&["wf", "get", "wrong"]).code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use proto_gen::v1::{FieldViolation, Severity};
 use serde_json::Value;
 use store::objects::{ListQuery, Selector};
 
+use crate::configs;
 use crate::document::{self, Draft, describe, fields_of};
 use crate::failure::{Failure, Outcome, violation};
 use crate::gate::Grant;
@@ -111,6 +112,7 @@ impl Admission {
         let object = if document::is_secret(&object) { with_string_data(object)? } else { object };
         self.restrictions(&object, &mut found)?;
         found.extend(meaning::of(grant, &object).await?.iter().map(told));
+        found.extend(configs::of(grant.plugins(), &object)?);
         if errors(&found) {
             return Err(Failure::violations(&subject, found));
         }

@@ -21,6 +21,7 @@ pub mod access;
 
 mod admission;
 mod call;
+mod configs;
 mod document;
 mod failure;
 mod gate;

@@ -32,6 +32,12 @@ impl Schema {
         self.0.iter_errors(config).flat_map(|error| told(&error)).take(FINDINGS_MAX).collect()
     }
 
+    /// The same of one in which `{{…}}` stands for what is not known yet.
+    pub(crate) fn findings_of_template(&self, config: &Value) -> Vec<Finding> {
+        let known = |error: &ValidationError<'_>| is_about_names(error) || !is_open(error.instance());
+        self.0.iter_errors(config).filter(known).flat_map(|error| told(&error)).take(FINDINGS_MAX).collect()
+    }
+
     /// The same as an error.
     pub(crate) fn check(&self, plugin: &str, config: &Value) -> Result<(), PluginError> {
         let findings = self.findings(config);
@@ -44,6 +50,22 @@ impl Schema {
             .hint(format!("`colchis plugin get {plugin}` shows how it is configured"));
         error.field = Some(first.field.clone()).filter(|field| !field.is_empty());
         Err(error)
+    }
+}
+
+/// Whether it is about which fields there are, whatever they hold.
+fn is_about_names(error: &ValidationError<'_>) -> bool {
+    use ValidationErrorKind::{AdditionalProperties, Required, UnevaluatedProperties};
+    matches!(error.kind(), AdditionalProperties { .. } | UnevaluatedProperties { .. } | Required { .. })
+}
+
+/// Whether something in it is put in later.
+fn is_open(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{"),
+        Value::Array(items) => items.iter().any(is_open),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains("{{") || is_open(value)),
+        _ => false,
     }
 }
 
@@ -111,6 +133,9 @@ mod tests {
         );
         assert_eq!(found(json!({"query": 1})), ["query: 1 is not of type \"string\""]);
         assert!(found(json!({"query": "up", "interval": "often"}))[0].starts_with("interval: "));
+        let open = |config: Value| schema.findings_of_template(&config).len();
+        assert_eq!(open(json!({"query": "{{inputs.parameters.q}}", "interval": "{{=x}}"})), 0);
+        assert_eq!(open(json!({"qery": "{{x}}", "interval": "often", "headers": "{{x}}"})), 3);
         let error = schema.check("p", &json!({"query": 1, "x": 1})).unwrap_err();
         assert_eq!((error.class, error.field.is_some()), (ErrorClass::InvalidConfig, true), "{error:?}");
     }

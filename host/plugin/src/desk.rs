@@ -97,6 +97,9 @@ pub trait Desk: Plugins {
     fn report(&self, name: &str) -> Result<(Facts, Numbers)>;
     /// What a component is, without taking it into service and without any grant.
     async fn inspect(&self, component: bytes::Bytes) -> Result<Facts>;
+    /// What the schema of a plugin in service finds wrong with a configuration as it stands in a template: values that hold `{{` are not judged,
+    /// since they are not known yet. Nothing of a plugin that is not there, or not of that kind. Calls no plugin.
+    fn schema_findings(&self, name: &str, kind: Kind, config: &Value) -> Vec<Finding>;
     /// Asks a plugin about a configuration, which its schema has passed.
     async fn check_config(&self, name: &str, kind: Kind, call: &CallContext, config: &Value) -> Result<Vec<Finding>>;
     /// The last lines of a plugin's log, and, to follow it, what comes.

@@ -65,6 +65,10 @@ impl Desk for NoPlugins {
         Err(PluginError::new(ErrorClass::Permanent, "no-plugins", "this server runs no plugins"))
     }
 
+    fn schema_findings(&self, _: &str, _: Kind, _: &Value) -> Vec<Finding> {
+        Vec::new()
+    }
+
     async fn check_config(&self, name: &str, _: Kind, _: &CallContext, _: &Value) -> Result<Vec<Finding>> {
         none(name)
     }

@@ -308,6 +308,13 @@ impl Desk for FakeDesk {
         facts("prometheus", component.len() as u64)
     }
 
+    fn schema_findings(&self, name: &str, kind: Kind, config: &Value) -> Vec<Finding> {
+        let missing = name == "tool" && kind == Kind::Step && config.get("query").is_none();
+        let message = "the field is missing".to_owned();
+        let finding = Finding { severity: plugin::Severity::Error, field: "query".to_owned(), message };
+        missing.then_some(finding).into_iter().collect()
+    }
+
     async fn check_config(&self, _: &str, kind: Kind, call: &CallContext, config: &Value) -> Result<Vec<Finding>> {
         self.called(call).await?;
         let finding =
