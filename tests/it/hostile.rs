@@ -1,6 +1,7 @@
 //! Everything that is parsed from outside gets garbage: an error is an answer, a panic, a hang or a crash is a fault.
 
 mod commands;
+mod compile;
 mod server;
 mod steps;
 
