@@ -1,6 +1,7 @@
 //! One call: a place, an instance, its end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use plugin::{CallContext, ErrorClass, Kind, PluginError, Result};
@@ -15,6 +16,7 @@ use crate::instance::{CANCEL_GRACE, Ended, State};
 use crate::loaded::{How, Loaded, Shared};
 use crate::metrics::Times;
 use crate::told::Told;
+use crate::warm::Waiting;
 
 /// The codes of ends that are the plugin's own fault.
 const BROKEN: [&str; 2] = ["trapped", "limit"];
@@ -38,7 +40,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Calls an export of a component in a fresh instance.
+    /// Calls an export of a component: in a fresh instance, or in one that waits for that where the plugin has some.
     pub(crate) async fn call<T: Told>(
         &self,
         loaded: &Loaded,
@@ -46,10 +48,18 @@ impl Ground {
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
-        self.call_as(loaded, &loaded.shared, kind, context, export).await
+        if loaded.shared.limits.pool_size == 0 {
+            return self.call_as(loaded, &loaded.shared, kind, context, export).await;
+        }
+        admitted(loaded)?;
+        let _own = self.own_place(loaded, &loaded.shared, context).await?;
+        let begun = Instant::now();
+        let span = span(loaded, kind, context);
+        let answer = self.call_warm(loaded, context, export).instrument(span.clone()).await;
+        counted(loaded, &span, begun, answer)
     }
 
-    /// The same, with other grants than the component's own.
+    /// The same in a fresh instance, with other grants than the component's own.
     pub(crate) async fn call_as<T: Told>(
         &self,
         loaded: &Loaded,
@@ -59,12 +69,59 @@ impl Ground {
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
         admitted(loaded)?;
-        let _own =
-            self.place(&loaded.places, shared, context, "concurrency").await.inspect_err(|_| loaded.counters.busy())?;
+        let _own = self.own_place(loaded, shared, context).await?;
         let begun = Instant::now();
         let span = span(loaded, kind, context);
         let answer = self.call_unlimited(shared, &loaded.pre, context, export).instrument(span.clone()).await;
         counted(loaded, &span, begun, answer)
+    }
+
+    /// In an instance that waits, or in a fresh one that waits afterwards.
+    async fn call_warm<T: Told>(
+        &self,
+        loaded: &Loaded,
+        context: &CallContext,
+        export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
+    ) -> Answer<T> {
+        let (mut store, mut instance, calls, place) = match loaded.warm.take() {
+            Some(mut waiting) => {
+                State::begin(&mut waiting.store, context.clone());
+                (waiting.store, Some(waiting.instance), waiting.calls, waiting.place)
+            }
+            None => match self.subscriptions.clone().try_acquire_owned() {
+                Ok(place) => (State::store(&self.engine, &loaded.shared, context.clone()), None, 0, place),
+                // Those that wait have no place left: this one does without.
+                Err(_) => return self.call_unlimited(&loaded.shared, &loaded.pre, context, export).await,
+            },
+        };
+        let running = async |store: &mut Store<State>| {
+            let instance = match instance {
+                Some(instance) => instance,
+                None => {
+                    let begun = Instant::now();
+                    let fresh = loaded.pre.instantiate_async(&mut *store).await?;
+                    self.instantiated.count(begun.elapsed());
+                    *instance.insert(fresh)
+                }
+            };
+            export(store, &instance).await
+        };
+        let answer = finish(&mut store, running).await;
+        if let (Ok(_), Some(instance)) = (&answer, instance)
+            && !loaded.superseded.load(Ordering::Relaxed)
+        {
+            loaded.warm.put(Waiting { store, instance, calls: calls + 1, place }, &loaded.shared.limits);
+        }
+        answer
+    }
+
+    async fn own_place<'s>(
+        &self,
+        loaded: &'s Loaded,
+        shared: &Shared,
+        context: &CallContext,
+    ) -> Result<tokio::sync::SemaphorePermit<'s>> {
+        self.place(&loaded.places, shared, context, "concurrency").await.inspect_err(|_| loaded.counters.busy())
     }
 
     /// The same for a component that is not in service yet.

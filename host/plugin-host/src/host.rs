@@ -121,14 +121,14 @@ impl PluginHost {
         let facts = loaded.facts.clone();
         // Calls under way hold the one before until they end.
         let before = crate::write(&self.table).insert(loaded.shared.name.clone(), loaded);
-        before.inspect(|before| before.superseded.store(true, Ordering::Relaxed));
+        before.inspect(|before| before.supersede());
         Ok(facts)
     }
 
     /// Takes a plugin out of service. Calls under way end as they would.
     pub fn remove(&self, name: &str) {
         let before = crate::write(&self.table).remove(name);
-        before.inspect(|before| before.superseded.store(true, Ordering::Relaxed));
+        before.inspect(|before| before.supersede());
     }
 
     /// Forgets what was compiled of other components than these (`sha256:…`). Blocks.
@@ -240,6 +240,7 @@ impl PluginHost {
             schemas,
             superseded: AtomicBool::new(false),
             places,
+            warm: Default::default(),
             facts,
             counters: Counters::default(),
             quarantine: Default::default(),
@@ -358,6 +359,12 @@ impl Desk for PluginHost {
         // What is only looked at is not kept.
         let examined = self.examine(component, None).await.map(|loaded| loaded.facts);
         examined.map_err(|error| PluginError::new(ErrorClass::InvalidConfig, error.code(), error.to_string()))
+    }
+
+    fn schema_findings(&self, name: &str, kind: Kind, config: &Value) -> Vec<Finding> {
+        let Ok(loaded) = self.of_kind(name, kind) else { return Vec::new() };
+        let of_kind = loaded.schemas.iter().filter(|(of, _)| *of == kind);
+        of_kind.flat_map(|(_, schema)| schema.findings_of_template(config)).collect()
     }
 
     async fn check_config(&self, name: &str, kind: Kind, call: &CallContext, config: &Value) -> Result<Vec<Finding>> {

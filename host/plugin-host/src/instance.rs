@@ -111,6 +111,7 @@ impl State {
         let ends = Instant::now() + context.timeout.min(state.shared.limits.wall_time_max);
         state.requests.begin(ends, context.cancel.clone());
         state.call = Call::new(context, ends);
+        state.lent = Lent::default();
         store.set_epoch_deadline(1);
     }
 

@@ -42,6 +42,7 @@ mod signing;
 mod stderr;
 mod told;
 mod vault;
+mod warm;
 mod ways;
 mod wired;
 

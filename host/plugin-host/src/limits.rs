@@ -15,6 +15,10 @@ pub struct Limits {
     pub cpu_time_max: Duration,
     /// Calls at once (`concurrency`).
     pub concurrency_max: usize,
+    /// Instances that wait for a next call (`poolSize`); none unless a plugin's operator wants some.
+    pub pool_size: u32,
+    /// Calls that one of them answers before another takes its place (`maxInvocations`).
+    pub invocations_max: u32,
     /// How long a call waits for a place.
     pub wait_max: Duration,
     /// Bytes that a call may write to its log; the rest is counted (`log_bytes_max`).
@@ -41,6 +45,8 @@ impl Default for Limits {
             wall_time_max: Duration::from_secs(30),
             cpu_time_max: Duration::from_secs(10),
             concurrency_max: 16,
+            pool_size: 0,
+            invocations_max: 100,
             wait_max: Duration::from_secs(5),
             log_bytes_max: 64 << 10,
             response_bytes_max: 8 << 20,

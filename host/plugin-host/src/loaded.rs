@@ -18,6 +18,7 @@ use crate::metrics::Times;
 use crate::quarantine::Quarantine;
 use crate::schema::Schema;
 use crate::services::Services;
+use crate::warm::Warm;
 use crate::ways::Way;
 
 /// A component that is to be taken into service.
@@ -153,12 +154,20 @@ pub(crate) struct Loaded {
     /// Another version is in service by now, or none.
     pub(crate) superseded: AtomicBool,
     pub(crate) places: Semaphore,
+    /// Instances that wait for a call.
+    pub(crate) warm: Warm,
     pub(crate) facts: Facts,
     pub(crate) counters: Counters,
     pub(crate) quarantine: Quarantine,
 }
 
 impl Loaded {
+    /// Another is in its place, or none: whoever goes on with it is told, and no instance waits any more.
+    pub(crate) fn supersede(&self) {
+        self.superseded.store(true, Ordering::Relaxed);
+        self.warm.clear();
+    }
+
     /// Whether it is this component, with the same grants and limits.
     pub(crate) fn is(&self, other: &Component) -> bool {
         let digest = &self.facts.digest;

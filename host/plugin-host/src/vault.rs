@@ -62,6 +62,12 @@ impl Vault {
         crate::lock(&self.0).meanings.is_empty()
     }
 
+    /// Whether an instance that goes on had better not: with half of what one may have there is room for another call.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let inner = crate::lock(&self.0);
+        inner.meanings.len() > STAND_INS_MAX / 2 || inner.values.len() > VALUES_MAX / 2
+    }
+
     /// A stand-in for a granted secret.
     pub(crate) fn secret(&self, shared: &Shared, name: &str) -> Result<String> {
         granted(shared, name)?;

@@ -16,3 +16,4 @@ mod loading;
 mod reach;
 mod renderers;
 mod support;
+mod warm;

@@ -8,6 +8,9 @@ use model::values::parse_go_duration_ms;
 use plugin_host::{EndpointGrant, Grants, HttpGrant, Limits, SecretGrant, TlsGrant};
 use serde_json::json;
 
+/// The most instances of one plugin that stay for a next call.
+const POOL_SIZE_MAX: u32 = 64;
+
 /// What cannot be read: the field, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {why}")]
@@ -110,6 +113,14 @@ pub(super) fn limits(spec: &PluginSpec) -> Result<Limits, Wrong> {
     if let Some(n) = count("spec.limits.concurrency", given.concurrency)? {
         out.concurrency_max = n as usize;
     }
+    match given.pool_size.map(|n| u32::try_from(n).ok().filter(|n| *n <= POOL_SIZE_MAX)) {
+        Some(Some(n)) => out.pool_size = n,
+        Some(None) => return Err(wrong("spec.limits.poolSize", format!("expected from 0 to {POOL_SIZE_MAX}"))),
+        None => {}
+    }
+    if let Some(n) = count("spec.limits.maxInvocations", given.max_invocations)? {
+        out.invocations_max = n;
+    }
     if let Some(n) = count("spec.limits.requests", given.requests)? {
         out.requests_max = n;
     }
@@ -192,6 +203,8 @@ mod tests {
             (json!({"limits": {"memory": "many"}}), "spec.limits.memory"),
             (json!({"limits": {"wallTime": "0s"}}), "spec.limits.wallTime"),
             (json!({"limits": {"concurrency": 0}}), "spec.limits.concurrency"),
+            (json!({"limits": {"poolSize": 65}}), "spec.limits.poolSize"),
+            (json!({"limits": {"maxInvocations": 0}}), "spec.limits.maxInvocations"),
         ] {
             let spec = spec(given.clone());
             let found = grants(&spec).map(|_| ()).and_then(|()| limits(&spec).map(|_| ())).unwrap_err();
