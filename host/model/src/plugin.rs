@@ -70,6 +70,18 @@ record! {
         pub blobs: Option<PluginBlobsGrant>,
         /// Lets a renderer ask for objects of the destination (Helm's `lookup`).
         pub lookup: Option<bool>,
+        /// Folders of the server's machine; below those of `plugins.fileFolders` only.
+        pub files: Vec<PluginFileGrant>,
+    }
+
+    /// A folder of the server's machine.
+    pub struct PluginFileGrant {
+        /// Where it is, as an absolute path. Links in it that lead out of it are not followed.
+        pub path: String,
+        /// Where the plugin finds it.
+        pub mount_path: String,
+        /// Whether nothing in it may be changed; true by default.
+        pub read_only: Option<bool>,
     }
 
     /// Hosts that requests may go to.

@@ -121,6 +121,7 @@ impl Ground {
         shared: &Shared,
         context: &CallContext,
     ) -> Result<tokio::sync::SemaphorePermit<'s>> {
+        folders_there(shared)?;
         self.place(&loaded.places, shared, context, "concurrency").await.inspect_err(|_| loaded.counters.busy())
     }
 
@@ -152,6 +153,7 @@ impl Ground {
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<(Session, T)> {
         admitted(loaded)?;
+        folders_there(&loaded.shared)?;
         let place = self.subscriptions.clone().try_acquire_owned().map_err(|_| {
             loaded.counters.busy();
             let message = "no more subscriptions can be open at once (limit: subscriptions_max)";
@@ -247,6 +249,13 @@ fn admitted(loaded: &Loaded) -> Result<()> {
     );
     let class = ErrorClass::Throttled { retry_after: Some(left) };
     Err(PluginError::new(class, "set-aside", message).hint("`colchis plugin logs` and the server's log say why"))
+}
+
+/// Whether the folders that a plugin is granted are there.
+fn folders_there(shared: &Shared) -> Result<()> {
+    let Some(gone) = shared.grants.files.iter().find(|folder| !folder.path.is_dir()) else { return Ok(()) };
+    let message = format!("spec.grants.files of the plugin {}: there is no folder {}", shared.name, gone.path.display());
+    Err(PluginError::new(ErrorClass::Unavailable, "no-folder", message))
 }
 
 /// What is told of a call where calls are traced.

@@ -1,6 +1,7 @@
 //! What an operator lets a plugin reach.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use egress::{Config, Private, Rule};
 use plugin::Capability;
@@ -22,6 +23,25 @@ pub struct Grants {
     pub blob_bytes_max: Option<u64>,
     /// Whether renderers may ask for objects of the destination.
     pub lookup: bool,
+    /// Folders of the machine.
+    pub files: Vec<FileGrant>,
+}
+
+/// A folder of the machine, and what is in it. Links that lead out of it are not followed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FileGrant {
+    /// Where it is on the machine.
+    pub path: PathBuf,
+    /// Where the plugin finds it.
+    pub mount_path: String,
+    /// Whether nothing in it may be changed.
+    #[serde(default = "yes")]
+    pub read_only: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Requests to hosts.

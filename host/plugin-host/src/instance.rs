@@ -8,7 +8,7 @@ use plugin::{CallContext, Destination, LogLevel, LogLine, Lookup, StepFiles};
 use serde_json::Value;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::engine::TICK;
@@ -83,6 +83,11 @@ impl State {
         table.set_max_capacity(limits.handles_max);
         let mut wasi = WasiCtxBuilder::new();
         wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).stderr(stderr.clone());
+        for folder in &shared.grants.files {
+            let perms = if folder.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+            // One that is gone since the call was admitted is not there; the plugin finds that out as any program does.
+            let _ = wasi.preopened_dir(&folder.path, &folder.mount_path, perms);
+        }
         if shared.pure {
             pure::same_each_time(&mut wasi);
         }

@@ -48,7 +48,7 @@ mod wired;
 
 pub use compiler::child_main as compile_main;
 pub use error::LoadError;
-pub use grants::{EndpointGrant, Grants, HttpGrant, SecretGrant, TlsGrant};
+pub use grants::{EndpointGrant, FileGrant, Grants, HttpGrant, SecretGrant, TlsGrant};
 pub use host::{PluginHost, Settings};
 pub use limits::Limits;
 pub use loaded::Component;

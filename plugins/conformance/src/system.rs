@@ -131,7 +131,7 @@ pub(crate) fn file(path: &str) -> Value {
     let names: Vec<&String> = folders.iter().map(|(_, name)| name).collect();
     let Some((folder, _)) = folders.first() else { return json!({"folders": names, "error": "no folder"}) };
     let read = folder
-        .open_at(PathFlags::empty(), path, OpenFlags::empty(), DescriptorFlags::READ)
+        .open_at(PathFlags::SYMLINK_FOLLOW, path, OpenFlags::empty(), DescriptorFlags::READ)
         .and_then(|file| file.read(4096, 0));
     match read {
         Ok((bytes, _)) => json!({"folders": names, "text": String::from_utf8_lossy(&bytes)}),

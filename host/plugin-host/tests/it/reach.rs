@@ -240,3 +240,28 @@ async fn a_name_that_turns_to_this_machine_does_not_lead_there() {
     assert_eq!(world.run("again", get).await.unwrap_err().class, ErrorClass::Denied);
     assert_eq!(web.asked.lock().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn files_are_reached_in_a_folder_that_is_granted_and_nowhere_else() {
+    let Some(world) = World::new("files_are_reached_in_a_folder_that_is_granted_and_nowhere_else") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let lent = home.path().join("lent");
+    std::fs::create_dir(&lent).unwrap();
+    std::fs::write(home.path().join("secret"), "not this").unwrap();
+    std::fs::write(lent.join("note"), "read me").unwrap();
+    std::os::unix::fs::symlink("../secret", lent.join("link")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", lent.join("passwd")).unwrap();
+    world.install("guest", json!({"files": [{"path": lent, "mountPath": "/lent"}]}), Limits::default()).await;
+    world.install("other", json!({}), Limits::default()).await;
+    let read = async |name: &str, path: &str| world.value(name, json!({"do": "file", "path": path})).await.to_string();
+    let note = read("guest", "note").await;
+    assert!(note.contains("read me") && note.contains("/lent"), "{note}");
+    for path in ["../secret", "/etc/passwd", "link", "passwd", "../../../../../../etc/passwd"] {
+        let found = read("guest", path).await;
+        assert!(!found.contains("not this") && !found.contains("root:"), "{path}: {found}");
+    }
+    assert!(!read("other", "note").await.contains("read me"));
+    std::fs::remove_dir_all(&lent).unwrap();
+    let error = world.run("guest", json!({"do": "file", "path": "note"})).await.unwrap_err();
+    assert_eq!((error.class, error.code.as_str()), (ErrorClass::Unavailable, "no-folder"), "{error}");
+}

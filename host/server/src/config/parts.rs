@@ -182,6 +182,7 @@ pub(super) fn plugins(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Optio
         cache: data_dir?.join(PLUGINS_CACHE_DIR),
         blobs: data_dir?.join(PLUGINS_BLOBS_DIR),
         instances_max: u32::try_from(instances).unwrap_or(u32::MAX),
+        file_folders: reader.paths("plugins.fileFolders"),
         signatures: super::signatures::signatures(reader)?,
     })
 }

@@ -166,6 +166,13 @@ pub static SETTINGS: &[Setting] = &[
         "Instances of plugins at a time, of all together; further calls wait.",
     ),
     setting(
+        "plugins.fileFolders",
+        Kind::List,
+        "",
+        "",
+        "Folders that `spec.grants.files` of Plugin objects may lend, with those below them; empty: none.",
+    ),
+    setting(
         "plugins.signatures.mode",
         Kind::Choice(&["off", "warn", "require"]),
         "off",

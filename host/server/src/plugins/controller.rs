@@ -329,7 +329,7 @@ impl Bringing {
             let message = "spec.suspend takes it out of service".to_owned();
             return (Standing { ready: false, reason: "Suspended", message }, None, Again::No);
         }
-        let (grants, limits) = match (wanted::grants(spec), wanted::limits(spec)) {
+        let (grants, limits) = match (wanted::grants(spec, &self.config.file_folders), wanted::limits(spec)) {
             (Ok(grants), Ok(limits)) => (grants, limits),
             (Err(wrong), _) | (_, Err(wrong)) => return refused("BadSpec", wrong.to_string(), Again::No),
         };

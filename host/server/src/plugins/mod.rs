@@ -36,6 +36,8 @@ pub struct PluginsConfig {
     pub blobs: PathBuf,
     /// Instances at once (`plugins.instancesMax`).
     pub instances_max: u32,
+    /// Folders that plugins may be granted (`plugins.fileFolders`).
+    pub file_folders: Vec<PathBuf>,
     /// Whose components are taken (`plugins.signatures`).
     pub signatures: Arc<SignaturePolicy>,
 }

@@ -1,11 +1,12 @@
 //! From a `Plugin` object to what the host is told.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::Quantity;
-use model::plugin::{PluginSecretKeyRef, PluginSpec, PluginTlsGrant};
+use model::plugin::{PluginFileGrant, PluginSecretKeyRef, PluginSpec, PluginTlsGrant};
 use model::values::parse_go_duration_ms;
-use plugin_host::{EndpointGrant, Grants, HttpGrant, Limits, SecretGrant, TlsGrant};
+use plugin_host::{EndpointGrant, FileGrant, Grants, HttpGrant, Limits, SecretGrant, TlsGrant};
 use serde_json::json;
 
 /// The most instances of one plugin that stay for a next call.
@@ -23,8 +24,8 @@ pub(super) fn wrong(field: impl Into<String>, why: impl ToString) -> Wrong {
     Wrong { field: field.into(), why: why.to_string() }
 }
 
-/// What a plugin may reach.
-pub(super) fn grants(spec: &PluginSpec) -> Result<Grants, Wrong> {
+/// What a plugin may reach; of the machine's files only what is below `folders`.
+pub(super) fn grants(spec: &PluginSpec, folders: &[PathBuf]) -> Result<Grants, Wrong> {
     let grants = &spec.grants;
     let mut out = Grants::default();
     for (i, grant) in grants.http.iter().enumerate() {
@@ -63,7 +64,30 @@ pub(super) fn grants(spec: &PluginSpec) -> Result<Grants, Wrong> {
         out.blob_bytes_max = Some(bytes.unwrap_or(64 << 20));
     }
     out.lookup = grants.lookup.unwrap_or(false);
+    for (i, grant) in grants.files.iter().enumerate() {
+        out.files.push(folder(&format!("spec.grants.files[{i}]"), grant, folders)?);
+    }
     Ok(out)
+}
+
+/// A folder that is there, below one that the operator of the server named.
+fn folder(field: &str, grant: &PluginFileGrant, folders: &[PathBuf]) -> Result<FileGrant, Wrong> {
+    if !grant.mount_path.starts_with('/') {
+        return Err(wrong(format!("{field}.mountPath"), "expected an absolute path, such as /incoming"));
+    }
+    let at = format!("{field}.path");
+    // By its real path, so that no link leads elsewhere.
+    let path = Path::new(&*grant.path).canonicalize().map_err(|error| wrong(&at, format!("{}: {error}", grant.path)))?;
+    let below = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| path.starts_with(folder));
+    if !folders.iter().any(below) {
+        let why = format!("{} is below none of the folders that the server lends (`plugins.fileFolders`)", grant.path);
+        return Err(wrong(at, why));
+    }
+    if !path.is_dir() {
+        return Err(wrong(at, format!("{} is no folder", grant.path)));
+    }
+    let read_only = grant.read_only.unwrap_or(true);
+    Ok(FileGrant { path, mount_path: grant.mount_path.to_string(), read_only })
 }
 
 fn certificates(tls: &PluginTlsGrant) -> TlsGrant {
@@ -165,7 +189,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_granted_is_named() {
-        let nothing = grants(&spec(json!({}))).unwrap();
+        let nothing = grants(&spec(json!({})), &[]).unwrap();
         assert_eq!(nothing, Grants::default());
         let some = grants(&spec(json!({"grants": {
             "http": [{"host": "https://*.example.com", "private": ["10.0.0.0/8"]}, {"host": "127.0.0.1:9090", "private": true}],
@@ -174,7 +198,7 @@ mod tests {
             "endpoints": [{"address": "tls://*.example.com:8883"}],
             "blobs": {},
             "lookup": true,
-        }})))
+        }})), &[])
         .unwrap();
         assert_eq!(some.state_bytes_max, Some(65_536));
         for (need, met) in [
@@ -207,8 +231,40 @@ mod tests {
             (json!({"limits": {"maxInvocations": 0}}), "spec.limits.maxInvocations"),
         ] {
             let spec = spec(given.clone());
-            let found = grants(&spec).map(|_| ()).and_then(|()| limits(&spec).map(|_| ())).unwrap_err();
+            let found = grants(&spec, &[]).map(|_| ()).and_then(|()| limits(&spec).map(|_| ())).unwrap_err();
             assert_eq!(found.field, field, "{given}: {found}");
         }
+    }
+
+    #[test]
+    fn only_folders_that_the_server_lends_are_granted() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap();
+        let (lent, other) = (root.join("lent"), root.join("other"));
+        for folder in [&lent, &other] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        std::os::unix::fs::symlink(&other, lent.join("link")).unwrap();
+        std::fs::write(lent.join("file"), "x").unwrap();
+        let granted = |path: &Path, mount: &str| {
+            let grant = json!({"path": path.display().to_string(), "mountPath": mount});
+            grants(&spec(json!({"grants": {"files": [grant]}})), std::slice::from_ref(&lent))
+        };
+        let good = granted(&lent, "/in").unwrap();
+        assert_eq!(good.files, [FileGrant { path: lent.clone(), mount_path: "/in".into(), read_only: true }]);
+        for (path, mount, field) in [
+            (&other, "/in", "path"),
+            (&lent.join("../other"), "/in", "path"),
+            (&lent.join("link"), "/in", "path"),
+            (&lent.join("file"), "/in", "path"),
+            (&lent.join("none"), "/in", "path"),
+            (&root, "/in", "path"),
+            (&lent, "in", "mountPath"),
+        ] {
+            let wrong = granted(path, mount).unwrap_err();
+            assert_eq!(wrong.field, format!("spec.grants.files[0].{field}"), "{wrong}");
+        }
+        let none = grants(&spec(json!({"grants": {"files": [{"path": lent.display().to_string(), "mountPath": "/"}]}})), &[]);
+        assert!(none.unwrap_err().why.contains("plugins.fileFolders"));
     }
 }
