@@ -34,12 +34,13 @@ pub(super) fn signatures(reader: &mut Reader<'_>) -> Option<Arc<SignaturePolicy>
     let authorities = match (identities.is_empty(), reader.path(AUTHORITIES)) {
         (true, _) => None,
         (false, None) => {
-            reader.problem(IDENTITIES, "nobody vouches for them".to_owned(), &format!("set {AUTHORITIES}"));
+            let why = format!("nobody vouches for them: {AUTHORITIES} is not set");
+            reader.problem(IDENTITIES, why, "name the file with the authorities' certificates");
             return None;
         }
         (false, Some(_)) if logs.is_empty() => {
-            let why = "no log says when they signed".to_owned();
-            reader.problem(IDENTITIES, why, &format!("set {LOG_KEYS}"));
+            let why = format!("no log says when they signed: {LOG_KEYS} is not set");
+            reader.problem(IDENTITIES, why, "name the files with the logs' public keys");
             return None;
         }
         (false, Some(path)) => {
