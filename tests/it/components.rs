@@ -88,7 +88,7 @@ async fn a_component_is_a_step_as_any_other() {
         template("second", &["read=/in/it", "print={{inputs.parameters.p}}"]),
         json!({"inputs": {"parameters": [{"name": "p"}], "artifacts": [{"name": "it", "path": "/in/it"}]}}),
     );
-    let script = json!({"name": "script", "script": {"image": "program:1", "command": ["args"], "source": "print=from a script"}});
+    let script = json!({"name": "script", "script": {"image": "program:1", "command": ["args"], "source": "print=from a script\nif-there=/none\nfail\n"}});
     let main = json!({"name": "main", "steps": [
         [{"name": "one", "template": "first", "arguments": {"parameters": [{"name": "who", "value": "Medea"}]}}],
         [{"name": "two", "template": "second", "arguments": {
@@ -122,7 +122,7 @@ async fn a_component_is_a_step_as_any_other() {
     }
     let (phase, shown) = run(&server, &client, &workflow("scripted", json!([script]))).await;
     assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
-    assert_eq!(node(&shown, "scripted")["outputs"]["result"], "program\nargs\n/argo/staging/script", "{shown}");
+    assert_eq!(node(&shown, "scripted")["outputs"]["result"], "program\nargs\n/argo/staging/script\nfrom a script", "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +176,7 @@ async fn a_component_is_stopped_and_the_server_goes_on() {
         let other = workflow(&format!("beside-{name}"), json!([template("beside", &["print=me too"])]));
         let (phase, shown) = run(&server, &client, &other).await;
         assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
-        server.cli(&[how, name]).ok();
+        server.cli(&["wf", how, name]).ok();
         assert_eq!(client.wait("default", name).await.unwrap().phase(), WorkflowPhase::Failed);
     }
 }
@@ -299,13 +299,15 @@ async fn a_component_is_pulled_from_a_registry() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_plugin_writes_is_the_log_of_its_step() {
     let test = "what_a_plugin_writes_is_the_log_of_its_step";
-    let Some(server) = crate::plugins::server(test, &["conformance"]).await else { return };
+    let Some(server) = crate::plugins::server(test, &["conformance", "greet"]).await else { return };
     let client = server.client().await;
     apply(&server, &plugin("conformance", json!({"source": {"file": "conformance.wasm"}})));
     stands(&client, "conformance", "True", "InService", "version").await;
+    apply(&server, &plugin("greet", json!({"source": {"file": "greet.wasm"}})));
+    stands(&client, "greet", "True", "InService", "version").await;
     let writes = json!({"name": "writes", "plugin": {"conformance": {"copy": ["in", "out"]}},
         "inputs": {"artifacts": [{"name": "in", "raw": {"data": "x"}}]}, "outputs": {"artifacts": [{"name": "out"}]}});
-    let quiet = json!({"name": "quiet", "plugin": {"conformance": {}}});
+    let quiet = json!({"name": "quiet", "plugin": {"greet": {"who": "Medea"}}});
     let main = json!({"name": "main", "steps": [[{"name": "writes", "template": "writes"}, {"name": "quiet", "template": "quiet"}]]});
     let (phase, shown) = run(&server, &client, &workflow("told", json!([main, writes, quiet]))).await;
     assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");

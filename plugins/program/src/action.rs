@@ -3,6 +3,8 @@
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// Does what the lines of a file say.
+    Script(String),
     /// Writes a line to standard output.
     Print(String),
     /// The same to standard error.
@@ -54,6 +56,9 @@ impl Action {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(argument: &str) -> Result<Self, String> {
+        if argument.starts_with('/') {
+            return Ok(Self::Script(argument.to_owned()));
+        }
         let (word, rest) = argument.split_once('=').unwrap_or((argument, ""));
         let text = || rest.to_owned();
         let two = || {
@@ -99,6 +104,7 @@ mod tests {
             ("if-there=/a", Ok(Action::Goes { path: "/a".into(), there: true })),
             ("exit=3", Ok(Action::Exit(3))),
             ("args", Ok(Action::Args)),
+            ("/a=b", Ok(Action::Script("/a=b".into()))),
             ("copy=/a", Err("copy=/a: expected copy=A=B".to_owned())),
             ("exit=300", Err("exit=300: codes end at 255".to_owned())),
             ("sleep=x", Err("sleep=x: expected sleep=NUMBER".to_owned())),

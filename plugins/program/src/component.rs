@@ -78,6 +78,13 @@ impl bindings::exports::wasi::cli::run::Guest for Program {
 fn perform(action: Action) -> Result<bool, String> {
     let out = stdout::get_stdout();
     match action {
+        Action::Script(path) => {
+            for line in String::from_utf8_lossy(&read(&path)?).lines() {
+                if !Action::parse(line).and_then(perform)? {
+                    return Ok(false);
+                }
+            }
+        }
         Action::Print(text) => line(&out, &text)?,
         Action::Error(text) => line(&stderr::get_stderr(), &text)?,
         Action::Args => line(&out, &environment::get_arguments().join("\n"))?,
@@ -99,7 +106,9 @@ fn perform(action: Action) -> Result<bool, String> {
             let (folder, below) = find(&path)?;
             folder.symlink_at(&target, &below).map_err(|code| format!("{path}: {code}"))?;
         }
-        Action::Goes { path, there } => return Ok(open(&path, OpenFlags::empty(), DescriptorFlags::READ).is_ok() == there),
+        Action::Goes { path, there } => {
+            return Ok(open(&path, OpenFlags::empty(), DescriptorFlags::READ).is_ok() == there);
+        }
         Action::Sleep(ms) => monotonic_clock::subscribe_duration(ms.saturating_mul(1_000_000)).block(),
         Action::Spin => spin(),
         Action::Eat(mebibytes) => {
