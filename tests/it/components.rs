@@ -67,23 +67,24 @@ async fn a_component_is_a_step_as_any_other() {
     let test = "a_component_is_a_step_as_any_other";
     let Some(server) = server(test, IMPORTED).await else { return };
     let client = server.client().await;
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"k": "open sesame"}});
+    let secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}, "stringData": {"k": "open sesame"}});
     apply(&server, &secret);
     let first = json!({"name": "first", "inputs": {
-            "parameters": [{"name": "who"}],
-            "artifacts": [{"name": "in", "path": "/data/in.txt", "raw": {"data": "as it was"}}],
-        },
-        "container": {"image": "program:1", "workingDir": "/work",
-            "command": ["args", "print=hello {{inputs.parameters.who}}"],
-            "args": ["env=PLAIN", "env=SECRET", "env=PWD", "cwd", "error=to standard error", "list=/", "read=/data/in.txt", "copy=/data/in.txt=/vol/deep",
-                "copy=/vol/deep=/out.txt", "write=/tmp/p=forty-two", "write=/work/w=x", "list=/vol", "print=$(PLAIN) again"],
-            "env": [{"name": "PLAIN", "value": "1"}, {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "key", "key": "k"}}}],
-            "volumeMounts": [{"name": "vol", "mountPath": "/vol"}]},
-        "volumes": [{"name": "vol", "emptyDir": {}}],
-        "outputs": {
-            "parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}, {"name": "d", "valueFrom": {"path": "/none", "default": "by default"}}],
-            "artifacts": [{"name": "out", "path": "/out.txt"}, {"name": "volume", "path": "/vol/deep", "archive": {"none": {}}}, {"name": "maybe", "path": "/none", "optional": true}],
-        }});
+        "parameters": [{"name": "who"}],
+        "artifacts": [{"name": "in", "path": "/data/in.txt", "raw": {"data": "as it was"}}],
+    },
+    "container": {"image": "program:1", "workingDir": "/work",
+        "command": ["args", "print=hello {{inputs.parameters.who}}"],
+        "args": ["env=PLAIN", "env=SECRET", "env=PWD", "cwd", "error=to standard error", "list=/", "read=/data/in.txt", "copy=/data/in.txt=/vol/deep",
+            "copy=/vol/deep=/out.txt", "write=/tmp/p=forty-two", "write=/work/w=x", "list=/vol", "print=$(PLAIN) again"],
+        "env": [{"name": "PLAIN", "value": "1"}, {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "key", "key": "k"}}}],
+        "volumeMounts": [{"name": "vol", "mountPath": "/vol"}]},
+    "volumes": [{"name": "vol", "emptyDir": {}}],
+    "outputs": {
+        "parameters": [{"name": "p", "valueFrom": {"path": "/tmp/p"}}, {"name": "d", "valueFrom": {"path": "/none", "default": "by default"}}],
+        "artifacts": [{"name": "out", "path": "/out.txt"}, {"name": "volume", "path": "/vol/deep", "archive": {"none": {}}}, {"name": "maybe", "path": "/none", "optional": true}],
+    }});
     let second = with(
         template("second", &["read=/in/it", "print={{inputs.parameters.p}}"]),
         json!({"inputs": {"parameters": [{"name": "p"}], "artifacts": [{"name": "it", "path": "/in/it"}]}}),
@@ -105,13 +106,30 @@ async fn a_component_is_a_step_as_any_other() {
     let lines: Vec<&str> = result.lines().collect();
     let arguments = lines.iter().position(|line| *line == "print=1 again").unwrap();
     assert_eq!(lines[0], "program", "its own name: {result}");
-    let said = ["hello Medea", "1", "open sesame", "/work", "/work", "argo", "data", "tmp", "vol", "work", "as it was", "deep", "1 again"];
+    let said = [
+        "hello Medea",
+        "1",
+        "open sesame",
+        "/work",
+        "/work",
+        "argo",
+        "data",
+        "tmp",
+        "vol",
+        "work",
+        "as it was",
+        "deep",
+        "1 again",
+    ];
     assert_eq!(&lines[arguments + 1..], said, "{result}");
     assert_eq!(two["outputs"]["result"], "as it was\nforty-two, by default");
 
     // What it wrote to both streams is its log, as of any step.
     let log = server.cli(&["wf", "logs", "whole", one["id"].as_str().unwrap()]).ok();
-    assert!(log.contains("hello Medea\n") && log.contains("to standard error\n") && !log.contains("program:1"), "{log}");
+    assert!(
+        log.contains("hello Medea\n") && log.contains("to standard error\n") && !log.contains("program:1"),
+        "{log}"
+    );
     let all = server.cli(&["wf", "logs", "whole", "--container", "main", "--follow"]).ok();
     assert!(all.contains("to standard error") && all.contains("forty-two, by default"), "{all}");
     let got = server.home().join("got");
@@ -122,7 +140,11 @@ async fn a_component_is_a_step_as_any_other() {
     }
     let (phase, shown) = run(&server, &client, &workflow("scripted", json!([script]))).await;
     assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
-    assert_eq!(node(&shown, "scripted")["outputs"]["result"], "program\nargs\n/argo/staging/script\nfrom a script", "{shown}");
+    assert_eq!(
+        node(&shown, "scripted")["outputs"]["result"],
+        "program\nargs\n/argo/staging/script\nfrom a script",
+        "{shown}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,9 +156,19 @@ async fn how_a_component_ends() {
     for (name, step, code, part) in [
         ("coded", template("coded", &["print=so far", "exit=3"]), json!("3"), "exit code 3"),
         ("plain", template("plain", &["fail"]), json!("1"), "exit code 1"),
-        ("explained", template("explained", &["folder=/dev", "write=/dev/termination-log=because", "exit=4"]), json!("4"), "exit code 4): because"),
+        (
+            "explained",
+            template("explained", &["folder=/dev", "write=/dev/termination-log=because", "exit=4"]),
+            json!("4"),
+            "exit code 4): because",
+        ),
         ("trapped", template("trapped", &["trap"]), json!("134"), "unreachable"),
-        ("greedy", limited(template("greedy", &["eat=64"])), json!("137"), "OOMKilled (exit code 137, limit 33554432 bytes)"),
+        (
+            "greedy",
+            limited(template("greedy", &["eat=64"])),
+            json!("137"),
+            "OOMKilled (exit code 137, limit 33554432 bytes)",
+        ),
         ("late", late(template("late", &["sleep=600000"])), Value::Null, "Step exceeded its deadline"),
         ("busy", late(template("busy", &["spin"])), Value::Null, "Step exceeded its deadline"),
         ("unknown", template("unknown", &["dance"]), json!("2"), "exit code 2"),
@@ -148,15 +180,20 @@ async fn how_a_component_ends() {
     let log = server.cli(&["wf", "logs", "unknown"]).ok();
     assert!(log.contains("dance: no such action"), "{log}");
     // Within its limit it has what it asks for.
-    let (phase, shown) = run(&server, &client, &workflow("modest", json!([limited(template("modest", &["eat=8"]))]))).await;
+    let (phase, shown) =
+        run(&server, &client, &workflow("modest", json!([limited(template("modest", &["eat=8"]))]))).await;
     assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
     // It is tried again as any step, and what it leaves is missed.
     let tries = with(template("tries", &["print={{retries}}", "exit=1"]), json!({"retryStrategy": {"limit": 2}}));
     let (_, shown) = run(&server, &client, &workflow("tries", json!([tries]))).await;
     assert_eq!(node(&shown, "tries(2)")["outputs"]["result"], "2", "{shown}");
-    let forgets = with(template("forgets", &["print=x"]), json!({"outputs": {"artifacts": [{"name": "it", "path": "/it"}]}}));
+    let forgets =
+        with(template("forgets", &["print=x"]), json!({"outputs": {"artifacts": [{"name": "it", "path": "/it"}]}}));
     let ended = fails(&server, &client, "forgets", forgets, "Error").await;
-    assert!(ended["message"].as_str().unwrap().contains("output artifact it: /it: the step did not write it"), "{ended}");
+    assert!(
+        ended["message"].as_str().unwrap().contains("output artifact it: /it: the step did not write it"),
+        "{ended}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +226,14 @@ async fn a_component_begins_anew_when_its_server_was_killed() {
         [{"name": "one", "template": "quick"}],
         [{"name": "two", "template": "slow"}],
     ]});
-    let slow = workflow("slow", json!([slow, template("quick", &["print=quick"]), template("slow", &["print=begun", "sleep=4000", "print=ended"])]));
+    let slow = workflow(
+        "slow",
+        json!([
+            slow,
+            template("quick", &["print=quick"]),
+            template("slow", &["print=begun", "sleep=4000", "print=ended"])
+        ]),
+    );
     submit(&server, &slow).await;
     eventually("the second step is under way", || async {
         server.cli(&["wf", "logs", "slow"]).out.contains("begun").then_some(())
@@ -203,7 +247,11 @@ async fn a_component_begins_anew_when_its_server_was_killed() {
     assert_eq!(node(&shown, "two")["outputs"]["result"], "begun\nended", "{shown}");
     let id = node(&shown, "two")["id"].as_str().unwrap();
     assert_eq!(server.cli(&["wf", "logs", "slow", id]).ok(), "begun\nended\n");
-    assert_eq!(server.cli(&["wf", "logs", "slow", id, "--previous"]).ok(), "begun\n", "what the one before wrote is kept");
+    assert_eq!(
+        server.cli(&["wf", "logs", "slow", id, "--previous"]).ok(),
+        "begun\n",
+        "what the one before wrote is kept"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,7 +299,10 @@ async fn what_a_component_cannot_have_is_refused_by_its_path() {
         (with(template("x", &[]), json!({"initContainers": [container]})), "initContainers[0]"),
         (with(template("x", &[]), json!({"daemon": true})), "daemon"),
         (json!({"name": "x", "containerSet": {"containers": [container]}}), "containerSet.containers[0].image"),
-        (with(template("x", &[]), json!({"container": {"livenessProbe": {"exec": {"command": ["x"]}}}})), "container.livenessProbe"),
+        (
+            with(template("x", &[]), json!({"container": {"livenessProbe": {"exec": {"command": ["x"]}}}})),
+            "container.livenessProbe",
+        ),
         (mounted(host, json!({"mountPath": "/v"})), "hostPath"),
         (mounted(empty, json!({"mountPath": "/v", "subPath": "s"})), "container.volumeMounts[0].subPath"),
         (mounted(secret, json!({"mountPath": "/v"})), "only ever held in memory"),
@@ -269,7 +320,8 @@ async fn what_a_component_cannot_have_is_refused_by_its_path() {
     // A plugin is no program.
     let Some(greet) = testkit::tools::guest("greet", test) else { return };
     server.cli(&["image", "import", &greet.display().to_string(), "--name", "greet:1"]).ok();
-    let ended = fails(&server, &client, "greet", json!({"name": "greet", "container": {"image": "greet:1"}}), "Error").await;
+    let ended =
+        fails(&server, &client, "greet", json!({"name": "greet", "container": {"image": "greet:1"}}), "Error").await;
     assert!(ended["message"].as_str().unwrap().contains("wasi:cli/run"), "{ended}");
     // A core module is told what to do about it.
     let module = server.home().join("module.wasm");
@@ -322,5 +374,8 @@ async fn what_a_plugin_writes_is_the_log_of_its_step() {
     // What is forgotten is gone.
     server.cli(&["delete", "wf", "told"]).ok();
     let logs = server.data_dir().join("logs");
-    eventually("its log is gone", || async { std::fs::read_dir(&logs).is_ok_and(|mut d| d.next().is_none()).then_some(()) }).await;
+    eventually("its log is gone", || async {
+        std::fs::read_dir(&logs).is_ok_and(|mut d| d.next().is_none()).then_some(())
+    })
+    .await;
 }

@@ -113,7 +113,11 @@ impl Programs for PluginHost {
             ready = async { tokio::join!(self.ready(&invocation), self.programs.places.clone().acquire_owned()) } => ready,
         };
         let pre = pre.map_err(|error| {
-            PluginError::new(ErrorClass::InvalidConfig, error.code(), format!("the program {}: {error}", invocation.name))
+            PluginError::new(
+                ErrorClass::InvalidConfig,
+                error.code(),
+                format!("the program {}: {error}", invocation.name),
+            )
         })?;
         let place = place.map_err(|_| unavailable("no program begins any more"))?;
         let store = self.store(&invocation, &output)?;

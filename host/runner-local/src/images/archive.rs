@@ -45,9 +45,9 @@ struct Descriptor {
 impl Descriptor {
     /// Whether this machine can run it, as far as it says.
     fn fits(&self) -> bool {
-        self.platform.as_ref().is_none_or(|p| {
-            p.architecture == "wasm" || (p.os == "linux" && p.architecture == machine_architecture())
-        })
+        self.platform
+            .as_ref()
+            .is_none_or(|p| p.architecture == "wasm" || (p.os == "linux" && p.architecture == machine_architecture()))
     }
 }
 

@@ -106,7 +106,9 @@ pub(super) fn keep(store: &Path, file: &Path, digest: Option<&str>) -> Result<(S
     let head = head(file).map_err(|e| fail("read", e))?;
     if head != COMPONENT {
         return Err(ImageError::new(match head.starts_with(WASM) {
-            true => "it is a core module of WebAssembly, not a component: build for wasm32-wasip2, or use `wasm-tools component new`",
+            true => {
+                "it is a core module of WebAssembly, not a component: build for wasm32-wasip2, or use `wasm-tools component new`"
+            }
             false => "it is no component of WebAssembly",
         }));
     }

@@ -209,7 +209,13 @@ fn could_not_start(error: &PluginError) -> UnitResult {
 }
 
 /// Decides how it ended and reads its outputs, as of a process.
-fn outcome(plan: &Plan, output: &Output, lived: ProgramResult, cut: Option<Cut>, parameter_bytes_max: usize) -> Outcome {
+fn outcome(
+    plan: &Plan,
+    output: &Output,
+    lived: ProgramResult,
+    cut: Option<Cut>,
+    parameter_bytes_max: usize,
+) -> Outcome {
     let (mut phase, mut class, mut message, exit_code) = verdict(&lived.end);
     if let (ProgramEnd::Cancelled, Some(cut)) = (&lived.end, cut) {
         (phase, class, message) = (EndPhase::Failed, cut.class, cut.message.to_owned());
@@ -297,7 +303,12 @@ mod tests {
             (ProgramEnd::Exit(0), EndPhase::Succeeded, "", Some(0)),
             (ProgramEnd::Exit(3), EndPhase::Failed, "Error (exit code 3)", Some(3)),
             (ProgramEnd::Broke { why: "odd".into() }, EndPhase::Failed, "Error (exit code 134: odd)", Some(134)),
-            (ProgramEnd::OutOfMemory { max: 9 }, EndPhase::Failed, "OOMKilled (exit code 137, limit 9 bytes)", Some(137)),
+            (
+                ProgramEnd::OutOfMemory { max: 9 },
+                EndPhase::Failed,
+                "OOMKilled (exit code 137, limit 9 bytes)",
+                Some(137),
+            ),
             (ProgramEnd::Cancelled, EndPhase::Failed, "it was stopped", None),
         ] {
             let (of, _, words, exit_code) = verdict(&end);

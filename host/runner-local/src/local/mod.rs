@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use plugin::Programs;
 use runner::{
-    EndClass, EndPhase, Environment, LogLine, LogQuery, Runner, RunnerError, StepLog, Unit, UnitEvent, UnitHappening, UnitKey,
-    UnitResult,
+    EndClass, EndPhase, Environment, LogLine, LogQuery, Runner, RunnerError, StepLog, Unit, UnitEvent, UnitHappening,
+    UnitKey, UnitResult,
 };
 use tokio::sync::Semaphore;
 
@@ -86,7 +86,17 @@ impl LocalRunner {
         let link = AgentLink::new(&environment.data_dir, settings.clone());
         let preparing = Semaphore::new(settings.preparing_max.max(1));
         let (images, slots) = (Arc::new(images), Arc::new(slots));
-        let inner = Inner { settings, environment, images, slots, link, units: Mutex::default(), writing: Mutex::default(), preparing, programs: OnceLock::new() };
+        let inner = Inner {
+            settings,
+            environment,
+            images,
+            slots,
+            link,
+            units: Mutex::default(),
+            writing: Mutex::default(),
+            preparing,
+            programs: OnceLock::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

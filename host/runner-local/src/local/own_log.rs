@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use runner::{StepLog, UnitKey};
 
-use super::logs::{MAIN, segments};
 use super::Inner;
+use super::logs::{MAIN, segments};
 use crate::agent::supervisor::log::{LogWriter, Stream};
 
 /// A log of a container called `main`.

@@ -30,7 +30,8 @@ pub(super) struct Folders {
 impl Folders {
     pub(super) fn open(seen: &[Folder]) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = seen.iter().map(|folder| openat(CWD, &folder.path, flags, Mode::empty())).collect::<Result<_, _>>();
+        let opened =
+            seen.iter().map(|folder| openat(CWD, &folder.path, flags, Mode::empty())).collect::<Result<_, _>>();
         Ok(Self { seen: seen.to_vec(), opened: opened? })
     }
 

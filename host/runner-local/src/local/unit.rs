@@ -268,7 +268,13 @@ async fn resume(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut Unbounded
     finish(inner, handle, lost("its supervisor does not answer".to_owned())).await;
 }
 
-pub(super) async fn retell_started(inner: &Arc<Inner>, handle: &Arc<Handle>, at_ms: i64, message: String, ip: Option<String>) {
+pub(super) async fn retell_started(
+    inner: &Arc<Inner>,
+    handle: &Arc<Handle>,
+    at_ms: i64,
+    message: String,
+    ip: Option<String>,
+) {
     let what = UnitHappening::Started { message, ip: ip.clone(), host: Some(host_name()) };
     let first = {
         let mut told = handle.lock();
@@ -389,7 +395,10 @@ async fn conclude(
 }
 
 /// Saving may take long where the repository is slow: who stops the step then gets its end when the grace period is over.
-pub(super) async fn unless_stopped(orders: &mut UnboundedReceiver<Order>, saving: impl Future<Output = UnitResult>) -> UnitResult {
+pub(super) async fn unless_stopped(
+    orders: &mut UnboundedReceiver<Order>,
+    saving: impl Future<Output = UnitResult>,
+) -> UnitResult {
     tokio::pin!(saving);
     let mut until: Option<tokio::time::Instant> = None;
     loop {

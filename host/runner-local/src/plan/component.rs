@@ -163,8 +163,7 @@ fn folders(
     mounted: &volumes::Volumes,
     variables: &[(String, String)],
 ) -> Result<Vec<Folder>, Cannot> {
-    let mut folders =
-        vec![Folder { path: planner.unit_dir.join("root"), target: "/".to_owned(), read_only: false }];
+    let mut folders = vec![Folder { path: planner.unit_dir.join("root"), target: "/".to_owned(), read_only: false }];
     let of_container = main.container.volume_mounts.iter().enumerate();
     for (at, mount) in of_container {
         let field = format!("{}.volumeMounts[{at}]", main.field);
@@ -268,15 +267,13 @@ fn arguments(main: &Wanted<'_>, name: &str, variables: &[(String, String)]) -> V
     std::iter::once(name.to_owned()).chain(given).chain(script).collect()
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn places_of_a_program() {
-        let folder =
-            |path: &str, target: &str| Folder { path: path.into(), target: target.into(), read_only: false };
+        let folder = |path: &str, target: &str| Folder { path: path.into(), target: target.into(), read_only: false };
         let folders = [folder("/s/root", "/"), folder("/s/v", "/data"), folder("/s/w", "/data/deep")];
         for (path, at) in [
             ("/", "/s/root"),
