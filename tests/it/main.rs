@@ -11,6 +11,7 @@
 mod authoring;
 mod cli;
 mod clients;
+mod components;
 mod examples;
 mod faults;
 mod hostile;

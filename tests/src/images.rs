@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 /// Names under which the examples know it.
 pub const NAMES: &[&str] = &["docker.io/library/busybox:latest", "docker.io/library/alpine:3"];
 
+/// The one that is a component of WebAssembly.
+pub const COMPONENT: &str = "program:1";
+
 /// Writes the archive; says `false` when there is no busybox to make it of.
 pub fn write(archive: &Path, names: &[&str]) -> bool {
     let Some(busybox) = testkit::tools::find("busybox") else { return false };

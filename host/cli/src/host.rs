@@ -100,7 +100,7 @@ pub struct ImageInfo {
 /// What is done with images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageAction {
-    /// Unpacks an archive (`docker save` or an OCI layout, also gzipped) under the names in it, or another.
+    /// Unpacks an archive (`docker save` or an OCI layout, also gzipped) under the names in it, or another; or takes a component of WebAssembly.
     Import {
         /// The file.
         path: PathBuf,

@@ -14,7 +14,7 @@ use plugin::{
 };
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use wasmtime::component::Linker;
+use wasmtime::component::{InstancePre, Linker};
 
 use crate::call::Ground;
 use crate::capabilities;
@@ -34,6 +34,7 @@ use crate::kinds::trigger::ComponentTrigger;
 use crate::limits::Limits;
 use crate::loaded::{Component, Counters, Exports, Loaded, Shared, Table};
 use crate::metrics;
+use crate::programs::Shelf;
 use crate::schema::Schema;
 use crate::services::Services;
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub instances_max: u32,
     /// Subscriptions of event sources at once, beside these (`subscriptions_max`): each holds an instance for as long as it is open.
     pub subscriptions_max: u32,
+    /// Programs at once, beside these (`programs_max`); others wait for a place.
+    pub programs_max: u32,
     /// The most memory that one may be given (bytes).
     pub memory_bytes_max: usize,
     /// The largest component (`component_bytes_max`).
@@ -64,6 +67,7 @@ impl Default for Settings {
             compiler: None,
             instances_max: 64,
             subscriptions_max: 192,
+            programs_max: 128,
             memory_bytes_max: 1 << 30,
             component_bytes_max: 64 << 20,
         }
@@ -73,7 +77,7 @@ impl Default for Settings {
 impl Settings {
     fn pool(&self) -> Pool {
         Pool {
-            instances: self.instances_max.saturating_add(self.subscriptions_max),
+            instances: self.instances_max.saturating_add(self.subscriptions_max).saturating_add(self.programs_max),
             memory_bytes: self.memory_bytes_max,
         }
     }
@@ -81,10 +85,11 @@ impl Settings {
 
 /// The host: plugins by name, each in a version.
 pub struct PluginHost {
-    settings: Settings,
-    services: Services,
+    pub(crate) settings: Settings,
+    pub(crate) services: Services,
     ground: OnceLock<std::result::Result<(Ground, Linker<State>), String>>,
     table: RwLock<Table>,
+    pub(crate) programs: Shelf,
     expected: RwLock<Expected>,
 }
 
@@ -99,11 +104,13 @@ struct Expected {
 impl PluginHost {
     /// A host without plugins. It costs next to nothing until the first is loaded.
     pub fn new(settings: Settings, services: Services) -> Arc<Self> {
+        let programs = Shelf::new(settings.programs_max);
         Arc::new(Self {
             settings,
             services,
             ground: OnceLock::new(),
             table: RwLock::default(),
+            programs,
             expected: RwLock::default(),
         })
     }
@@ -186,27 +193,10 @@ impl PluginHost {
         if asked > max {
             return Err(LoadError::Limit { field: "spec.limits.memory", asked, max });
         }
-        let (ground, linker) = self.start().as_ref().map_err(|why| LoadError::Compile { why: why.clone() })?;
         let size = bytes.len() as u64;
-        let cache = tokio::task::spawn_blocking(move || folder.as_deref().map(Cache::in_folder).transpose()).await;
-        let cache = cache.map_err(|_| LoadError::Compile { why: "the cache broke off".to_owned() })??;
-        let compiler = match &self.settings.compiler {
-            Some(program) => Compiler::Child(program.clone(), self.settings.pool()),
-            None => Compiler::Here,
-        };
-        let compiled = compile::compile(&ground.engine, &compiler, cache.as_ref(), bytes, &digest).await?;
-        let imports: Vec<String> =
-            compiled.component_type().imports(&ground.engine).map(|(name, _)| name.to_owned()).collect();
-        let pre = match linker.instantiate_pre(&compiled) {
-            Ok(pre) => pre,
-            Err(error) => {
-                let unknown: Vec<&str> = imports.iter().map(String::as_str).filter(|name| !is_here(name)).collect();
-                return Err(match unknown.is_empty() {
-                    true => LoadError::Imports { names: format!("something otherwise than it is here ({error:#})") },
-                    false => LoadError::Imports { names: unknown.join(", ") },
-                });
-            }
-        };
+        let (ground, _) = self.started()?;
+        let (compiled, pre) = self.compile(bytes, &digest, folder).await?;
+        let imports = imports(&compiled, ground);
         let exports = Exports::find(&pre).map_err(|error| LoadError::Exports {
             why: format!("the component does not export colchis:plugin/description@1.0.0 ({error:#})"),
         })?;
@@ -247,13 +237,46 @@ impl PluginHost {
         })
     }
 
+    /// Compiles a component, or takes what `folder` keeps of it, and gives it what it imports.
+    pub(crate) async fn compile(
+        &self,
+        bytes: bytes::Bytes,
+        digest: &str,
+        folder: Option<PathBuf>,
+    ) -> std::result::Result<(wasmtime::component::Component, InstancePre<State>), LoadError> {
+        let (ground, linker) = self.started()?;
+        let cache = tokio::task::spawn_blocking(move || folder.as_deref().map(Cache::in_folder).transpose()).await;
+        let cache = cache.map_err(|_| LoadError::Compile { why: "the cache broke off".to_owned() })??;
+        let compiler = match &self.settings.compiler {
+            Some(program) => Compiler::Child(program.clone(), self.settings.pool()),
+            None => Compiler::Here,
+        };
+        let compiled = compile::compile(&ground.engine, &compiler, cache.as_ref(), bytes, digest).await?;
+        match linker.instantiate_pre(&compiled) {
+            Ok(pre) => Ok((compiled, pre)),
+            Err(error) => {
+                let mut unknown = imports(&compiled, ground);
+                unknown.retain(|name| !is_here(name));
+                Err(match unknown.is_empty() {
+                    true => LoadError::Imports { names: format!("something otherwise than it is here ({error:#})") },
+                    false => LoadError::Imports { names: unknown.join(", ") },
+                })
+            }
+        }
+    }
+
+    /// The engine and the host's functions, made with the first component.
+    pub(crate) fn started(&self) -> std::result::Result<&(Ground, Linker<State>), LoadError> {
+        self.start().as_ref().map_err(|why| LoadError::Compile { why: why.clone() })
+    }
+
     /// Without any grant, twice: what differs is not pure.
     async fn describe(
         &self,
         ground: &Ground,
         name: &Arc<str>,
         limits: &Limits,
-        pre: &wasmtime::component::InstancePre<State>,
+        pre: &InstancePre<State>,
         exports: &Exports,
     ) -> std::result::Result<Info, LoadError> {
         let bare = Shared::new(name.clone(), Default::default(), limits.clone(), self.services.clone());
@@ -317,6 +340,11 @@ impl PluginHost {
         let message = format!("the plugin {name} is no {}, but a {}", kind.word(), is.join(", a "));
         Err(PluginError::new(ErrorClass::InvalidConfig, "wrong-kind", message))
     }
+}
+
+/// The names of what a component imports.
+fn imports(component: &wasmtime::component::Component, ground: &Ground) -> Vec<String> {
+    component.component_type().imports(&ground.engine).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Whether an import is of a package that this host has.

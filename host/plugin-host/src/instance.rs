@@ -16,7 +16,7 @@ use crate::limits::Limits;
 use crate::loaded::Shared;
 use crate::pure;
 use crate::requests::Requests;
-use crate::stderr::Tail;
+use crate::streams::{Stream, Tail};
 use crate::told::Told;
 use crate::vault::Vault;
 
@@ -74,15 +74,9 @@ impl Call {
 impl State {
     /// A store for one call. Without grants nothing outside it is reached: no file, variable, argument or socket.
     pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, context: CallContext) -> Store<Self> {
-        let limits = &shared.limits;
-        let ends = Instant::now() + context.timeout.min(limits.wall_time_max);
-        let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(HEADERS_BYTES_MAX);
         let stderr = Tail::default();
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles_max);
         let mut wasi = WasiCtxBuilder::new();
-        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).stderr(stderr.clone());
+        wasi.stderr(Stream(stderr.clone()));
         for folder in &shared.grants.files {
             let perms = if folder.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
             // One that is gone since the call was admitted is not there; the plugin finds that out as any program does.
@@ -91,6 +85,24 @@ impl State {
         if shared.pure {
             pure::same_each_time(&mut wasi);
         }
+        Self::store_with(engine, shared, context, wasi, stderr)
+    }
+
+    /// The same with what is seen of files, variables, arguments and streams.
+    pub(crate) fn store_with(
+        engine: &Engine,
+        shared: &Arc<Shared>,
+        context: CallContext,
+        mut wasi: WasiCtxBuilder,
+        stderr: Tail,
+    ) -> Store<Self> {
+        let limits = &shared.limits;
+        let ends = Instant::now() + context.timeout.min(limits.wall_time_max);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADERS_BYTES_MAX);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles_max);
+        wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         let state = Self {
             wasi: wasi.build(),
             stderr,
@@ -136,6 +148,11 @@ impl State {
         }
         // Others get their turn, and the wall clock is looked at.
         Ok(UpdateDeadline::Yield(1))
+    }
+
+    /// How long it computed, in ticks.
+    pub(crate) fn computed(&self) -> Duration {
+        TICK * self.call.ticks
     }
 
     /// The stand-ins of this call.

@@ -6,6 +6,8 @@
 //!                                                                                              ▼ the calls that it has
 //!   call ─► place (of the plugin, of the pool) ─► fresh instance ─► export ─► answer, or an error that says what to do
 //!                       epochs: CPU time, cancellation      limits: memory, tables, log, host calls      wall clock around it all
+//!
+//!   program (`wasi:cli/run`) ─► place ─► fresh instance with arguments, variables, folders ─► exit code          in threads of their own
 //! ```
 //!
 //! Invariants
@@ -33,13 +35,14 @@ mod kinds;
 mod limits;
 mod loaded;
 mod metrics;
+mod programs;
 mod pure;
 mod quarantine;
 mod requests;
 mod schema;
 mod services;
 mod signing;
-mod stderr;
+mod streams;
 mod told;
 mod vault;
 mod warm;

@@ -23,6 +23,7 @@ mod event;
 mod info;
 mod metric;
 mod none;
+mod program;
 mod render;
 mod step;
 mod trigger;
@@ -37,6 +38,7 @@ pub use event::{Batch, Endpoint, Event, Incoming, Outcome, Outgoing, Receiver, S
 pub use info::{Capability, Finding, Info, Kind, KindInfo, Need, Severity};
 pub use metric::{Measurement, MetricPhase, MetricProvider, MetricRequest};
 pub use none::NoPlugins;
+pub use program::{Folder, Invocation, NoPrograms, ProgramEnd, ProgramOutput, ProgramResult, Programs};
 pub use render::{
     Destination, Entry, EntryKind, Fetched, Lookup, Manifest, Release, RenderRequest, Rendered, Renderer, Requirement,
     RequirementSource, Tree,

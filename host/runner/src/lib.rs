@@ -12,7 +12,8 @@
 //! Invariants
 //! - A unit's key names one attempt for ever. Starting a key twice starts nothing more; its events are told again.
 //! - `Ended` is told at least once, also after a restart of the server, until `forget`.
-//! - A unit whose supervisor is gone ends as an error of class [`EndClass::Lost`]; it is never silently started again.
+//! - A unit whose supervisor is gone ends as an error of class [`EndClass::Lost`]; it is never silently started again. A unit that lives in the server itself
+//!   (a component of WebAssembly) has no supervisor and reaches nothing but its own files: of a server that is gone it is unknown, and begins anew.
 //! - Secrets reach a unit by reference and are read just before it starts; no event, log line or file of the runner holds one.
 //!
 //! Must not know: engines, stores, artifact drivers' details.
@@ -247,6 +248,20 @@ pub struct LogLine {
     pub text: Bytes,
 }
 
+/// Takes the log of a step as it comes. Dropped, the log is over.
+pub trait StepLog: Send + Sync + 'static {
+    /// Adds a piece, of any length.
+    fn write(&self, text: &[u8]);
+}
+
+/// A log that nobody keeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLog;
+
+impl StepLog for NoLog {
+    fn write(&self, _: &[u8]) {}
+}
+
 /// Why a runner refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
@@ -308,4 +323,9 @@ pub trait Runner: Send + Sync + 'static {
 
     /// Containers that `logs` knows for a unit.
     async fn containers(&self, key: &UnitKey) -> Result<Vec<String>, RunnerError>;
+
+    /// Where a step that somebody else does writes its log: `logs` then knows it as that of the unit's container `main`, until `forget`.
+    fn log(&self, _key: &UnitKey) -> Arc<dyn StepLog> {
+        Arc::new(NoLog)
+    }
 }

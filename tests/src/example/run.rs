@@ -26,6 +26,8 @@ pub struct World {
     pub images: bool,
     /// Whether there are components for plugins.
     pub plugins: bool,
+    /// Whether there is the image that is a component.
+    pub components: bool,
     /// For `http` steps.
     pub http: Http,
     /// For artifacts on S3.
@@ -52,8 +54,13 @@ impl World {
         } else {
             testkit::tools::skip(test, "busybox is missing: steps run on the machine's own root");
         }
+        let program = components.as_ref().map(|folder| folder.join("program.wasm")).filter(|file| file.is_file());
+        if let Some(program) = &program {
+            server.cli(&["image", "import", &program.to_string_lossy(), "--name", crate::images::COMPONENT]).ok();
+        }
         let client = server.client().await;
-        Self { server, client, images, plugins: components.is_some(), http, s3: S3::start(test) }
+        let (plugins, components) = (components.is_some(), program.is_some());
+        Self { server, client, images, plugins, components, http, s3: S3::start(test) }
     }
 
     /// Why an example cannot run here.
@@ -62,7 +69,8 @@ impl World {
             "images" if !self.images => Some("container images need busybox"),
             "bucket" if self.s3.is_none() => Some("a bucket needs versitygw"),
             "plugins" if !self.plugins => Some("components are made by `cargo xtask guests`"),
-            "images" | "bucket" | "http" | "plugins" => None,
+            "components" if !self.components => Some("the component is made by `cargo xtask guests program`"),
+            "images" | "bucket" | "http" | "plugins" | "components" => None,
             _ => Some("its header needs something that the tests do not know"),
         })
     }

@@ -14,7 +14,7 @@ use crate::support::output::Format;
 /// Manage the container images of this machine.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Take in an archive: docker save, or an OCI layout
+    /// Take in an archive (docker save, an OCI layout) or a component of WebAssembly
     Import(Import),
     /// Get an image from its registry
     Pull(Pull),
@@ -29,14 +29,14 @@ pub enum Command {
     Prune,
 }
 
-/// Take in an archive: docker save, or an OCI layout
+/// Take in an archive (docker save, an OCI layout) or a component of WebAssembly
 #[derive(Debug, Args)]
 pub struct Import {
-    /// A tar file, also gzipped
+    /// A tar file, also gzipped, or a component (.wasm)
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// A name for the image, instead of the one in the archive
+    /// A name for the image, instead of the one in the archive; a component has none of its own
     #[arg(long, visible_alias = "tag", value_name = "NAME")]
     name: Option<String>,
 }

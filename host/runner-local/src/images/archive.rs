@@ -8,7 +8,9 @@ use serde::Deserialize;
 use sha2::Digest;
 use tar::{Archive, EntryType};
 
-use super::{ImageError, ImageRecord, ImageStore, is_digest, machine_architecture, parse, read_config, unpack};
+use super::{
+    ImageError, ImageRecord, ImageStore, component, is_digest, machine_architecture, parse, read_config, unpack,
+};
 
 /// Files of an archive.
 const FILES_MAX: usize = 10_000;
@@ -32,6 +34,8 @@ struct Saved {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Descriptor {
+    #[serde(default)]
+    media_type: String,
     digest: String,
     #[serde(default)]
     annotations: std::collections::BTreeMap<String, String>,
@@ -41,7 +45,9 @@ struct Descriptor {
 impl Descriptor {
     /// Whether this machine can run it, as far as it says.
     fn fits(&self) -> bool {
-        self.platform.as_ref().is_none_or(|p| p.os == "linux" && p.architecture == machine_architecture())
+        self.platform
+            .as_ref()
+            .is_none_or(|p| p.architecture == "wasm" || (p.os == "linux" && p.architecture == machine_architecture()))
     }
 }
 
@@ -234,6 +240,11 @@ impl Files<'_> {
             return Err(ImageError::new(format!("{path} in the archive has digest {found}")));
         }
         let document: Document = self.parse(&path)?;
+        if let (Some(config), [layer]) = (&document.config, document.layers.as_slice())
+            && component::is_config(&config.media_type)
+        {
+            return self.component(layer, top, tags);
+        }
         if let Some(config) = &document.config {
             let config = self.document(&format!("blobs/{}", Self::blob(&config.digest)?))?;
             let layers = document.layers.iter().map(|l| Ok(format!("blobs/{}", Self::blob(&l.digest)?)));
@@ -268,12 +279,7 @@ impl Files<'_> {
                 .ok_or_else(|| ImageError::new(format!("{layer}: a name that leads out of the archive")))?;
             bytes += unpack::layer(&self.store.dir, &blob, diff_id)?;
         }
-        let names: Vec<&str> = match (self.name, tags) {
-            (Some(name), _) => vec![name],
-            (None, []) => return Err(ImageError::new("the archive does not name its image: give it a name")),
-            (None, tags) => tags.iter().map(String::as_str).collect(),
-        };
-        names
+        self.names(tags)?
             .into_iter()
             .map(|name| {
                 Ok(ImageRecord {
@@ -284,9 +290,29 @@ impl Files<'_> {
                     added_ms: jiff::Timestamp::now().as_millisecond(),
                     platform: platform.clone(),
                     config: config.clone(),
+                    component: false,
                 })
             })
             .collect()
+    }
+
+    /// A component of WebAssembly.
+    fn component(&self, layer: &Descriptor, top: &str, tags: &[String]) -> Result<Vec<ImageRecord>, ImageError> {
+        let blob = format!("blobs/{}", Self::blob(&layer.digest)?);
+        let blob = inside(self.dir, Path::new(&blob)).ok_or_else(|| ImageError::new(format!("{blob}: no blob")))?;
+        let (digest, bytes) = component::keep(&self.store.dir, &blob, Some(&layer.digest))?;
+        let names = self.names(tags)?.into_iter();
+        let record = |name| Ok(component::record(parse(name)?.whole(), top.to_owned(), digest.clone(), bytes));
+        names.map(record).collect()
+    }
+
+    /// What an image is called.
+    fn names<'a>(&'a self, tags: &'a [String]) -> Result<Vec<&'a str>, ImageError> {
+        match (self.name, tags) {
+            (Some(name), _) => Ok(vec![name]),
+            (None, []) => Err(ImageError::new("the archive does not name its image: give it a name")),
+            (None, tags) => Ok(tags.iter().map(String::as_str).collect()),
+        }
     }
 }
 

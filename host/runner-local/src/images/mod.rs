@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <data>/images/refs/<sha of the name>.json      name → manifest digest, layers, configuration
-//!                /layers/<diff id>/                an unpacked layer, shared by all images that have it
+//!                /layers/<diff id>/                an unpacked layer, shared by all images that have it; or a component
 //!                /tmp/                             downloads and layers being unpacked
 //!                /LOCK                             held, shared, by whoever may run steps on the layers
 //! ```
@@ -11,6 +11,7 @@
 //! not kept. Runs use the digest that was recorded when the image was pulled or imported.
 
 mod archive;
+mod component;
 mod registry;
 mod unpack;
 
@@ -30,6 +31,7 @@ use sha2::Digest as _;
 
 use crate::plan::Planner;
 use crate::settings::ImagesMode;
+pub(crate) use component::Component;
 pub use registry::Credentials;
 
 /// Layers of one image.
@@ -68,10 +70,13 @@ pub struct ImageRecord {
     pub bytes: u64,
     /// When it was pulled or imported (milliseconds since the epoch).
     pub added_ms: i64,
-    /// `linux/amd64`.
+    /// `linux/amd64`; `wasi/wasm` of a component of WebAssembly.
     pub platform: String,
     /// What a container takes from it.
     pub config: ImageConfig,
+    /// Its one layer is a component of WebAssembly, and no part of a root.
+    #[serde(default)]
+    pub component: bool,
 }
 
 /// An image ready to be run.
@@ -81,6 +86,8 @@ pub(crate) struct RootImage {
     /// Unpacked layers, the topmost first; at the bottom the folders that every container needs.
     pub layers: Vec<PathBuf>,
     pub config: ImageConfig,
+    /// Set when it is no root at all, but a component of WebAssembly.
+    pub component: Option<Component>,
 }
 
 /// Why an image cannot be had.
@@ -187,14 +194,19 @@ impl ImageStore {
         *self.pulls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Imports the images of a `docker save` archive or an OCI layout, plain or compressed. `name` names an image that has none.
+    /// Imports the images of a `docker save` archive or an OCI layout, plain or compressed, or a component of WebAssembly. `name` names an image that
+    /// has none.
     ///
     /// # Errors
-    /// When the archive is neither, or is damaged or hostile.
+    /// When the file is none of these, or is damaged or hostile.
     pub async fn import(self: &Arc<Self>, archive: &Path, name: Option<&str>) -> Result<Vec<ImageRecord>, ImageError> {
         let (store, archive, name) = (self.clone(), archive.to_owned(), name.map(str::to_owned));
         let done = tokio::task::spawn_blocking(move || {
-            let records = archive::import(&store, &archive, name.as_deref())?;
+            let wasm = component::is_wasm(&archive);
+            let records = match wasm.map_err(|e| ImageError::io(archive.display().to_string(), e))? {
+                true => vec![component::import(&store, &archive, name.as_deref())?],
+                false => archive::import(&store, &archive, name.as_deref())?,
+            };
             for record in &records {
                 store.record(record)?;
             }
@@ -339,6 +351,13 @@ impl ImageStore {
         }
     }
 
+    /// The component that an image is, where it is here and is one. Asks no registry.
+    pub(crate) fn component_here(&self, name: &str) -> Option<Arc<RootImage>> {
+        let whole = parse(name).ok()?.whole();
+        let found = self.ready(&whole).or_else(|| self.stored(name).ok().flatten());
+        found.filter(|image| image.component.is_some())
+    }
+
     /// An image of the store, whole.
     fn stored(&self, name: &str) -> Result<Option<Arc<RootImage>>, ImageError> {
         let record = self.inspect(name)?;
@@ -368,6 +387,7 @@ impl ImageStore {
             digest: record.digest.clone(),
             layers: layers.collect(),
             config: record.config.clone(),
+            component: component::of(&self.dir, record),
         });
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.insert(record.reference.clone(), image.clone());

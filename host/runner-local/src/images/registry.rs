@@ -8,12 +8,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
+use oci_client::manifest::OciDescriptor;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use runner::Unit;
 use serde::Deserialize;
 
-use super::{ImageError, ImageRecord, ImageStore, is_digest, read_config, unpack};
+use super::{ImageError, ImageRecord, ImageStore, component, is_digest, read_config, unpack};
 use crate::plan::Planner;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -138,6 +139,9 @@ pub(super) async fn pull(
     let client = client(store, &registry);
     let (manifest, digest, config) =
         client.pull_manifest_and_config(reference, &auth).await.map_err(|e| told(&registry, e))?;
+    if let Some(layer) = component::layer_of(&manifest)? {
+        return pull_component(store, &client, reference, layer, digest, &registry).await;
+    }
     let (config, diff_ids, platform) = read_config(config.as_bytes())?;
     if diff_ids.len() != manifest.layers.len() {
         return Err(ImageError::new(format!(
@@ -174,7 +178,31 @@ pub(super) async fn pull(
         added_ms: jiff::Timestamp::now().as_millisecond(),
         platform,
         config,
+        component: false,
     })
+}
+
+/// The one layer of an artifact that is a component.
+async fn pull_component(
+    store: &ImageStore,
+    client: &Client,
+    reference: &Reference,
+    layer: &OciDescriptor,
+    manifest: String,
+    registry: &str,
+) -> Result<ImageRecord, ImageError> {
+    if !is_digest(&layer.digest) {
+        return Err(ImageError::new(format!("the manifest names a layer {:?}, which is not a digest", layer.digest)));
+    }
+    if let Some(bytes) = component::kept(&store.dir, &layer.digest) {
+        return Ok(component::record(reference.whole(), manifest, layer.digest.clone(), bytes));
+    }
+    let blob = download(store, client, reference, layer, registry).await?;
+    let (dir, file, expected) = (store.dir.clone(), blob.clone(), layer.digest.clone());
+    let kept = tokio::task::spawn_blocking(move || component::keep(&dir, &file, Some(&expected))).await;
+    let _ = tokio::fs::remove_file(&blob).await;
+    let (digest, bytes) = kept.unwrap_or_else(|e| Err(ImageError::new(format!("taking it in ended: {e}"))))?;
+    Ok(component::record(reference.whole(), manifest, digest, bytes))
 }
 
 /// To a file, checked against its digest on the way.
@@ -182,7 +210,7 @@ async fn download(
     store: &ImageStore,
     client: &Client,
     reference: &Reference,
-    layer: &oci_client::manifest::OciDescriptor,
+    layer: &OciDescriptor,
     registry: &str,
 ) -> Result<PathBuf, ImageError> {
     let path = store.tmp_path("blob").map_err(|e| ImageError::io("make a file", e))?;

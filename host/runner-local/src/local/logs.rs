@@ -17,6 +17,8 @@ use crate::agent::protocol::Record;
 use crate::agent::supervisor::log::{END_STREAM, file_name};
 use crate::agent::supervisor::record;
 
+/// The container of a step that has one.
+pub(super) const MAIN: &str = "main";
 /// Between two looks at a log that is followed.
 const FOLLOW_PERIOD: Duration = Duration::from_millis(50);
 /// Lines given ahead of the reader.
@@ -27,8 +29,15 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 const ENTRY_BYTES_MAX: u64 = 1 << 20;
 
 /// The containers a unit has, or had.
-pub(super) fn containers(places: &Places, key: &str) -> Result<Vec<String>, RunnerError> {
-    let records = record::read(&places.log_dir).map_err(|_| RunnerError::Unknown { unit: key.to_owned() })?;
+pub(super) fn containers(inner: &Inner, key: &UnitKey) -> Result<Vec<String>, RunnerError> {
+    let places = inner.places(key);
+    let Ok(records) = record::read(&places.log_dir) else {
+        // What has no supervisor has no record, and one log.
+        return match places.log_dir.is_dir() || inner.writing().contains(key) {
+            true => Ok(vec![MAIN.to_owned()]),
+            false => Err(RunnerError::Unknown { unit: key.to_string() }),
+        };
+    };
     let claim = records.into_iter().find_map(|r| match r {
         Record::Claim { unit, .. } => serde_json::from_value::<super::unit::Claim>(unit).ok(),
         _ => None,
@@ -44,12 +53,12 @@ pub(super) async fn stream(
 ) -> Result<BoxStream<'static, Result<LogLine, RunnerError>>, RunnerError> {
     let places = inner.places(&key);
     let unknown = || RunnerError::Unknown { unit: key.to_string() };
-    let known = inner.handle(&key).is_some() || record::read(&places.log_dir).is_ok();
+    let known = inner.handle(&key).is_some() || inner.writing().contains(&key) || places.log_dir.is_dir();
     if !known {
         return Err(unknown());
     }
-    let container = query.container.clone().unwrap_or_else(|| "main".to_owned());
-    let container = match containers(&places, &key) {
+    let container = query.container.clone().unwrap_or_else(|| MAIN.to_owned());
+    let container = match containers(&inner, &key) {
         Ok(all) if !all.is_empty() && !all.contains(&container) => match (&query.container, all.as_slice()) {
             // A container set need not have one called main.
             (None, [first, ..]) => first.clone(),
@@ -211,7 +220,7 @@ impl Reader {
     fn is_over(&self) -> bool {
         match self.inner.handle(&self.key) {
             Some(handle) => handle.end().is_some(),
-            None => !link::supervisor_lives(&self.places.log_dir),
+            None => !self.inner.writing().contains(&self.key) && !link::supervisor_lives(&self.places.log_dir),
         }
     }
 

@@ -1,9 +1,11 @@
 //! The runner's side in the server.
 
+mod component;
 pub(crate) mod keys;
 mod link;
 mod logs;
 mod outputs;
+mod own_log;
 mod slots;
 #[cfg(all(target_os = "linux", not(colchis_plain)))]
 mod source;
@@ -12,15 +14,16 @@ mod source;
 mod source;
 mod unit;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use plugin::Programs;
 use runner::{
-    EndClass, EndPhase, Environment, LogLine, LogQuery, Runner, RunnerError, Unit, UnitEvent, UnitHappening, UnitKey,
-    UnitResult,
+    EndClass, EndPhase, Environment, LogLine, LogQuery, Runner, RunnerError, StepLog, Unit, UnitEvent, UnitHappening,
+    UnitKey, UnitResult,
 };
 use tokio::sync::Semaphore;
 
@@ -48,7 +51,11 @@ pub(crate) struct Inner {
     slots: Arc<Slots>,
     link: AgentLink,
     units: Mutex<HashMap<UnitKey, Arc<Handle>>>,
+    /// Steps of somebody else whose logs are being written here.
+    writing: Mutex<HashSet<UnitKey>>,
     preparing: Semaphore,
+    /// What runs components of WebAssembly.
+    programs: OnceLock<Arc<dyn Programs>>,
 }
 
 impl LocalRunner {
@@ -79,8 +86,23 @@ impl LocalRunner {
         let link = AgentLink::new(&environment.data_dir, settings.clone());
         let preparing = Semaphore::new(settings.preparing_max.max(1));
         let (images, slots) = (Arc::new(images), Arc::new(slots));
-        let inner = Inner { settings, environment, images, slots, link, units: Mutex::default(), preparing };
+        let inner = Inner {
+            settings,
+            environment,
+            images,
+            slots,
+            link,
+            units: Mutex::default(),
+            writing: Mutex::default(),
+            preparing,
+            programs: OnceLock::new(),
+        };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Lends it what runs components of WebAssembly; without it, a unit whose image is one ends in error. What was lent first stays.
+    pub fn lend_programs(&self, programs: Arc<dyn Programs>) {
+        let _ = self.inner.programs.set(programs);
     }
 
     /// Starts the agent now and says how steps will be isolated, for people: empty when nothing is missing.
@@ -124,6 +146,11 @@ impl Inner {
 
     fn units(&self) -> std::sync::MutexGuard<'_, HashMap<UnitKey, Arc<Handle>>> {
         self.units.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Steps of somebody else whose logs are being written.
+    fn writing(&self) -> std::sync::MutexGuard<'_, HashSet<UnitKey>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn handle(&self, key: &str) -> Option<Arc<Handle>> {
@@ -335,7 +362,11 @@ impl Runner for LocalRunner {
     }
 
     async fn containers(&self, key: &UnitKey) -> Result<Vec<String>, RunnerError> {
-        logs::containers(&self.inner.places(key), key)
+        logs::containers(&self.inner, key)
+    }
+
+    fn log(&self, key: &UnitKey) -> Arc<dyn StepLog> {
+        Arc::new(own_log::LentLog::new(self.inner.clone(), key.clone()))
     }
 }
 

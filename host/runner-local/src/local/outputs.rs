@@ -17,7 +17,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::Inner;
 use super::keys::Places;
-use super::source::{Root, root, source};
+use super::source::{Root, source};
 use super::unit::Claim;
 use crate::agent::protocol::Outcome;
 use crate::agent::supervisor::log::file_name;
@@ -26,21 +26,22 @@ use crate::plan::artifacts;
 /// Artifacts saved at a time for one unit.
 const PARALLEL: usize = 4;
 
-/// Saves what was found and answers the unit's result.
+/// Saves what was found in its root and answers the unit's result.
 pub(super) async fn save(
     inner: &Arc<Inner>,
     places: &Places,
     claim: &Claim,
     outcome: Outcome,
-    supervisor: Option<u32>,
+    root: impl FnOnce(&Outcome) -> io::Result<Root>,
 ) -> UnitResult {
+    let root = root(&outcome);
     let mut result = outcome.result;
     let context = artifacts::context(&inner.environment, &claim.namespace);
     let found = &outcome.artifacts_found;
     let wanted: Vec<&Artifact> =
         claim.output_artifacts.iter().filter(|a| found.iter().any(|f| **f == *a.name)).collect();
     if !wanted.is_empty() {
-        match root(claim, &outcome.root_fd, supervisor) {
+        match root {
             Ok(root) => {
                 let work: Vec<BoxFuture<'_, _>> =
                     wanted.into_iter().map(|artifact| save_one(inner, &context, artifact, &root).boxed()).collect();

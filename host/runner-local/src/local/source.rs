@@ -4,10 +4,12 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use plugin::Folder;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::unit::Claim;
 use crate::agent::container::resolve;
+use crate::plan::component::deepest;
 
 /// Links followed in one output's path.
 const LINKS_MAX: usize = 40;
@@ -16,6 +18,36 @@ const LINKS_MAX: usize = 40;
 pub(super) enum Root {
     Container(OwnedFd),
     Machine,
+    Program(Folders),
+}
+
+/// The folders that a program saw.
+pub(super) struct Folders {
+    seen: Vec<Folder>,
+    opened: Vec<OwnedFd>,
+}
+
+impl Folders {
+    pub(super) fn open(seen: &[Folder]) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened =
+            seen.iter().map(|folder| openat(CWD, &folder.path, flags, Mode::empty())).collect::<Result<_, _>>();
+        Ok(Self { seen: seen.to_vec(), opened: opened? })
+    }
+
+    /// The folder that a path lies in, and the path as it is called there.
+    fn find(&self, path: &str) -> io::Result<(&OwnedFd, PathBuf)> {
+        let whole = Path::new("/").join(path);
+        let (folder, below) = deepest(&self.seen, &whole).ok_or(io::ErrorKind::NotFound)?;
+        let at = self.seen.iter().position(|seen| seen == folder).and_then(|at| self.opened.get(at));
+        Ok((at.ok_or(io::ErrorKind::NotFound)?, Path::new("/").join(below)))
+    }
+
+    /// Opens a path; links never lead out of its folder.
+    pub(super) fn look(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+        let (folder, below) = self.find(path)?;
+        resolve(folder, below, flags)
+    }
 }
 
 pub(super) fn root(claim: &Claim, root_fd: &Option<i32>, supervisor: Option<u32>) -> io::Result<Root> {
@@ -37,10 +69,18 @@ pub(super) struct Source {
 }
 
 pub(super) fn source(root: &Root, path: &str) -> io::Result<Source> {
-    let Root::Container(root) = root else {
-        return Ok(Source { path: PathBuf::from(path), _folder: None });
-    };
-    let mut path = Path::new("/").join(path);
+    match root {
+        Root::Machine => Ok(Source { path: PathBuf::from(path), _folder: None }),
+        Root::Container(root) => below(root, Path::new("/").join(path)),
+        Root::Program(folders) => {
+            let (folder, path) = folders.find(path)?;
+            below(folder, path)
+        }
+    }
+}
+
+/// A path below a root, by its last name, which is no link.
+fn below(root: &OwnedFd, mut path: PathBuf) -> io::Result<Source> {
     for _ in 0..LINKS_MAX {
         let Some(name) = path.file_name().map(ToOwned::to_owned) else {
             // The root itself, or a path that ends in `..`: its folder is what is meant.

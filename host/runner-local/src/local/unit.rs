@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Inner, ended, link, lost, now_ms, outputs};
+use super::{Inner, component, ended, link, lost, now_ms, outputs, source};
 use crate::agent::protocol::{FromSupervisor, LaunchSpec, Outcome, Record, ToSupervisor};
 use crate::agent::supervisor::record;
-use crate::plan::{self, Planner, env::host_name};
+use crate::plan::{self, Plan, Planner, env::host_name};
+use crate::settings::Isolation;
 
 /// Tries to reach a supervisor that lives but does not answer yet.
 const REACH_TRIES: u32 = 100;
@@ -112,18 +113,19 @@ pub(super) async fn begin(inner: Arc<Inner>, handle: Arc<Handle>, mut orders: Un
     };
     match prepared {
         Err(result) => finish(&inner, &handle, result).await,
-        Ok(spec) => launch(&inner, &handle, &mut orders, spec).await,
+        Ok(Plan::Launch(spec)) => launch(&inner, &handle, &mut orders, *spec).await,
+        Ok(Plan::Component(plan)) => component::run(&inner, &handle, &mut orders, &unit, *plan).await,
     }
 }
 
-async fn deadline(at_ms: Option<i64>) {
+pub(super) async fn deadline(at_ms: Option<i64>) {
     match at_ms {
         Some(at_ms) => tokio::time::sleep(Duration::from_millis(u64::try_from(at_ms - now_ms()).unwrap_or(0))).await,
         None => std::future::pending().await,
     }
 }
 
-async fn stop_order(orders: &mut UnboundedReceiver<Order>) -> Order {
+pub(super) async fn stop_order(orders: &mut UnboundedReceiver<Order>) -> Order {
     match orders.recv().await {
         Some(order) => order,
         // Its handle is gone; nobody will ever order anything.
@@ -131,10 +133,16 @@ async fn stop_order(orders: &mut UnboundedReceiver<Order>) -> Order {
     }
 }
 
-async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Result<LaunchSpec, UnitResult> {
+async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Result<Plan, UnitResult> {
     let error = |message: String| ended(EndPhase::Error, EndClass::CouldNotStart, message);
-    let status = inner.link.status().await.map_err(|e| error(e.to_string()))?;
-    if inner.preparing.available_permits() == 0 {
+    let component = plan::main_image(unit).is_some_and(|image| inner.images.component_here(image).is_some());
+    let isolation = match component {
+        // It needs no agent, so none is waited for.
+        true => Isolation::Root,
+        false => inner.link.status().await.map_err(|e| error(e.to_string()))?.isolation,
+    };
+    // A component is prepared in less time than it takes to say so.
+    if !component && inner.preparing.available_permits() == 0 {
         let message = "Waiting: the server prepares as many other steps as it may at once".to_owned();
         inner.hint(&handle.key, UnitHappening::Waiting { message });
     }
@@ -156,22 +164,26 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
         settings: &inner.settings,
         environment: &inner.environment,
         images: &inner.images,
-        isolation: status.isolation,
+        isolation,
         places: &places,
         unit_dir: &slot,
         waiting: &waiting,
     };
-    let mut spec = plan::plan(&planner, unit).await.map_err(|c| ended(EndPhase::Error, c.class, c.message))?;
+    let plan = plan::plan(&planner, unit).await.map_err(|c| ended(EndPhase::Error, c.class, c.message))?;
+    let mut spec = match plan {
+        Plan::Launch(spec) => spec,
+        Plan::Component(_) => return Ok(plan),
+    };
     let claim = Claim {
         namespace: unit.namespace.clone(),
         containers: spec.containers.iter().map(|c| c.name.clone()).collect(),
         output_artifacts: unit.output_artifacts.clone(),
         log_archive: unit.log_archive.clone(),
-        plain: status.isolation == crate::settings::Isolation::Plain,
+        plain: isolation == Isolation::Plain,
         layers: spec.containers.iter().filter(|c| !c.root.host).flat_map(|c| c.root.layers.clone()).collect(),
     };
     spec.claim = serde_json::to_value(&claim).map_err(|e| error(e.to_string()))?;
-    Ok(spec)
+    Ok(Plan::Launch(spec))
 }
 
 async fn launch(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut UnboundedReceiver<Order>, spec: LaunchSpec) {
@@ -256,7 +268,13 @@ async fn resume(inner: &Arc<Inner>, handle: &Arc<Handle>, orders: &mut Unbounded
     finish(inner, handle, lost("its supervisor does not answer".to_owned())).await;
 }
 
-async fn retell_started(inner: &Arc<Inner>, handle: &Arc<Handle>, at_ms: i64, message: String, ip: Option<String>) {
+pub(super) async fn retell_started(
+    inner: &Arc<Inner>,
+    handle: &Arc<Handle>,
+    at_ms: i64,
+    message: String,
+    ip: Option<String>,
+) {
     let what = UnitHappening::Started { message, ip: ip.clone(), host: Some(host_name()) };
     let first = {
         let mut told = handle.lock();
@@ -365,7 +383,8 @@ async fn conclude(
     });
     let result = match claim {
         Some(claim) if !claim.output_artifacts.is_empty() || claim.log_archive.is_some() => {
-            unless_stopped(orders, outputs::save(inner, &places, &claim, *outcome, supervisor)).await
+            let root = |outcome: &Outcome| source::root(&claim, &outcome.root_fd, supervisor);
+            unless_stopped(orders, outputs::save(inner, &places, &claim, *outcome, root)).await
         }
         _ => outcome.result,
     };
@@ -376,7 +395,10 @@ async fn conclude(
 }
 
 /// Saving may take long where the repository is slow: who stops the step then gets its end when the grace period is over.
-async fn unless_stopped(orders: &mut UnboundedReceiver<Order>, saving: impl Future<Output = UnitResult>) -> UnitResult {
+pub(super) async fn unless_stopped(
+    orders: &mut UnboundedReceiver<Order>,
+    saving: impl Future<Output = UnitResult>,
+) -> UnitResult {
     tokio::pin!(saving);
     let mut until: Option<tokio::time::Instant> = None;
     loop {
@@ -413,7 +435,7 @@ async fn finish(inner: &Arc<Inner>, handle: &Arc<Handle>, result: UnitResult) {
     tell_end(inner, handle, result).await;
 }
 
-async fn tell_end(inner: &Arc<Inner>, handle: &Arc<Handle>, result: UnitResult) {
+pub(super) async fn tell_end(inner: &Arc<Inner>, handle: &Arc<Handle>, result: UnitResult) {
     let at_ms = result.finished_ms;
     let what = UnitHappening::Ended(Box::new(result));
     handle.lock().ended = Some((at_ms, what.clone()));

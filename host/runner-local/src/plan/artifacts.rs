@@ -43,12 +43,21 @@ pub(super) async fn load_inputs(planner: &Planner<'_>, unit: &Unit) -> Result<Ve
     }
     let folder = planner.unit_dir.join("inputs");
     std::fs::create_dir_all(&folder).map_err(|e| Cannot::start(format!("make {}: {e}", folder.display())))?;
+    let places = wanted.into_iter().enumerate().map(|(at, artifact)| (artifact, folder.join(at.to_string())));
+    load_into(planner, unit, places.collect()).await
+}
+
+/// Loads artifacts, each to its place, where nothing is yet.
+pub(super) async fn load_into(
+    planner: &Planner<'_>,
+    unit: &Unit,
+    wanted: Vec<(&Artifact, PathBuf)>,
+) -> Result<Vec<Input>, Cannot> {
     (planner.waiting)(format!("loading {} input artifacts", wanted.len()));
     let context = context(planner.environment, &unit.namespace);
     let artifacts = planner.environment.artifacts.as_ref();
-    let work = wanted.into_iter().enumerate();
     let work: Vec<BoxFuture<'_, _>> =
-        work.map(|(at, artifact)| load(artifacts, &context, artifact, folder.join(at.to_string())).boxed()).collect();
+        wanted.into_iter().map(|(artifact, at)| load(artifacts, &context, artifact, at).boxed()).collect();
     let loaded = stream::iter(work).buffered(PARALLEL).try_collect::<Vec<_>>().await?;
     Ok(loaded.into_iter().flatten().collect())
 }

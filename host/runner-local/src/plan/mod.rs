@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!   Unit + references + images ──► containers ─ env ─ volumes ─ artifacts ─ security ─ probes ──► LaunchSpec
+//!                                                                 (of a component of WebAssembly) ──► component::Plan
 //! ```
 //!
 //! All that can be wrong with a unit is found here, before anything is started.
 
 pub(crate) mod artifacts;
+pub(crate) mod component;
 pub(crate) mod env;
 pub(crate) mod network;
 mod probes;
@@ -76,12 +78,32 @@ struct Wanted<'a> {
     mirror: bool,
 }
 
+/// What is to be done for a unit.
+pub(crate) enum Plan {
+    /// Processes, under a supervisor.
+    Launch(Box<LaunchSpec>),
+    /// A component of WebAssembly, in this process.
+    Component(Box<component::Plan>),
+}
+
+/// The image that decides what a unit is: that of its one container.
+pub(crate) fn main_image(unit: &Unit) -> Option<&str> {
+    match unit.template.kind()? {
+        TemplateKind::Container(container) => Some(&container.image),
+        TemplateKind::Script(script) => Some(&script.container.image),
+        _ => None,
+    }
+}
+
 /// Plans a unit.
-pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<LaunchSpec, Cannot> {
+pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<Plan, Cannot> {
     let wanted = containers(unit)?;
     let mut roots = Vec::new();
     for each in &wanted {
         roots.push(root(planner, unit, each).await?);
+    }
+    if roots.iter().any(|root| root.component().is_some()) {
+        return component::plan(planner, unit, &wanted, &roots).await.map(|plan| Plan::Component(Box::new(plan)));
     }
     let volumes = volumes::prepare(planner, unit, &wanted).await?;
     let inputs = artifacts::load_inputs(planner, unit).await?;
@@ -105,7 +127,7 @@ pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<LaunchSpe
         message.push_str("; the machine's network (an unprivileged user cannot make one of its own)");
     }
     let settings = planner.settings;
-    Ok(LaunchSpec {
+    Ok(Plan::Launch(Box::new(LaunchSpec {
         key: unit.key.to_string(),
         claim: serde_json::Value::Null,
         unit_dir: planner.unit_dir.to_owned(),
@@ -141,7 +163,7 @@ pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<LaunchSpe
             parameter_bytes_max: settings.parameter_bytes_max,
         },
         message,
-    })
+    })))
 }
 
 fn containers(unit: &Unit) -> Result<Vec<Wanted<'_>>, Cannot> {
@@ -224,10 +246,23 @@ pub(crate) struct Root {
     pub describe: String,
 }
 
+impl Root {
+    /// Set when it is no root, but a component of WebAssembly.
+    fn component(&self) -> Option<&crate::images::Component> {
+        self.image.as_ref()?.component.as_ref()
+    }
+}
+
 async fn root(planner: &Planner<'_>, unit: &Unit, wanted: &Wanted<'_>) -> Result<Root, Cannot> {
     let image = &wanted.container.image;
     let host = |describe: String| Root { image: None, describe };
     let mode = planner.settings.images;
+    // A component needs no root, so what is here of them is run in every mode.
+    if (mode == ImagesMode::Host || planner.isolation == Isolation::Plain)
+        && let Some(found) = planner.images.component_here(image)
+    {
+        return Ok(Root { describe: component::describe(image, &found), image: Some(found) });
+    }
     if mode == ImagesMode::Host {
         return Ok(host("the machine's own root".to_owned()));
     }
@@ -249,6 +284,9 @@ async fn root(planner: &Planner<'_>, unit: &Unit, wanted: &Wanted<'_>) -> Result
     let policy = wanted.container.image_pull_policy;
     let found = planner.images.obtain(planner, unit, image, policy).await;
     match found {
+        Ok(root) if root.component.is_some() => {
+            Ok(Root { describe: component::describe(image, &root), image: Some(root) })
+        }
         Ok(root) => Ok(Root { describe: format!("image {image} ({})", root.digest), image: Some(root) }),
         Err(e) if mode == ImagesMode::Auto && e.unreachable => {
             Ok(host(format!("the machine's own root, because image {image} could not be had: {e}")))

@@ -173,7 +173,7 @@ async fn make(
     if secret {
         if planner.isolation == Isolation::Plain {
             return Err(Cannot::start(format!(
-                "{path}: a secret is only ever held in memory, and plain processes cannot have a volume in memory; use env"
+                "{path}: a secret is only ever held in memory, and neither plain processes nor components have a volume in memory; use env"
             )));
         }
         let files = entries.into_iter().map(|e| FileSpec {

@@ -14,11 +14,12 @@ use async_trait::async_trait;
 use engine_workflow::LeafStart;
 use model::workflow::{ArchiveStrategy, Artifact, NoneStrategy};
 use plugin::{ErrorClass, NoFiles, PluginError, Result, StepArtifact, StepArtifactWriter, StepFiles};
+use runner::StepLog;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::{Failure, RunFacts};
-use crate::workflows::Workflows;
+use crate::workflows::{Workflows, unit_key};
 
 /// Files in an artifact that is a folder (`artifact_files_max`).
 const FILES_MAX: usize = 100_000;
@@ -32,6 +33,8 @@ pub(super) struct StepArtifacts {
     inputs: Vec<Artifact>,
     outputs: Vec<Artifact>,
     log_archive: Option<Artifact>,
+    /// As `logs` reads it.
+    log: Arc<dyn StepLog>,
     loaded: tokio::sync::Mutex<HashMap<String, Arc<Folder>>>,
     state: Arc<Mutex<State>>,
 }
@@ -79,6 +82,7 @@ impl StepArtifacts {
             inputs,
             outputs,
             log_archive: start.archive_logs.then(log).transpose()?,
+            log: workflows.runner.log(&unit_key(&run.uid, start.node)),
             loaded: tokio::sync::Mutex::default(),
             state: Arc::default(),
         })
@@ -171,6 +175,10 @@ impl StepFiles for StepArtifacts {
     }
 
     fn output(&self, text: &[u8]) {
+        self.log.write(text);
+        if self.log_archive.is_none() {
+            return;
+        }
         let log = &mut lock(&self.state).log;
         let room = LOG_BYTES_MAX.saturating_sub(log.len()).min(text.len());
         log.extend_from_slice(text.get(..room).unwrap_or(text));

@@ -34,6 +34,7 @@ use crate::metrics::RuntimeMetrics;
 use crate::registry::Registry;
 
 pub(crate) use admit::{ARGO, is_finished, key, phase_of};
+pub(crate) use perform::unit_key;
 pub(crate) use status::Projector;
 
 /// Leaves that run inside the server (requests, objects, lists) at once (`inner_leaves_max`).

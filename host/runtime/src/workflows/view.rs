@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use model::Object;
 use model::workflow::WorkflowStatus;
-use runner::LogQuery;
+use runner::{LogQuery, RunnerError};
 use store::StoreError;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -195,13 +195,20 @@ impl Workflows {
                 return Err(refused(format!("node {node_id:?} is the container {own:?}, and not {asked:?}")));
             }
             (Some(own), _) => vec![Some(own)],
-            (None, Some(ALL_CONTAINERS)) => self.runner.containers(&key).await?.into_iter().map(Some).collect(),
+            (None, Some(ALL_CONTAINERS)) => match self.runner.containers(&key).await {
+                Err(RunnerError::Unknown { .. }) if source.by_server => Vec::new(),
+                containers => containers?.into_iter().map(Some).collect(),
+            },
             (None, None) if !source.set.is_empty() => source.set.iter().cloned().map(Some).collect(),
             (None, asked) => vec![asked.map(str::to_owned)],
         };
         let mut each = Vec::new();
         for container in containers {
-            each.push(self.runner.logs(&key, LogQuery { container, ..query.clone() }).await?);
+            match self.runner.logs(&key, LogQuery { container, ..query.clone() }).await {
+                // One that wrote nothing has no log.
+                Err(RunnerError::Unknown { .. }) if source.by_server => {}
+                lines => each.push(lines?),
+            }
         }
         // Side by side while they are followed, otherwise one after the other.
         let lines = if query.follow {
@@ -226,6 +233,8 @@ struct LogSource {
     container: Option<String>,
     /// Containers of a container set.
     set: Vec<String>,
+    /// No unit of the runner: the server does it.
+    by_server: bool,
 }
 
 /// The leaf whose log is meant: the node itself, the last attempt of a retried one, the pod of a container and that container.
@@ -244,7 +253,8 @@ fn log_source(state: &RunState, id: &str) -> Option<LogSource> {
     let template = state.node(pod)?.template.and_then(|at| state.run()?.program.get(at));
     let set = template.and_then(|compiled| compiled.template.container_set.as_ref());
     let set = set.into_iter().flat_map(|set| &set.containers).map(|c| c.container.name.to_string()).collect();
-    Some(LogSource { pod, name: state.name(pod), display_name: state.display_name(pod), container, set })
+    let by_server = state.node(pod).is_some_and(|node| node.kind == Kind::Plugin);
+    Some(LogSource { pod, name: state.name(pod), display_name: state.display_name(pod), container, set, by_server })
 }
 
 fn stored_status(object: &Object) -> WorkflowStatus {

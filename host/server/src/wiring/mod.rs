@@ -142,6 +142,9 @@ impl Server {
             .sqlite
             .as_ref()
             .map(|_| Plugins::start(config.plugins.clone(), stores.objects.clone(), &config.egress));
+        if let (Some(plugins), Some(local)) = (&plugins, &local) {
+            local.lend_programs(plugins.host.clone());
+        }
         let desk: Arc<dyn plugin::Desk> = match &plugins {
             Some(plugins) => plugins.host.clone(),
             None => Arc::new(plugin::NoPlugins),

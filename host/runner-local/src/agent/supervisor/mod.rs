@@ -18,7 +18,7 @@ mod inside;
 mod link;
 pub(crate) mod log;
 mod outcome;
-mod outputs;
+pub(crate) mod outputs;
 mod prepare;
 mod probe;
 pub(crate) mod record;

@@ -9,16 +9,18 @@ use rustix::fs::{FileType, OFlags, fstat};
 
 use crate::agent::protocol::{OutputParameter, OutputPath};
 
-/// The root outputs are read from: a container's, or the machine's for plain processes.
-pub(super) enum OutputRoot<'a> {
+/// The root outputs are read from: a container's, the machine's for plain processes, or whatever somebody else opens paths in.
+pub(crate) enum OutputRoot<'a> {
     Container(&'a OwnedFd),
     Machine { working_dir: &'a str },
+    Other(&'a dyn Fn(&str, OFlags) -> io::Result<OwnedFd>),
 }
 
 impl OutputRoot<'_> {
     fn open(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
         match self {
             Self::Container(root) => crate::agent::container::resolve(root, path, flags),
+            Self::Other(open) => open(path, flags),
             Self::Machine { working_dir } => {
                 let path = Path::new(working_dir).join(path);
                 Ok(rustix::fs::open(&path, flags | OFlags::CLOEXEC, rustix::fs::Mode::empty())?)
@@ -27,7 +29,7 @@ impl OutputRoot<'_> {
     }
 
     /// Reads a regular file of limited size.
-    pub(super) fn read(&self, path: &str, bytes_max: usize) -> io::Result<String> {
+    pub(crate) fn read(&self, path: &str, bytes_max: usize) -> io::Result<String> {
         // Not blocking: a step may have left a pipe there.
         let fd = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
         if !FileType::from_raw_mode(fstat(&fd)?.st_mode).is_file() {
@@ -51,7 +53,7 @@ impl OutputRoot<'_> {
 }
 
 /// The parameters that are there, or why not: one line for each.
-pub(super) fn parameters(
+pub(crate) fn parameters(
     root: &OutputRoot<'_>,
     wanted: &[OutputParameter],
     bytes_max: usize,
@@ -80,7 +82,7 @@ pub(super) fn parameters(
 }
 
 /// Names of the artifacts that are there, and a line for each that should be.
-pub(super) fn artifacts(root: &OutputRoot<'_>, wanted: &[OutputPath]) -> (Vec<String>, Vec<String>) {
+pub(crate) fn artifacts(root: &OutputRoot<'_>, wanted: &[OutputPath]) -> (Vec<String>, Vec<String>) {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for artifact in wanted {
         match root.exists(&artifact.path) {
