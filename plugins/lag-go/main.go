@@ -10,17 +10,18 @@ import (
 	"colchis/sdk/http"
 	"colchis/sdk/log"
 	"colchis/sdk/metricprovider"
+	"colchis/sdk/secrets"
 )
 
 const schema = `{"type": "object", "additionalProperties": false, "required": ["url", "queue"], "properties": {
 	"url": {"type": "string", "description": "where the queue's numbers are"},
 	"queue": {"type": "string", "minLength": 1, "description": "which queue"},
-	"token": ` + sdk.SecretRefSchema + `}}`
+	"token": {"type": "string", "description": "the name of a granted secret that is sent as a bearer token; none by default"}}}`
 
 type config struct {
-	URL   string        `json:"url"`
-	Queue string        `json:"queue"`
-	Token sdk.SecretRef `json:"token"`
+	URL   string `json:"url"`
+	Queue string `json:"queue"`
+	Token string `json:"token"`
 }
 
 type lag struct{ metricprovider.Once }
@@ -53,10 +54,11 @@ func (lag) Run(request *metricprovider.Request) (*metricprovider.Measurement, er
 		return nil, err
 	}
 	question := http.Get(asked.URL).Query("queue", asked.Queue)
-	if asked.Token.IsSet() {
-		token, err := asked.Token.StandIn("token")
+	if asked.Token != "" {
+		// A text that stands for the value, which the host puts in its place when the request leaves.
+		token, err := secrets.StandIn(asked.Token)
 		if err != nil {
-			return nil, err
+			return nil, sdk.AsError(err).At("token")
 		}
 		question.Header("Authorization", "Bearer "+token)
 	}

@@ -18,6 +18,7 @@ use crate::metrics::Times;
 use crate::quarantine::Quarantine;
 use crate::schema::Schema;
 use crate::services::Services;
+use crate::spare::Spare;
 use crate::ways::Way;
 
 /// A component that is to be taken into service.
@@ -153,6 +154,8 @@ pub(crate) struct Loaded {
     /// Another version is in service by now, or none.
     pub(crate) superseded: AtomicBool,
     pub(crate) places: Semaphore,
+    /// Of a renderer: the next instance.
+    pub(crate) spare: Spare,
     pub(crate) facts: Facts,
     pub(crate) counters: Counters,
     pub(crate) quarantine: Quarantine,

@@ -60,6 +60,10 @@ impl Workbench {
             cache: order.cache.clone(),
             compiler: Some(PathBuf::from("/proc/self/exe")),
             instances_max: INSTANCES_MAX,
+            // What is tried is the component.
+            renders_bytes_max: 0,
+            // A call's time has its instance's beginning in it.
+            prepares_renderers: false,
             ..Settings::default()
         };
         Ok(Self { host: PluginHost::new(settings, services), switch, order, _kept: kept })

@@ -10,9 +10,11 @@
 
 mod calls;
 mod endpoints;
+mod golang;
 mod hostile;
 mod kinds;
 mod loading;
 mod reach;
 mod renderers;
+mod renders;
 mod support;

@@ -16,12 +16,12 @@ use crate::support::{World, context};
 const OF_THE_TEST: [&str; 3] = ["config.json", "expected.yaml", "expected.json"];
 
 /// A folder of this repository.
-struct Folder(PathBuf);
+struct Folder(PathBuf, String);
 
 #[async_trait]
 impl Tree for Folder {
     fn digest(&self) -> &str {
-        "sha256:of-the-test"
+        &self.1
     }
 
     async fn stat(&self, path: &str) -> Result<Entry> {
@@ -130,7 +130,7 @@ async fn as_the_tool(name: &str, path: &str, test: &str) {
         };
         let request = RenderRequest {
             config: serde_json::from_str(&config).unwrap(),
-            files: Arc::new(Folder(case.clone())),
+            files: Arc::new(Folder(case.clone(), case.display().to_string())),
             path: path.to_owned(),
             fetched: Vec::new(),
             release,
