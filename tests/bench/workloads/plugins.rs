@@ -99,7 +99,7 @@ async fn one_by_one(host: &Arc<PluginHost>, count: usize) -> Vec<Duration> {
     took
 }
 
-fn host(settings: &Settings) -> Arc<PluginHost> {
+pub(super) fn host(settings: &Settings) -> Arc<PluginHost> {
     let services = Services {
         state: Arc::new(Nothing),
         blobs: Arc::new(NoBlobs),
