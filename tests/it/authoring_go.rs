@@ -72,7 +72,8 @@ fn projects_in_go_build_and_keep_every_promise() {
         let config = project.join("config.json").display().to_string();
         let (failed, verdicts) = tested(&[&[component.as_str(), "-f", &config], input.as_slice()].concat());
         assert!(failed.is_empty(), "{kind}: {failed:#?}");
-        let looked_at: &[&str] = if answers { &["answers", "redelivery", "growth"] } else { &["throttled", "not-granted"] };
+        let looked_at: &[&str] =
+            if answers { &["answers", "redelivery", "growth"] } else { &["throttled", "not-granted"] };
         for id in looked_at.iter().chain(&["check-config", "schema-closed", "describe-pure", "cancel", "deadline"]) {
             assert_eq!(verdicts[*id], "passed", "{id} of {kind}: {verdicts:#}");
         }

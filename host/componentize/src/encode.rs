@@ -41,7 +41,9 @@ pub fn encode(bytes: &[u8]) -> Result<Vec<u8>, ComponentError> {
         Kind::Module => {
             let mut encoder = ComponentEncoder::default();
             encoder.validate(true);
-            encoder.module(bytes).map_err(|e| ComponentError::failed("the module does not say which interfaces it has", e))?;
+            encoder
+                .module(bytes)
+                .map_err(|e| ComponentError::failed("the module does not say which interfaces it has", e))?;
             if bytes.windows(PREVIEW_1.len()).any(|window| window == PREVIEW_1.as_bytes()) {
                 encoder
                     .adapter(PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)

@@ -35,10 +35,7 @@ pub enum ComponentError {
 }
 
 impl ComponentError {
-    pub(crate) fn failed(
-        what: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn failed(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Failed { what: what.into(), source: source.into() }
     }
 }

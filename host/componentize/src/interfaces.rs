@@ -145,9 +145,7 @@ pub fn resolve(groups: Vec<UnresolvedPackageGroup>) -> Result<Resolve, Component
 fn push(graph: &mut Resolve, group: UnresolvedPackageGroup) -> Result<(), ComponentError> {
     let name = group.main.name.clone();
     let pushed = graph.push_group(group);
-    pushed.map_err(|error| {
-        ComponentError::Interfaces(format!("{name}: {}", error.render(&graph.source_map)))
-    })?;
+    pushed.map_err(|error| ComponentError::Interfaces(format!("{name}: {}", error.render(&graph.source_map))))?;
     Ok(())
 }
 

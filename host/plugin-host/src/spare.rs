@@ -67,10 +67,11 @@ impl Ground {
         let Some(waiting) = loaded.spare.take() else {
             let begun = Instant::now();
             let mut began = Duration::ZERO;
-            let answer = self.call_as(loaded, &loaded.pure, Kind::ManifestRenderer, context, async |store, instance| {
-                began = begun.elapsed();
-                export(store, instance).await
-            });
+            let answer =
+                self.call_as(loaded, &loaded.pure, Kind::ManifestRenderer, context, async |store, instance| {
+                    began = begun.elapsed();
+                    export(store, instance).await
+                });
             let answer = answer.await;
             if began >= SLOW {
                 self.prepare(loaded);

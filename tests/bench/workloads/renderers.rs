@@ -118,7 +118,12 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
         row("the same, instance made ahead, p50".into(), "ms", ahead, Target::None),
         row("a kept result, p50".into(), "ms", kept, Target::Most(1.0)),
         row("fresh instance, in times of the process".into(), "×", fresh / process, subject.fresh),
-        row("instance made ahead, times faster than the process".into(), "×", process / ahead, Target::Least(subject.ahead)),
+        row(
+            "instance made ahead, times faster than the process".into(),
+            "×",
+            process / ahead,
+            Target::Least(subject.ahead),
+        ),
     ]
 }
 

@@ -37,8 +37,7 @@ impl Componentize {
     pub(super) fn run(self, ctx: &mut Context) -> CliResult {
         let shown = self.module.display();
         let cannot = || format!("{shown} cannot be read");
-        let mut module =
-            std::fs::read(&self.module).with_context(cannot).map_err(|e| CliError::new(Exit::Usage, e))?;
+        let mut module = std::fs::read(&self.module).with_context(cannot).map_err(|e| CliError::new(Exit::Usage, e))?;
         match componentize::kind(&module) {
             Kind::Module => {}
             Kind::Component => return Err(CliError::usage(format!("{shown} is a component already"))),
@@ -48,8 +47,11 @@ impl Componentize {
             }
         }
         let component = component(&mut module, self.kind).map_err(|error| {
-            CliError::new(Exit::Failed, anyhow::Error::new(error).context(format!("{shown} cannot be made a component")))
-                .hint(format!("its exports have to be those of a {}: is it of that kind?", self.kind.word()))
+            CliError::new(
+                Exit::Failed,
+                anyhow::Error::new(error).context(format!("{shown} cannot be made a component")),
+            )
+            .hint(format!("its exports have to be those of a {}: is it of that kind?", self.kind.word()))
         })?;
         std::fs::write(&self.output, &component)
             .with_context(|| format!("{} cannot be written", self.output.display()))?;

@@ -13,8 +13,7 @@ static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/sdk-go");
 pub(super) const KIT: &str = "./sdk";
 
 /// What a README says of it.
-pub(super) const KIT_LINE: &str =
-    "- `sdk/`: the Go module colchis/sdk, as it was in the `colchis` that made this project; `--sdk PATH` takes that of a clone instead";
+pub(super) const KIT_LINE: &str = "- `sdk/`: the Go module colchis/sdk, as it was in the `colchis` that made this project; `--sdk PATH` takes that of a clone instead";
 
 /// Whether there is a template of a kind.
 pub(super) fn has(form: Form) -> bool {
