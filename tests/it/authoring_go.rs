@@ -10,7 +10,7 @@ use tests::cli::{colchis, say};
 const LAG: &str = r#"{"exchanges": [{"request": {"method": "GET", "url": "http://127.0.0.1:8080/numbers?queue=orders"}, "answer": {"status": 200, "body": "{\"lag\": 7}"}}]}"#;
 
 /// Calls of `growth`: a component in Go begins in milliseconds where one in Rust takes microseconds.
-const CALLS: &str = "60";
+const CALLS: &str = "20";
 
 /// Whether there is a Go that the kit can be compiled with, and its modules; says aloud when not.
 fn go(test: &str) -> bool {

@@ -102,12 +102,16 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
         };
         let host = plugins::host(&settings);
         load(&host, subject.name, component).await;
-        host.renderer(subject.name).unwrap()
+        host
+    };
+    let render = async |host: &PluginHost, count: usize, pause: Duration| {
+        renderings(&*host.renderer(subject.name).unwrap(), &request, count, pause).await
     };
     let mut process = processes(subject, tool, folder.path());
-    let mut fresh = renderings(&*host(false, 0).await, &request, CALLS, Duration::ZERO).await;
-    let mut ahead = renderings(&*host(true, 0).await, &request, CALLS, PAUSE).await;
-    let mut kept = renderings(&*host(true, 32 << 20).await, &request, KEPT, Duration::ZERO).await;
+    let of_the_fresh = host(false, 0).await;
+    let mut fresh = render(&of_the_fresh, CALLS, Duration::ZERO).await;
+    let mut ahead = render(&*host(true, 0).await, CALLS, PAUSE).await;
+    let mut kept = render(&*host(true, 32 << 20).await, KEPT, Duration::ZERO).await;
     let [process, fresh, ahead, kept] =
         [&mut process, &mut fresh, &mut ahead, &mut kept].map(|times| ms(percentile(times, 0.5)));
     let name = subject.name;
@@ -115,6 +119,7 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
     vec![
         row(format!("{OBJECTS} objects by the tool as a process, p50"), "ms", process, Target::None),
         row("the same as a component, fresh instance, p50".into(), "ms", fresh, Target::None),
+        row("of that, the instance's beginning, mean".into(), "ms", beginning(&of_the_fresh), Target::None),
         row("the same, instance made ahead, p50".into(), "ms", ahead, Target::None),
         row("a kept result, p50".into(), "ms", kept, Target::Most(1.0)),
         row("fresh instance, in times of the process".into(), "×", fresh / process, subject.fresh),
@@ -125,6 +130,17 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
             Target::Least(subject.ahead),
         ),
     ]
+}
+
+/// How long its instances took to be there, mean (ms).
+fn beginning(host: &PluginHost) -> f64 {
+    let mut page = String::new();
+    host.metrics(&mut page);
+    let number = |what: &str| -> f64 {
+        let name = format!("colchis_plugin_instantiate_seconds_{what} ");
+        page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0.0)
+    };
+    number("sum") * 1e3 / number("count").max(1.0)
 }
 
 async fn load(host: &PluginHost, name: &str, component: &[u8]) {
