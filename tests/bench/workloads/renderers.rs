@@ -26,7 +26,7 @@ const OBJECTS: usize = 20;
 const CALLS: usize = 40;
 /// Kept results that are asked for.
 const KEPT: usize = 1_000;
-/// How long after a call the next comes, where an instance is made ahead: longer than making it takes.
+/// How long after a call the next comes: longer than making an instance ahead takes. The same for processes, as a processor that rested is slower.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// A renderer, and the tool that it is.
@@ -109,7 +109,7 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
     };
     let mut process = processes(subject, tool, folder.path());
     let of_the_fresh = host(false, 0).await;
-    let mut fresh = render(&of_the_fresh, CALLS, Duration::ZERO).await;
+    let mut fresh = render(&of_the_fresh, CALLS, PAUSE).await;
     let mut ahead = render(&*host(true, 0).await, CALLS, PAUSE).await;
     let mut kept = render(&*host(true, 32 << 20).await, KEPT, Duration::ZERO).await;
     let [process, fresh, ahead, kept] =
@@ -179,6 +179,7 @@ fn processes(subject: &Subject, tool: &Path, folder: &Path) -> Vec<Duration> {
         let begun = Instant::now();
         let output = command.output().unwrap();
         took.push(begun.elapsed());
+        std::thread::sleep(PAUSE);
         assert!(output.status.success());
         if at == 0 {
             let text = String::from_utf8_lossy(&output.stdout);
