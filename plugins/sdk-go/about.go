@@ -27,10 +27,13 @@ func Secret(name string) Capability { return Capability{"secret", name} }
 // State asks for values that last from call to call.
 func State() Capability { return Capability{"state", ""} }
 
+// Reveal asks for the value of a secret. Almost nobody needs it.
+func Reveal(name string) Capability { return Capability{"reveal", name} }
+
 // Lookup asks for objects of the destination.
 func Lookup() Capability { return Capability{"lookup", ""} }
 
-// Kind is the capability's word in the interfaces: http, endpoint, secret, state, lookup.
+// Kind is the capability's word in the interfaces: http, endpoint, secret, reveal, state, lookup.
 func (c Capability) Kind() string { return c.kind }
 
 // Value is what it is about, where it is about something.

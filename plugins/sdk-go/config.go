@@ -41,6 +41,9 @@ func known(document any, shape reflect.Type, path string) error {
 	for shape.Kind() == reflect.Pointer {
 		shape = shape.Elem()
 	}
+	if shape == reflect.TypeFor[SecretRef]() {
+		return nil
+	}
 	switch value := document.(type) {
 	case map[string]any:
 		if shape.Kind() == reflect.Map {

@@ -69,3 +69,13 @@ func AsError(err error) *Error {
 	}
 	return Failed("failed", "%v", err)
 }
+
+// Refused is what the other side or the host refuses.
+func Refused(code, format string, args ...any) *Error {
+	return &Error{Class: Denied, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// NotThere is a side that does not answer just now: tried again with back-off.
+func NotThere(code, format string, args ...any) *Error {
+	return &Error{Class: Unavailable, Code: code, Message: fmt.Sprintf(format, args...)}
+}

@@ -9,6 +9,7 @@
 )]
 
 mod authoring;
+mod authoring_go;
 mod cli;
 mod clients;
 mod components;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::go::bindings;
 use crate::go::build::{self as go, Go};
 use crate::toolchain::Toolchain;
-use crate::{cache, component, places, process};
+use crate::{cache, places, process};
 
 /// How many components of a guest are kept, for who goes to and fro between branches.
 const KEPT_MAX: usize = 8;
@@ -186,7 +186,7 @@ pub fn build(workspace: &Workspace, guest: &Guest, compilers: &mut Compilers) ->
             Language::Rust(package) => compile(workspace, guest, package, compilers.rust()?)?,
             Language::Go(world) => compile_go(guest, world, compilers.go(&guest.folder)?)?,
         };
-        let component = component::encode(&module).with_context(|| format!("guest `{}`", guest.name))?;
+        let component = componentize::encode(&module).with_context(|| format!("guest `{}`", guest.name))?;
         cache::write_whole(&kept, &component)?;
         cache::forget_old(&kept, &format!("{}-", guest.name), KEPT_MAX);
         took = Some(begun.elapsed());

@@ -17,7 +17,6 @@
 
 pub mod build;
 pub mod cache;
-pub mod component;
 mod debian;
 pub mod go;
 pub mod places;

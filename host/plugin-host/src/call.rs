@@ -15,6 +15,7 @@ use crate::convert;
 use crate::instance::{CANCEL_GRACE, Ended, State};
 use crate::loaded::{How, Loaded, Shared};
 use crate::metrics::Times;
+use crate::renders::Renders;
 use crate::told::Told;
 use crate::warm::Waiting;
 
@@ -37,6 +38,12 @@ pub(crate) struct Ground {
     pub(crate) subscriptions: Arc<Semaphore>,
     /// How long instances took to be there.
     pub(crate) instantiated: Arc<Times>,
+    /// How many of those there are.
+    pub(crate) places_max: usize,
+    /// Whether instances of renderers are made ahead.
+    pub(crate) prepares: bool,
+    /// What renderers made.
+    pub(crate) renders: Arc<Renders>,
 }
 
 impl Ground {
@@ -176,7 +183,7 @@ impl Ground {
         Ok((session, answer))
     }
 
-    async fn place<'s>(
+    pub(crate) async fn place<'s>(
         &self,
         places: &'s Semaphore,
         shared: &Shared,
@@ -240,7 +247,7 @@ fn broken(shared: &Shared) -> PluginError {
 }
 
 /// Whether a plugin is called at all.
-fn admitted(loaded: &Loaded) -> Result<()> {
+pub(crate) fn admitted(loaded: &Loaded) -> Result<()> {
     let Err(left) = loaded.quarantine.admit(Instant::now()) else { return Ok(()) };
     let seconds = left.as_secs_f64().ceil();
     let message = format!(
@@ -259,14 +266,14 @@ fn folders_there(shared: &Shared) -> Result<()> {
 }
 
 /// What is told of a call where calls are traced.
-fn span(loaded: &Loaded, kind: Kind, context: &CallContext) -> Span {
+pub(crate) fn span(loaded: &Loaded, kind: Kind, context: &CallContext) -> Span {
     let (plugin, digest) = (&*loaded.shared.name, loaded.facts.digest.as_str());
     let object = tracing::field::display(&context.object);
     tracing::info_span!("plugin_call", plugin, digest, kind = kind.word(), object, outcome = tracing::field::Empty)
 }
 
 /// Counts a call, by how it ended.
-fn counted<T>(loaded: &Loaded, span: &Span, begun: Instant, answer: Answer<T>) -> Result<T> {
+pub(crate) fn counted<T>(loaded: &Loaded, span: &Span, begun: Instant, answer: Answer<T>) -> Result<T> {
     let how = match &answer {
         Ok(Ok(_)) => How::Answered,
         Ok(Err(error)) => How::Error(error),
@@ -284,7 +291,7 @@ fn counted<T>(loaded: &Loaded, span: &Span, begun: Instant, answer: Answer<T>) -
 }
 
 /// Waits for a call, as long as it may take, and looks at what it gave.
-async fn finish<T: Told>(
+pub(crate) async fn finish<T: Told>(
     store: &mut Store<State>,
     running: impl AsyncFnOnce(&mut Store<State>) -> Called<T>,
 ) -> Answer<T> {

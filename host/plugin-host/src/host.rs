@@ -35,6 +35,7 @@ use crate::limits::Limits;
 use crate::loaded::{Component, Counters, Exports, Loaded, Shared, Table};
 use crate::metrics;
 use crate::programs::Shelf;
+use crate::renders::Renders;
 use crate::schema::Schema;
 use crate::services::Services;
 
@@ -58,6 +59,10 @@ pub struct Settings {
     pub memory_bytes_max: usize,
     /// The largest component (`component_bytes_max`).
     pub component_bytes_max: usize,
+    /// Results of renderers that are kept, in bytes of manifests as text (`renders_bytes_max`); none for 0.
+    pub renders_bytes_max: usize,
+    /// Whether the next instance of a renderer that takes long to begin is made while nobody waits for it.
+    pub prepares_renderers: bool,
 }
 
 impl Default for Settings {
@@ -70,6 +75,8 @@ impl Default for Settings {
             programs_max: 128,
             memory_bytes_max: 1 << 30,
             component_bytes_max: 64 << 20,
+            renders_bytes_max: 32 << 20,
+            prepares_renderers: true,
         }
     }
 }
@@ -231,6 +238,7 @@ impl PluginHost {
             superseded: AtomicBool::new(false),
             places,
             warm: Default::default(),
+            spare: Default::default(),
             facts,
             counters: Counters::default(),
             quarantine: Default::default(),
@@ -301,7 +309,17 @@ impl PluginHost {
             let places = (self.settings.instances_max as usize).saturating_sub(2).max(1);
             let subscriptions = Arc::new(Semaphore::new(self.settings.subscriptions_max as usize));
             let pool = Arc::new(Semaphore::new(places));
-            Ok((Ground { engine, pool, subscriptions, instantiated: Arc::default() }, linker))
+            let renders = Arc::new(Renders::new(self.settings.renders_bytes_max));
+            let ground = Ground {
+                engine,
+                pool,
+                subscriptions,
+                instantiated: Arc::default(),
+                places_max: places,
+                prepares: self.settings.prepares_renderers,
+                renders,
+            };
+            Ok((ground, linker))
         })
     }
 

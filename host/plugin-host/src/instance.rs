@@ -48,6 +48,8 @@ pub(crate) struct Lent {
     /// Of a renderer.
     pub(crate) destination: Option<Arc<dyn Destination>>,
     pub(crate) lookups: Vec<(Lookup, Value)>,
+    /// Something was not there just now: what was made without it is no result to keep.
+    pub(crate) unsure: bool,
     /// Of a step.
     pub(crate) files: Option<Arc<dyn StepFiles>>,
 }

@@ -18,6 +18,7 @@ use crate::metrics::Times;
 use crate::quarantine::Quarantine;
 use crate::schema::Schema;
 use crate::services::Services;
+use crate::spare::Spare;
 use crate::warm::Warm;
 use crate::ways::Way;
 
@@ -156,6 +157,8 @@ pub(crate) struct Loaded {
     pub(crate) places: Semaphore,
     /// Instances that wait for a call.
     pub(crate) warm: Warm,
+    /// Of a renderer: the next instance.
+    pub(crate) spare: Spare,
     pub(crate) facts: Facts,
     pub(crate) counters: Counters,
     pub(crate) quarantine: Quarantine,

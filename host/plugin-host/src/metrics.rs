@@ -72,6 +72,13 @@ pub(crate) fn write(out: &mut String, ground: &Ground, loaded: &[Arc<Loaded>]) {
     let name = "colchis_plugin_instantiate_seconds";
     family(out, name, "How long instances of plugins took to be there", "histogram");
     ground.instantiated.write(out, name, "");
+    let [given, made, kept] = ground.renders.numbers();
+    let name = "colchis_plugin_renders_total";
+    family(out, name, "Results of renderers: kept ones that were given, and those that were made", "counter");
+    let _ = writeln!(out, "{name}{{result=\"kept\"}} {given}\n{name}{{result=\"made\"}} {made}");
+    let name = "colchis_plugin_renders_kept_bytes";
+    family(out, name, "Manifests of renderers that are kept, as text", "gauge");
+    let _ = writeln!(out, "{name} {kept}");
     for (name, help, places) in [
         ("colchis_plugin_places_free", "Instances of plugins that could begin now", &ground.pool),
         ("colchis_plugin_subscriptions_free", "Subscriptions that could be opened now", &ground.subscriptions),

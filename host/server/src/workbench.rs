@@ -46,10 +46,10 @@ impl Workbench {
             Ok((name.clone(), Arc::new(bytes)))
         };
         let values = order.secrets.iter().map(read).collect::<anyhow::Result<_>>()?;
-        let kept = tempfile::tempdir().context("a folder for large values cannot be made")?;
+        let kept = tempfile::tempdir().context("a folder for what is kept cannot be made")?;
         let services = Services {
             state: Arc::<Kept>::default(),
-            blobs: Arc::new(FolderBlobs::new(kept.path().to_owned())),
+            blobs: Arc::new(FolderBlobs::new(kept.path().join("blobs"))),
             secrets: Arc::new(Values(values)),
             logs: Arc::new(NoLogs),
             resolver: Arc::new(egress::SystemResolver),
@@ -57,9 +57,14 @@ impl Workbench {
             deny: Vec::new(),
         };
         let settings = Settings {
-            cache: order.cache.clone(),
+            // Checks load a component again and again, each in a plugin of its own: a large one is compiled once.
+            cache: order.cache.clone().or_else(|| Some(kept.path().join("compiled"))),
             compiler: Some(PathBuf::from("/proc/self/exe")),
             instances_max: INSTANCES_MAX,
+            // What is tried is the component.
+            renders_bytes_max: 0,
+            // A call's time has its instance's beginning in it.
+            prepares_renderers: false,
             ..Settings::default()
         };
         Ok(Self { host: PluginHost::new(settings, services), switch, order, _kept: kept })

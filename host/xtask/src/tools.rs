@@ -123,6 +123,16 @@ const TOOLS: &[Tool] = &[
         },
     },
     Tool {
+        name: "helm",
+        needed_by: "the bench of renderers, and test data of the plugin helm",
+        from: From::Go { package: "helm.sh/helm/v3/cmd/helm", version: "v3.22.0" },
+    },
+    Tool {
+        name: "kustomize",
+        needed_by: "the bench of renderers, and test data of the plugin kustomize",
+        from: From::Go { package: "sigs.k8s.io/kustomize/kustomize/v5", version: "v5.8.1" },
+    },
+    Tool {
         name: "kubetest",
         needed_by: "the Kubernetes API server (store-kube)",
         from: From::Folder("tests/kubetest"),
@@ -164,6 +174,11 @@ pub(crate) fn folder() -> PathBuf {
     shell::root().join("target").join("tools").join("bin")
 }
 
+/// Whether a tool is what the bench compares with: no test wants it, and it has to be of the version that the component is of.
+pub(crate) fn is_of_the_bench(name: &str) -> bool {
+    matches!(name, "helm" | "kustomize")
+}
+
 /// Finds or makes the wanted tools and links each into [`folder`].
 pub(crate) fn provide(wanted: impl Fn(&str) -> bool) -> Vec<Provided> {
     TOOLS.iter().filter(|tool| wanted(tool.name)).map(provide_one).collect()
@@ -189,7 +204,7 @@ fn provide_one(tool: &Tool) -> Provided {
 }
 
 fn in_path(tool: &Tool) -> Option<PathBuf> {
-    if matches!(tool.from, From::Folder(_)) {
+    if matches!(tool.from, From::Folder(_)) || is_of_the_bench(tool.name) {
         return None;
     }
     let found = shell::which(tool.name)?;

@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"colchis/sdk"
-	destination "colchis/sdk/internal/bindings/renderer/colchis_manifest_renderer_destination"
-	kind "colchis/sdk/internal/bindings/renderer/colchis_manifest_renderer_renderer"
-	source "colchis/sdk/internal/bindings/renderer/colchis_manifest_renderer_source"
-	description "colchis/sdk/internal/bindings/renderer/colchis_plugin_description"
-	types "colchis/sdk/internal/bindings/renderer/colchis_plugin_types"
-	exports "colchis/sdk/internal/bindings/renderer/export_colchis_manifest_renderer_renderer"
-	descriptions "colchis/sdk/internal/bindings/renderer/export_colchis_plugin_description"
-	_ "colchis/sdk/internal/bindings/renderer/wit_exports" // the exports themselves
+	destination "colchis/sdk/internal/bindings/colchis_manifest_renderer_destination"
+	kind "colchis/sdk/internal/bindings/colchis_manifest_renderer_renderer"
+	source "colchis/sdk/internal/bindings/colchis_manifest_renderer_source"
+	description "colchis/sdk/internal/bindings/colchis_plugin_description"
+	types "colchis/sdk/internal/bindings/colchis_plugin_types"
+	exports "colchis/sdk/internal/bindings/export_colchis_manifest_renderer_renderer"
+	_ "colchis/sdk/internal/bindings/exports/renderer" // the exports themselves
+	"colchis/sdk/internal/convert"
 	"colchis/sdk/internal/heap"
 
 	wit "go.bytecodealliance.org/pkg/wit/types"
@@ -21,37 +21,30 @@ import (
 
 // Register makes a renderer the component's. Called in an `init`.
 func Register(plugin Renderer) {
-	descriptions.OnDescribe = func() wit.Result[description.Info, types.PluginError] {
-		defer heap.Settle()
-		return wit.Ok[description.Info, types.PluginError](info(plugin.Info()))
-	}
-	descriptions.OnCheck = func(config string) wit.Result[[]description.Finding, types.PluginError] {
-		defer heap.Settle()
-		return wit.Ok[[]description.Finding, types.PluginError](findings(plugin.Check(strings.Clone(config))))
-	}
+	convert.Describe(plugin, description.MakeKindManifestRenderer())
 	exports.OnDetect = func(files *source.Tree, path string) wit.Result[bool, types.PluginError] {
 		defer heap.Settle()
 		// A borrowed handle is given back before the call ends.
 		defer files.Drop()
-		return answer(plugin.Detect(tree{files}, strings.Clone(path)))
+		return convert.Answer(plugin.Detect(tree{files}, strings.Clone(path)))
 	}
 	exports.OnRequirements = func(asked kind.RenderRequest) wit.Result[[]kind.Requirement, types.PluginError] {
 		defer heap.Settle()
 		defer drop(asked)
 		found, err := plugin.Requirements(request(asked))
 		if err != nil {
-			return answer[[]kind.Requirement](nil, err)
+			return convert.Answer[[]kind.Requirement](nil, err)
 		}
-		return answer(requirements(found), nil)
+		return convert.Answer(requirements(found), nil)
 	}
 	exports.OnRender = func(asked kind.RenderRequest) wit.Result[kind.Rendered, types.PluginError] {
 		defer heap.Settle()
 		defer drop(asked)
 		made, err := plugin.Render(request(asked))
 		if err != nil {
-			return answer(kind.Rendered{}, err)
+			return convert.Answer(kind.Rendered{}, err)
 		}
-		return answer(rendered(made), nil)
+		return convert.Answer(rendered(made), nil)
 	}
 }
 
@@ -59,10 +52,6 @@ func request(asked kind.RenderRequest) *Request {
 	fetched := make(map[string]sdk.Tree, len(asked.Fetched))
 	for _, one := range asked.Fetched {
 		fetched[strings.Clone(one.Name)] = tree{one.Files}
-	}
-	environment := make(map[string]string, len(asked.Release.Environment))
-	for _, pair := range asked.Release.Environment {
-		environment[strings.Clone(pair.F0)] = strings.Clone(pair.F1)
 	}
 	versions := make([]string, len(asked.Release.ApiVersions))
 	for i, version := range asked.Release.ApiVersions {
@@ -78,7 +67,7 @@ func request(asked kind.RenderRequest) *Request {
 			Namespace:   strings.Clone(asked.Release.Namespace),
 			KubeVersion: strings.Clone(asked.Release.KubeVersion),
 			APIVersions: versions,
-			Environment: environment,
+			Environment: convert.Map(asked.Release.Environment),
 		},
 		Lookup: lookup,
 	}
@@ -95,7 +84,7 @@ func drop(asked kind.RenderRequest) {
 func lookup(apiVersion, kind, namespace, name string) (string, error) {
 	result := destination.Lookup(apiVersion, kind, namespace, name)
 	if result.IsErr() {
-		return "", fault(result.Err())
+		return "", convert.Fault(result.Err())
 	}
 	return strings.Clone(result.Ok()), nil
 }
@@ -103,9 +92,9 @@ func lookup(apiVersion, kind, namespace, name string) (string, error) {
 func rendered(made *Rendered) kind.Rendered {
 	manifests := make([]kind.Manifest, len(made.Manifests))
 	for i, manifest := range made.Manifests {
-		manifests[i] = kind.Manifest{Object: manifest.Object, File: option(manifest.File)}
+		manifests[i] = kind.Manifest{Object: manifest.Object, File: convert.Option(manifest.File)}
 	}
-	return kind.Rendered{Manifests: manifests, Warnings: made.Warnings, Notes: option(made.Notes)}
+	return kind.Rendered{Manifests: manifests, Warnings: made.Warnings, Notes: convert.Option(made.Notes)}
 }
 
 func requirements(found []Requirement) []kind.Requirement {
@@ -124,7 +113,7 @@ func requirements(found []Requirement) []kind.Requirement {
 		default:
 			from = kind.MakeRequirementSourceUrl(one.URL)
 		}
-		named[i] = kind.Requirement{Name: one.Name, Source: from, Digest: option(one.Digest)}
+		named[i] = kind.Requirement{Name: one.Name, Source: from, Digest: convert.Option(one.Digest)}
 	}
 	return named
 }

@@ -3,16 +3,14 @@
 package step
 
 import (
-	"sort"
 	"strings"
 
-	"colchis/sdk"
-	description "colchis/sdk/internal/bindings/step/colchis_plugin_description"
-	types "colchis/sdk/internal/bindings/step/colchis_plugin_types"
-	kind "colchis/sdk/internal/bindings/step/colchis_step_step"
-	descriptions "colchis/sdk/internal/bindings/step/export_colchis_plugin_description"
-	exports "colchis/sdk/internal/bindings/step/export_colchis_step_step"
-	_ "colchis/sdk/internal/bindings/step/wit_exports" // the exports themselves
+	description "colchis/sdk/internal/bindings/colchis_plugin_description"
+	types "colchis/sdk/internal/bindings/colchis_plugin_types"
+	kind "colchis/sdk/internal/bindings/colchis_step_step"
+	exports "colchis/sdk/internal/bindings/export_colchis_step_step"
+	_ "colchis/sdk/internal/bindings/exports/step" // the exports themselves
+	"colchis/sdk/internal/convert"
 	"colchis/sdk/internal/heap"
 
 	wit "go.bytecodealliance.org/pkg/wit/types"
@@ -20,14 +18,7 @@ import (
 
 // Register makes a step the component's. Called in an `init`.
 func Register(plugin Step) {
-	descriptions.OnDescribe = func() wit.Result[description.Info, types.PluginError] {
-		defer heap.Settle()
-		return wit.Ok[description.Info, types.PluginError](info(plugin.Info()))
-	}
-	descriptions.OnCheck = func(config string) wit.Result[[]description.Finding, types.PluginError] {
-		defer heap.Settle()
-		return wit.Ok[[]description.Finding, types.PluginError](findings(plugin.Check(strings.Clone(config))))
-	}
+	convert.Describe(plugin, description.MakeKindStep())
 	exports.OnStart = func(asked kind.StepRequest) wit.Result[kind.Progress, types.PluginError] {
 		defer heap.Settle()
 		return told(plugin.Start(request(asked)))
@@ -43,10 +34,6 @@ func Register(plugin Step) {
 }
 
 func request(asked kind.StepRequest) *Request {
-	parameters := make(map[string]string, len(asked.Parameters))
-	for _, pair := range asked.Parameters {
-		parameters[strings.Clone(pair.F0)] = strings.Clone(pair.F1)
-	}
 	artifacts := make([]string, len(asked.Artifacts))
 	for i, name := range asked.Artifacts {
 		artifacts[i] = strings.Clone(name)
@@ -58,30 +45,23 @@ func request(asked kind.StepRequest) *Request {
 		WorkflowUID: strings.Clone(asked.WorkflowUid),
 		Node:        strings.Clone(asked.Node),
 		Template:    strings.Clone(asked.Template),
-		Parameters:  parameters,
+		Parameters:  convert.Map(asked.Parameters),
 		Artifacts:   artifacts,
 	}
 }
 
 func told(progress *Progress, err error) wit.Result[kind.Progress, types.PluginError] {
-	if err != nil {
-		return answer(kind.Progress{}, err)
+	switch {
+	case err != nil:
+		return convert.Answer(kind.Progress{}, err)
+	case progress == nil:
+		return convert.Nothing[kind.Progress]("progress")
 	}
-	if progress == nil {
-		return answer(kind.Progress{}, sdk.Failed("no-progress", "the plugin answered with neither progress nor an error; its author has to mend that"))
-	}
-	made := kind.Progress{
-		Phase: phase(progress.Phase), Message: progress.Message, Result: option(progress.Result),
-		Done: progress.Done, Total: progress.Total, Token: option(progress.Token), PollAfter: wit.None[uint64](),
-	}
-	if progress.PollAfter > 0 {
-		made.PollAfter = wit.Some(uint64(progress.PollAfter.Milliseconds()))
-	}
-	for name, value := range progress.Parameters {
-		made.Parameters = append(made.Parameters, wit.Tuple2[string, string]{F0: name, F1: value})
-	}
-	sort.Slice(made.Parameters, func(i, j int) bool { return made.Parameters[i].F0 < made.Parameters[j].F0 })
-	return answer(made, nil)
+	return convert.Answer(kind.Progress{
+		Phase: phase(progress.Phase), Message: progress.Message, Result: convert.Option(progress.Result),
+		Parameters: convert.Pairs(progress.Parameters), Done: progress.Done, Total: progress.Total,
+		Token: convert.Option(progress.Token), PollAfter: convert.Millis(progress.PollAfter),
+	}, nil)
 }
 
 func phase(of Phase) kind.Phase {

@@ -7,6 +7,7 @@ mod idle;
 mod listing;
 mod plugins;
 mod rates;
+mod renderers;
 mod steps;
 
 use std::future::Future;
@@ -74,6 +75,12 @@ pub(crate) const ALL: &[Workload] = &[
         what: "calls of a component, without a server",
         long: false,
         run: |n| Box::pin(plugins::run(n)),
+    },
+    Workload {
+        name: "renderers",
+        what: "Helm and Kustomize as components, against the tools as processes",
+        long: false,
+        run: |n| Box::pin(renderers::run(n)),
     },
     Workload {
         name: "components",

@@ -118,7 +118,7 @@ async fn one_by_one(host: &Arc<PluginHost>, name: &str, count: usize) -> Vec<Dur
     took
 }
 
-fn host(settings: &Settings) -> Arc<PluginHost> {
+pub(super) fn host(settings: &Settings) -> Arc<PluginHost> {
     let services = Services {
         state: Arc::new(Nothing),
         blobs: Arc::new(NoBlobs),

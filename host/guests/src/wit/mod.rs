@@ -7,12 +7,11 @@ mod types;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use wit_parser::{PackageName, Resolve, SourceMap, UnresolvedPackageGroup};
+use wit_parser::{Resolve, SourceMap, UnresolvedPackageGroup};
 
 use crate::cache;
 
@@ -85,33 +84,8 @@ fn parse(sources: SourceMap) -> Result<UnresolvedPackageGroup> {
     sources.parse().map_err(|(sources, error)| anyhow::anyhow!("{}", error.render(&sources)))
 }
 
-/// Puts packages into one graph, those that others use first.
 fn resolve(groups: Vec<UnresolvedPackageGroup>) -> Result<Resolve> {
-    let mut graph = Resolve::default();
-    let mut waiting = groups;
-    let names: HashSet<PackageName> = waiting.iter().map(|group| group.main.name.clone()).collect();
-    while !waiting.is_empty() {
-        let before = waiting.len();
-        let mut later = Vec::new();
-        for group in waiting {
-            let missing = group.main.foreign_deps.keys().find(|name| !graph.package_names.contains_key(*name));
-            match missing {
-                Some(name) if names.contains(name) => later.push(group),
-                Some(name) => bail!("{} uses {name}, which is not there", group.main.name),
-                None => {
-                    let name = group.main.name.clone();
-                    let pushed = graph.push_group(group);
-                    pushed.map_err(|error| anyhow::anyhow!("{name}: {}", error.render(&graph.source_map)))?;
-                }
-            }
-        }
-        waiting = later;
-        if waiting.len() == before {
-            let names: Vec<String> = waiting.iter().map(|group| group.main.name.to_string()).collect();
-            bail!("packages use each other in a circle: {}", names.join(", "));
-        }
-    }
-    Ok(graph)
+    Ok(componentize::resolve(groups)?)
 }
 
 /// The packages right below a folder. `deps` and `released` are no packages.

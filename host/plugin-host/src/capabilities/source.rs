@@ -8,6 +8,7 @@ use serde_json::Value;
 use wasmtime::component::Resource;
 
 use super::{Answer, told};
+use crate::bindings::imports::types;
 use crate::bindings::renderer::colchis::manifest_renderer::{destination, source};
 use crate::grants;
 use crate::instance::State;
@@ -101,39 +102,48 @@ async fn whole(tree: &dyn Tree, path: &str) -> Result<Vec<u8>, PluginError> {
 
 impl source::Host for State {}
 
+impl State {
+    /// An error of a tree, as a call is told it.
+    fn failed(&mut self, error: PluginError) -> types::PluginError {
+        // That a file is not there is the tree's content; that it could not be read just now is not.
+        self.lent.unsure |= error.class != ErrorClass::NotFound;
+        told(error)
+    }
+}
+
 impl source::HostTree for State {
     async fn stat(&mut self, tree: Resource<Lent>, path: String) -> Answer<source::Entry> {
         self.host_call()?;
         let tree = self.table.get(&tree)?.0.clone();
         let stat = async { tree.stat(&cleaned(&path)?).await };
-        Ok(stat.await.map(entry).map_err(told))
+        Ok(stat.await.map(entry).map_err(|error| self.failed(error)))
     }
 
     async fn list(&mut self, tree: Resource<Lent>, path: String) -> Answer<Vec<source::Entry>> {
         self.host_call()?;
         let tree = self.table.get(&tree)?.0.clone();
         let list = async { tree.list(&cleaned(&path)?).await };
-        Ok(list.await.map(|entries| entries.into_iter().map(entry).collect()).map_err(told))
+        Ok(list.await.map(|entries| entries.into_iter().map(entry).collect()).map_err(|error| self.failed(error)))
     }
 
     async fn glob(&mut self, tree: Resource<Lent>, path: String, text: String) -> Answer<Vec<String>> {
         self.host_call()?;
         let tree = self.table.get(&tree)?.0.clone();
         let found = async { matching(&*tree, &cleaned(&path)?, &pattern(&text)?).await };
-        Ok(found.await.map_err(told))
+        Ok(found.await.map_err(|error| self.failed(error)))
     }
 
     async fn read(&mut self, tree: Resource<Lent>, path: String) -> Answer<Vec<u8>> {
         self.host_call()?;
         let tree = self.table.get(&tree)?.0.clone();
-        Ok(whole(&*tree, &path).await.map_err(told))
+        Ok(whole(&*tree, &path).await.map_err(|error| self.failed(error)))
     }
 
     async fn read_range(&mut self, tree: Resource<Lent>, path: String, offset: u64, length: u32) -> Answer<Vec<u8>> {
         self.host_call()?;
         let tree = self.table.get(&tree)?.0.clone();
         let read = async { tree.read(&cleaned(&path)?, offset, u64::from(length.min(PIECE_BYTES_MAX))).await };
-        Ok(read.await.map_err(told))
+        Ok(read.await.map_err(|error| self.failed(error)))
     }
 
     async fn drop(&mut self, tree: Resource<Lent>) -> wasmtime::Result<()> {
@@ -168,7 +178,10 @@ impl destination::Host for State {
                 self.lent.lookups.push((what, answer));
                 Ok(text)
             }
-            Err(error) => Err(told(error)),
+            Err(error) => {
+                self.lent.unsure = true;
+                Err(told(error))
+            }
         })
     }
 }

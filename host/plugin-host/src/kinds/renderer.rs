@@ -15,10 +15,11 @@ use super::{MESSAGE_BYTES_MAX, no_export, no_larger};
 use crate::bindings::renderer::exports::colchis::manifest_renderer::renderer as wit;
 use crate::bindings::renderer::{Rendering, RenderingIndices};
 use crate::call::{Called, Ground};
-use crate::capabilities::source::Lent;
+use crate::capabilities::source::Lent as LentTree;
 use crate::convert;
-use crate::instance::State;
+use crate::instance::{Lent, State};
 use crate::loaded::Loaded;
+use crate::renders;
 use crate::told::Told;
 
 /// Bytes of all manifests of one rendering (`manifests_bytes_max`).
@@ -44,23 +45,17 @@ impl ComponentRenderer {
     ) -> Result<T> {
         let none = || no_export(&self.loaded.shared.name, "manifest renderer");
         let indices: &RenderingIndices = self.loaded.exports.renderer.as_ref().ok_or_else(none)?;
-        let call = self.ground.call_as(
-            &self.loaded,
-            &self.loaded.pure,
-            Kind::ManifestRenderer,
-            context,
-            async |store, instance| {
-                let rendering = indices.load(&mut *store, instance)?;
-                export(store, rendering).await
-            },
-        );
+        let call = self.ground.call_renderer(&self.loaded, context, async |store, instance| {
+            let rendering = indices.load(&mut *store, instance)?;
+            export(store, rendering).await
+        });
         call.await
     }
 }
 
 /// Lends a tree to a call.
-fn lend(store: &mut Store<State>, tree: &Arc<dyn Tree>) -> wasmtime::Result<Resource<Lent>> {
-    Ok(store.data_mut().table.push(Lent(tree.clone()))?)
+fn lend(store: &mut Store<State>, tree: &Arc<dyn Tree>) -> wasmtime::Result<Resource<LentTree>> {
+    Ok(store.data_mut().table.push(LentTree(tree.clone()))?)
 }
 
 /// A request, whose trees are handles of the call.
@@ -110,15 +105,30 @@ impl Renderer for ComponentRenderer {
 
     async fn render(&self, call: &CallContext, request: &RenderRequest) -> Result<Rendered> {
         self.loaded.check(Kind::ManifestRenderer, &request.config)?;
-        let mut lookups = Vec::new();
+        let renders = &self.ground.renders;
+        let key = renders::key(&self.loaded.facts.digest, self.loaded.shared.grants.lookup, request);
+        if let Some(kept) = renders.get(&key) {
+            let holds = tokio::time::timeout(call.timeout, renders::holds(request, &kept.lookups)).await;
+            if holds.unwrap_or(false) {
+                renders.count(true);
+                return Ok((*kept).clone());
+            }
+        }
+        let mut lent = Lent::default();
         let said = self.call(call, async |store, rendering: Rendering| {
             let asked = asked(store, request)?;
             let said = rendering.colchis_manifest_renderer_renderer().call_render(&mut *store, &asked).await;
-            lookups = std::mem::take(&mut store.data_mut().lent.lookups);
+            lent = std::mem::take(&mut store.data_mut().lent);
             said
         });
         let said = said.await?;
-        rendered(said, lookups)
+        let bytes = said.manifests.iter().map(|manifest| manifest.object.len()).sum();
+        let rendered = Arc::new(rendered(said, lent.lookups)?);
+        renders.count(false);
+        if !lent.unsure {
+            renders.put(key, &rendered, bytes);
+        }
+        Ok(Arc::unwrap_or_clone(rendered))
     }
 }
 

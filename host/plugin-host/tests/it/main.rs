@@ -10,10 +10,12 @@
 
 mod calls;
 mod endpoints;
+mod golang;
 mod hostile;
 mod kinds;
 mod loading;
 mod reach;
 mod renderers;
+mod renders;
 mod support;
 mod warm;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use model::yaml;
 use plugin::{CallContext, Entry, EntryKind, ErrorClass, PluginError, Plugins, Release, RenderRequest, Result, Tree};
-use plugin_host::{Component, Limits};
+use plugin_host::{Component, Limits, Settings};
 use serde_json::{Value, json};
 
 use crate::support::{World, context};
@@ -16,12 +16,12 @@ use crate::support::{World, context};
 const OF_THE_TEST: [&str; 3] = ["config.json", "expected.yaml", "expected.json"];
 
 /// A folder of this repository.
-struct Folder(PathBuf);
+struct Folder(PathBuf, String);
 
 #[async_trait]
 impl Tree for Folder {
     fn digest(&self) -> &str {
-        "sha256:of-the-test"
+        &self.1
     }
 
     async fn stat(&self, path: &str) -> Result<Entry> {
@@ -55,7 +55,11 @@ impl Tree for Folder {
 
 /// A host with one of them.
 async fn renderer(name: &str, test: &str) -> Option<World> {
-    let world = World::new(test)?;
+    of_settings(name, test, Settings::default()).await
+}
+
+async fn of_settings(name: &str, test: &str, settings: Settings) -> Option<World> {
+    let world = World::with(test, settings)?;
     let bytes = std::fs::read(testkit::tools::guest(name, test)?).unwrap();
     let limits = Limits {
         memory_bytes_max: 512 << 20,
@@ -130,7 +134,7 @@ async fn as_the_tool(name: &str, path: &str, test: &str) {
         };
         let request = RenderRequest {
             config: serde_json::from_str(&config).unwrap(),
-            files: Arc::new(Folder(case.clone())),
+            files: Arc::new(Folder(case.clone(), case.display().to_string())),
             path: path.to_owned(),
             fetched: Vec::new(),
             release,
@@ -157,4 +161,51 @@ async fn kustomize_gives_what_the_tool_gives() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jsonnet_gives_what_the_tool_gives() {
     as_the_tool("jsonnet", "", "jsonnet_gives_what_the_tool_gives").await;
+}
+
+/// How many instances there were until now.
+fn instances(world: &World) -> u32 {
+    let mut page = String::new();
+    world.host.metrics(&mut page);
+    let count = |line: &str| line.strip_prefix("colchis_plugin_instantiate_seconds_count ")?.parse().ok();
+    page.lines().find_map(count).unwrap()
+}
+
+async fn until_there_are(world: &World, count: u32) {
+    let there = async {
+        while instances(world) < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), there)
+        .await
+        .unwrap_or_else(|_| panic!("{} instances", instances(world)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_was_made_ahead_gives_the_same() {
+    let settings = Settings { renders_bytes_max: 0, ..Settings::default() };
+    let test = "an_instance_that_was_made_ahead_gives_the_same";
+    let Some(world) = of_settings("helm", test, settings).await else { return };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/helm/testdata/functions");
+    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+    let request = RenderRequest {
+        config: serde_json::from_str(&config).unwrap(),
+        files: Arc::new(Folder(folder, String::new())),
+        path: "chart".to_owned(),
+        fetched: Vec::new(),
+        release: Release { name: "app".to_owned(), namespace: "default".to_owned(), ..Release::default() },
+        destination: None,
+    };
+    let renderer = world.host.renderer("helm").unwrap();
+    // Those that described themselves.
+    let before = instances(&world);
+    let fresh = renderer.render(&long(), &request).await.unwrap();
+    for call in 1..4 {
+        // The one that was called, and the next: made while nobody waits, and used once.
+        until_there_are(&world, before + call + 1).await;
+        assert_eq!(renderer.render(&long(), &request).await.unwrap(), fresh);
+    }
+    until_there_are(&world, before + 5).await;
+    assert_eq!(instances(&world), before + 5);
 }

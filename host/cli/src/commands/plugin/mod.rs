@@ -2,6 +2,7 @@
 
 mod bench;
 mod call;
+mod componentize;
 mod logs;
 mod new;
 mod project;
@@ -47,6 +48,8 @@ pub enum Command {
     Logs(logs::Logs),
     /// Make a project for a plugin of one's own
     New(new::New),
+    /// Make a component of the core module that a compiler wrote
+    Componentize(componentize::Componentize),
     /// Try a component out: all that a plugin promises, without a server
     Test(test::Test),
     /// Measure a component: loading, calls, memory
@@ -99,6 +102,7 @@ impl Command {
             Self::Call(command) => command.run(ctx).await,
             Self::Logs(command) => command.run(ctx).await,
             Self::New(command) => command.run(ctx),
+            Self::Componentize(command) => command.run(ctx),
             Self::Test(command) => command.run(ctx).await,
             Self::Bench(command) => command.run(ctx).await,
             Self::Push(command) => command.run(ctx).await,

@@ -19,6 +19,7 @@ const NAME_MAX: usize = 63;
 #[command(after_help = "\
 Examples:
   colchis plugin new queue-lag --lang rust --kind metric-provider
+  colchis plugin new word-count --lang go --kind step
   colchis plugin new word-count --lang rust --kind step --dir plugins/word-count --sdk ../colchis/plugins/sdk")]
 pub struct New {
     /// Name of the plugin: lower case letters, digits and `-`
@@ -37,7 +38,7 @@ pub struct New {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// Folder of the crate colchis-sdk in a clone [default: a copy of it in the project]
+    /// Folder of the kit of that language in a clone: plugins/sdk, plugins/sdk-go [default: a copy of it in the project]
     #[arg(long, value_name = "PATH")]
     sdk: Option<PathBuf>,
 }
@@ -57,12 +58,9 @@ impl New {
         if !self.lang.has(self.kind) {
             let (kind, lang) = (self.kind.word(), self.lang.word());
             return Err(CliError::usage(format!("there is no template of a {kind} in {lang} yet"))
-                .hint("--lang rust has all kinds; the interfaces are in `wit/` of a project in Python"));
+                .hint("--lang rust has all kinds; the interfaces are in `wit/` of a clone"));
         }
-        if self.sdk.is_some() && self.lang != Lang::Rust {
-            return Err(CliError::usage("--sdk is for projects in Rust"));
-        }
-        let sdk = self.sdk.as_deref().map(sdk).transpose()?;
+        let sdk = self.sdk.as_deref().map(|path| sdk(path, self.lang)).transpose()?;
         let made = project::files(self.lang, self.kind, &self.name, sdk.as_deref());
         for file in &made {
             let path = dir.join(&file.path);
@@ -79,13 +77,18 @@ impl New {
 }
 
 /// The absolute path of the SDK, which has to be one.
-fn sdk(path: &Path) -> CliResult<String> {
+fn sdk(path: &Path, lang: Lang) -> CliResult<String> {
+    let (folder, mark) = match lang {
+        Lang::Rust => ("plugins/sdk", "src/lib.rs"),
+        Lang::Go => ("plugins/sdk-go", "metricprovider/metric_provider.go"),
+        Lang::Python => return Err(CliError::usage("--sdk is for projects in Rust and Go")),
+    };
     let cannot = || format!("--sdk {}: it cannot be found", path.display());
     let absolute = std::fs::canonicalize(path).with_context(cannot).map_err(|e| CliError::new(Exit::Usage, e))?;
-    match (absolute.join("src/lib.rs").is_file(), absolute.to_str()) {
+    match (absolute.join(mark).is_file(), absolute.to_str()) {
         (true, Some(text)) if !text.contains(['"', '\\']) => Ok(text.to_owned()),
-        _ => Err(CliError::usage(format!("--sdk {}: the crate colchis-sdk is not there", path.display()))
-            .hint("name the folder plugins/sdk of a clone")),
+        _ => Err(CliError::usage(format!("--sdk {}: the kit is not there", path.display()))
+            .hint(format!("name the folder {folder} of a clone"))),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! All of it is embedded as it is in this tree, so that a project fits the binary that made it.
 
+mod go;
+
 use include_dir::{Dir, File, include_dir};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
@@ -9,6 +11,9 @@ static WIT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/sdk");
 /// The versions that the SDK takes from its workspace.
 static SDK_WORKSPACE: &str = include_str!("../../../../../plugins/Cargo.toml");
+
+/// What a README says of the kit in Rust.
+const KIT_LINE: &str = "- `vendor/`: the crate colchis-sdk and the interfaces, as they were in the `colchis` that made this project; `--sdk PATH` takes those of a clone instead";
 
 /// The name that templates have in the place of the plugin's own: words of the language, so that a formatter can read them.
 const NAME: &str = "my-plugin";
@@ -18,6 +23,8 @@ const NAME: &str = "my-plugin";
 pub(super) enum Lang {
     /// With the crate colchis-sdk
     Rust,
+    /// With the module colchis/sdk, by Go's own compiler
+    Go,
     /// With componentize-py; steps so far
     Python,
 }
@@ -27,13 +34,28 @@ impl Lang {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
+            Self::Go => "Go",
             Self::Python => "Python",
         }
     }
 
     /// Whether there is a template of a kind.
     pub(super) fn has(self, form: Form) -> bool {
-        self == Self::Rust || form == Form::Step
+        match self {
+            Self::Rust => true,
+            Self::Go => go::has(form),
+            Self::Python => form == Form::Step,
+        }
+    }
+
+    /// Where a project finds the kit, and what its README says of that.
+    fn kit(self, sdk: Option<&str>) -> (String, &'static str) {
+        match (self, sdk) {
+            (Self::Go, None) => (go::KIT.to_owned(), go::KIT_LINE),
+            (Self::Go, Some(sdk)) => (go::path(sdk), ""),
+            (_, None) => ("vendor/plugins/sdk".to_owned(), KIT_LINE),
+            (_, Some(sdk)) => (sdk.to_owned(), ""),
+        }
     }
 }
 
@@ -67,6 +89,14 @@ impl Form {
         }
     }
 
+    /// The world of `wit/` that its components are of.
+    pub(super) fn world(self) -> &'static str {
+        match self {
+            Self::Step => "workflow-step",
+            kind => kind.word(),
+        }
+    }
+
     /// What its template asks of the operator, as lines of the manifest.
     fn grants(self) -> &'static str {
         match self {
@@ -95,13 +125,14 @@ pub(super) struct Made {
     pub(super) bytes: Vec<u8>,
 }
 
-/// All files of a project. In Rust, the SDK is in it unless there is a path to it.
+/// All files of a project. In Rust and Go, the SDK is in it unless there is a path to it.
 pub(super) fn files(lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> Vec<Made> {
-    let mut project = Project { form, name, sdk, made: Vec::new() };
+    let mut project = Project { lang, form, name, sdk, made: Vec::new() };
     project.add(".gitignore", "gitignore.txt");
     project.add("plugin.yaml", "plugin.yaml.txt");
     match lang {
         Lang::Rust => project.rust(),
+        Lang::Go => project.go(),
         Lang::Python => project.python(),
     }
     project.made
@@ -109,6 +140,7 @@ pub(super) fn files(lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> Ve
 
 /// A project that is being made.
 struct Project<'a> {
+    lang: Lang,
     form: Form,
     name: &'a str,
     sdk: Option<&'a str>,
@@ -118,7 +150,7 @@ struct Project<'a> {
 impl Project<'_> {
     fn add(&mut self, path: &str, template: &str) {
         let text = TEMPLATES.get_file(template).and_then(File::contents_utf8).unwrap_or_default();
-        let bytes = filled(text, self.form, self.name, self.sdk).into();
+        let bytes = filled(text, self.lang, self.form, self.name, self.sdk).into();
         self.made.push(Made { path: path.to_owned(), bytes });
     }
 
@@ -165,15 +197,10 @@ fn below(folder: &Dir<'_>, at: &str, made: &mut Vec<Made>) {
 }
 
 /// A template's text with what it is for.
-fn filled(text: &str, form: Form, name: &str, sdk: Option<&str>) -> String {
+fn filled(text: &str, lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> String {
     let pascal: String = name.split('-').map(capital).collect();
-    let line = match sdk {
-        None => {
-            "- `vendor/`: the crate colchis-sdk and the interfaces, as they were in the `colchis` that made this project; `--sdk PATH` takes those of a clone instead"
-        }
-        Some(_) => "",
-    };
-    text.replace("SDK-PATH", sdk.unwrap_or("vendor/plugins/sdk"))
+    let (kit, line) = lang.kit(sdk);
+    text.replace("SDK-PATH", &kit)
         .replace("SDK-LINE\n", &if line.is_empty() { String::new() } else { format!("{line}\n") })
         .replace("TEST-FLAGS", form.test_flags())
         .replace("GRANTS\n", form.grants())
@@ -221,7 +248,8 @@ mod tests {
     fn nothing_of_a_template_is_left_open() {
         for (lang, form) in all() {
             let made = files(lang, form, "queue-lag", None);
-            for file in made.iter().filter(|file| !file.path.contains("vendor/") && !file.path.contains("deps/")) {
+            let copied = |file: &&Made| ["vendor/", "deps/", "sdk/"].iter().any(|folder| file.path.contains(folder));
+            for file in made.iter().filter(|file| !copied(file)) {
                 let text = String::from_utf8(file.bytes.clone()).unwrap();
                 assert!(!text.is_empty(), "{} of {lang:?} {form:?}", file.path);
                 for word in ["my-plugin", "my_plugin", "MyPlugin", "SDK-", "KIND", "GRANTS", "FLAGS"] {
@@ -230,6 +258,7 @@ mod tests {
             }
             let expected = match lang {
                 Lang::Rust => ["vendor/plugins/sdk/src/lib.rs", "vendor/wit/plugin/types.wit"],
+                Lang::Go => ["sdk/go.mod", "sdk/internal/bindings/colchis_plugin_types/wit_bindings.go"],
                 Lang::Python => ["wit/deps/plugin/types.wit", "wit/deps/step/step.wit"],
             };
             for path in expected {

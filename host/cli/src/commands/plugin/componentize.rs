@@ -1,0 +1,66 @@
+//! `colchis plugin componentize`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use componentize::{ComponentError, Interfaces, Kind};
+
+use super::project::Form;
+use crate::context::Context;
+use crate::error::{CliError, CliResult, Exit};
+
+/// Make a component of the core module that a compiler wrote
+///
+/// For compilers that know WASI preview 1 alone, as Go's. The module's exports have to be those of the kind's world; it is told which world that is, and what it imports of WASI
+/// preview 1 is given by an adapter. Interfaces and adapter are in this binary: it does what `wasm-tools component embed` and `wasm-tools component new` do.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags='-checklinkname=0 -s -w' -o core.wasm .
+  colchis plugin componentize core.wasm --kind step -o word_count.wasm")]
+pub struct Componentize {
+    /// The core module
+    #[arg(value_name = "MODULE.wasm")]
+    module: PathBuf,
+
+    /// What it is
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Form,
+
+    /// Where the component goes
+    #[arg(short = 'o', long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+impl Componentize {
+    pub(super) fn run(self, ctx: &mut Context) -> CliResult {
+        let shown = self.module.display();
+        let cannot = || format!("{shown} cannot be read");
+        let mut module = std::fs::read(&self.module).with_context(cannot).map_err(|e| CliError::new(Exit::Usage, e))?;
+        match componentize::kind(&module) {
+            Kind::Module => {}
+            Kind::Component => return Err(CliError::usage(format!("{shown} is a component already"))),
+            Kind::Neither => {
+                return Err(CliError::usage(format!("{shown} is no module of WebAssembly"))
+                    .hint("Go writes one with GOOS=wasip1 GOARCH=wasm and -buildmode=c-shared"));
+            }
+        }
+        let component = component(&mut module, self.kind).map_err(|error| {
+            CliError::new(
+                Exit::Failed,
+                anyhow::Error::new(error).context(format!("{shown} cannot be made a component")),
+            )
+            .hint(format!("its exports have to be those of a {}: is it of that kind?", self.kind.word()))
+        })?;
+        std::fs::write(&self.output, &component)
+            .with_context(|| format!("{} cannot be written", self.output.display()))?;
+        ctx.out.line(format!("{} is made: {} KiB", self.output.display(), component.len().div_ceil(1024)))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn component(module: &mut Vec<u8>, kind: Form) -> Result<Vec<u8>, ComponentError> {
+    Interfaces::embedded()?.embed(module, kind.world())?;
+    componentize::encode(module)
+}

@@ -1,0 +1,91 @@
+// Package eventreceiver is for event sources to which their events come as HTTP requests: the kind `colchis:event-source`. The answer is sent when the events are
+// durable.
+//
+// A plugin implements Receiver and calls Register in an `init` of its main package. Nothing here needs WebAssembly, so a receiver is tested with `go test`.
+package eventreceiver
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"colchis/sdk"
+)
+
+// Receiver is what a plugin implements. An error that is an *sdk.Error is told as it is.
+type Receiver interface {
+	// Info says what the plugin is. Pure: the same answer each time.
+	Info() sdk.Info
+	// Check looks at a configuration that has passed the schema: all that is wrong with it, at once. Nothing outside is called.
+	Check(config string) []sdk.Finding
+	// Endpoints says where the source of this configuration expects its requests.
+	Endpoints(config, name string) ([]Endpoint, error)
+	// OnRequest takes a request in. One that is not genuine is answered with 401 or 403 and has no events; an error is answered with 500.
+	OnRequest(config, name string, request *Incoming) (*Outcome, error)
+}
+
+// Endpoint is where requests are expected.
+type Endpoint struct {
+	Path    string   // as `/push`
+	Methods []string // all when empty
+}
+
+// Incoming is a request that came in.
+type Incoming struct {
+	Method        string
+	Path          string      // behind the endpoint's own, with the query
+	Headers       [][2]string // in the order they came
+	Body          []byte
+	RemoteAddress string
+}
+
+// Header is a header's first value; empty when there is none.
+func (i *Incoming) Header(name string) string {
+	for _, header := range i.Headers {
+		if strings.EqualFold(header[0], name) {
+			return header[1]
+		}
+	}
+	return ""
+}
+
+// Event is an event, in the terms of CloudEvents 1.0. The host adds `source` and `subject`.
+type Event struct {
+	ID          string    // of the same event, always the same: one whose id was seen is not taken again
+	Type        string    // `com.github.push`; the event source's type when empty
+	Time        time.Time // when it happened; not known when zero
+	ContentType string    // of the data; `application/json` when empty
+	Data        []byte
+	Attributes  map[string]string // of CloudEvents, beyond these
+}
+
+// JSON is an event with JSON as its data.
+func JSON(id string, data any) (Event, error) {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return Event{}, sdk.Failed("bad-event", "the data of the event `%s` is not JSON: %v", id, err)
+	}
+	return Event{ID: id, Data: text}, nil
+}
+
+// IDOf is an id made of the content, for events of senders that give none.
+func IDOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:16])
+}
+
+// Outcome is what became of a request: its events, and what is answered when they are durable.
+type Outcome struct {
+	Events  []Event // none of a ping or a handshake
+	Status  int     // 200 when 0
+	Headers [][2]string
+	Body    []byte
+}
+
+// Events is an outcome of events, answered with 200.
+func Events(events ...Event) *Outcome { return &Outcome{Events: events, Status: 200} }
+
+// Answer is an outcome without events.
+func Answer(status int, body string) *Outcome { return &Outcome{Status: status, Body: []byte(body)} }
