@@ -1,9 +1,10 @@
-"""What a plugin in Python is written with: configurations, errors, and HTTP by the host.
+"""What a plugin in Python is written with.
 
-Imports nothing of the generated bindings at its head, so that a plugin's logic is tested without WebAssembly.
+Nothing here imports generated bindings at its head, so that a plugin is tested natively, with `colchis.testing` as its host. A kind has a module
+(`colchis.metric_provider`, …) with what its functions take and give; its function `component` makes the component's exports of a plugin.
 """
-from .config import Config
-from .errors import PluginError
-from .http import Response, get
 
-__all__ = ["Config", "PluginError", "Response", "get"]
+from .about import About, Finding, Need
+from .errors import PluginError
+
+__all__ = ["About", "Finding", "Need", "PluginError"]
