@@ -1,8 +1,8 @@
 // A value in the JSON that an address answers: plain JavaScript, tested without WebAssembly.
-import { object, text } from "../sdk-js/config.js";
-import { PluginError } from "../sdk-js/errors.js";
-import { log } from "../sdk-js/host.js";
-import { get } from "../sdk-js/http.js";
+import { object, text } from "../sdk-js/colchis/config.js";
+import { PluginError } from "../sdk-js/colchis/errors.js";
+import { log } from "../sdk-js/colchis/host.js";
+import { get } from "../sdk-js/colchis/http.js";
 
 /** What users write below the provider's name. */
 export const config = object({
@@ -10,7 +10,7 @@ export const config = object({
   path: text("The value's place, for example data.items.0.", { minLength: 1 }),
 });
 
-/** @type {import("../sdk-js/kinds.js").MetricProvider<{url: string, path: string}>} */
+/** @type {import("../sdk-js/colchis/kinds.js").MetricProvider<{url: string, path: string}>} */
 export const greet = {
   about: {
     name: "greet-js",

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { check } from "../sdk-js/config.js";
-import { Response } from "../sdk-js/http.js";
-import { serve } from "../sdk-js/testing.js";
+import { check } from "../sdk-js/colchis/config.js";
+import { Response } from "../sdk-js/colchis/http.js";
+import { serve } from "../sdk-js/colchis/testing.js";
 import { config, greet, pick } from "./greet.js";
 
 const ASKED = { metric: "m", namespace: "", analysisRun: "", startedMs: 0 };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { anything, boolean, check, integer, list, number, object, optional, parse, schema, text } from "./config.js";
-import { state } from "./host.js";
-import { get, post, Response } from "./http.js";
-import { serve, tree } from "./testing.js";
+import { anything, boolean, check, integer, list, number, object, optional, parse, schema, text } from "./colchis/config.js";
+import { state } from "./colchis/host.js";
+import { get, post, Response } from "./colchis/http.js";
+import { serve, tree } from "./colchis/testing.js";
 
 const CONFIG = object({
   parts: list("The parts.", object({ name: text("Its name."), weight: optional(number("Its weight."), 1) }), { minItems: 1 }),

@@ -12,6 +12,7 @@ mod calls;
 mod endpoints;
 mod hostile;
 mod kinds;
+mod languages;
 mod loading;
 mod reach;
 mod renderers;

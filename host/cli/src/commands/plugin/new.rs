@@ -19,6 +19,8 @@ const NAME_MAX: usize = 63;
 #[command(after_help = "\
 Examples:
   colchis plugin new queue-lag --lang rust --kind metric-provider
+  colchis plugin new queue-lag --lang python --kind metric-provider
+  colchis plugin new order-events --lang javascript --kind event-receiver
   colchis plugin new word-count --lang rust --kind step --dir plugins/word-count --sdk ../colchis/plugins/sdk")]
 pub struct New {
     /// Name of the plugin: lower case letters, digits and `-`
@@ -53,11 +55,6 @@ impl New {
         if std::fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some()) || dir.is_file() {
             return Err(CliError::usage(format!("{} is there already", dir.display()))
                 .hint("name another folder with --dir, or remove it"));
-        }
-        if !self.lang.has(self.kind) {
-            let (kind, lang) = (self.kind.word(), self.lang.word());
-            return Err(CliError::usage(format!("there is no template of a {kind} in {lang} yet"))
-                .hint("--lang rust has all kinds; the interfaces are in `wit/` of a project in Python"));
         }
         if self.sdk.is_some() && self.lang != Lang::Rust {
             return Err(CliError::usage("--sdk is for projects in Rust"));

@@ -2,10 +2,14 @@
 //!
 //! All of it is embedded as it is in this tree, so that a project fits the binary that made it.
 
+mod javascript;
+mod python;
+
 use include_dir::{Dir, File, include_dir};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 static WIT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
+static WORLDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/worlds");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/sdk");
 /// The versions that the SDK takes from its workspace.
 static SDK_WORKSPACE: &str = include_str!("../../../../../plugins/Cargo.toml");
@@ -18,8 +22,11 @@ const NAME: &str = "my-plugin";
 pub(super) enum Lang {
     /// With the crate colchis-sdk
     Rust,
-    /// With componentize-py; steps so far
+    /// With componentize-py
     Python,
+    /// With componentize-js; TypeScript checks its types, and `typescript` is the same
+    #[value(name = "javascript", alias = "typescript", alias = "js")]
+    JavaScript,
 }
 
 impl Lang {
@@ -28,12 +35,8 @@ impl Lang {
         match self {
             Self::Rust => "Rust",
             Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
         }
-    }
-
-    /// Whether there is a template of a kind.
-    pub(super) fn has(self, form: Form) -> bool {
-        self == Self::Rust || form == Form::Step
     }
 }
 
@@ -64,6 +67,14 @@ impl Form {
             Self::EventReceiver => "event-receiver",
             Self::Trigger => "trigger",
             Self::Step => "step",
+        }
+    }
+
+    /// The world of `plugins/worlds` that a component of it is of.
+    fn world(self) -> &'static str {
+        match self {
+            Self::Step => "workflow-step",
+            other => other.word(),
         }
     }
 
@@ -103,6 +114,7 @@ pub(super) fn files(lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> Ve
     match lang {
         Lang::Rust => project.rust(),
         Lang::Python => project.python(),
+        Lang::JavaScript => project.javascript(),
     }
     project.made
 }
@@ -122,6 +134,11 @@ impl Project<'_> {
         self.made.push(Made { path: path.to_owned(), bytes });
     }
 
+    /// A file that is the same in each project.
+    fn put(&mut self, path: &str, text: &str) {
+        self.made.push(Made { path: path.to_owned(), bytes: text.into() });
+    }
+
     fn rust(&mut self) {
         self.add("Cargo.toml", "rust/common/Cargo.toml.txt");
         self.add("README.md", "rust/common/README.md.txt");
@@ -134,21 +151,19 @@ impl Project<'_> {
         below(&SDK, "vendor/plugins/sdk", &mut self.made);
         below(&WIT, "vendor/wit", &mut self.made);
         let workspace = of_sdk_alone(SDK_WORKSPACE);
-        self.made.push(Made { path: "vendor/plugins/Cargo.toml".to_owned(), bytes: workspace.into() });
+        self.put("vendor/plugins/Cargo.toml", &workspace);
     }
 
-    fn python(&mut self) {
-        self.add("requirements.txt", "python/requirements.txt");
-        self.add("README.md", "python/README.md.txt");
-        let kind = self.form.word();
-        for file in ["app.py", "words.py", "test_words.py", "config.json"] {
-            self.add(file, &format!("python/{kind}/{file}"));
-        }
-        self.add("wit/world.wit", &format!("python/{kind}/world.wit.txt"));
-        for package in ["plugin", kind] {
-            if let Some(folder) = WIT.get_dir(package) {
-                below(folder, "wit/deps", &mut self.made);
-            }
+    /// The interfaces as tools of other languages want them: a folder with the worlds, and what they name in `deps`.
+    fn interfaces(&mut self) {
+        below(&WORLDS, "wit", &mut self.made);
+        let mut all = Vec::new();
+        below(&WIT, "", &mut all);
+        for file in all.into_iter().filter(|file| file.path.ends_with(".wit")) {
+            // WASI's packages lie in a folder `deps` already.
+            let inside = file.path.trim_start_matches('/');
+            let path = format!("wit/deps/{}", inside.strip_prefix("deps/").unwrap_or(inside));
+            self.made.push(Made { path, ..file });
         }
     }
 }
@@ -178,6 +193,7 @@ fn filled(text: &str, form: Form, name: &str, sdk: Option<&str>) -> String {
         .replace("TEST-FLAGS", form.test_flags())
         .replace("GRANTS\n", form.grants())
         .replace("KIND", form.word())
+        .replace("WORLD", form.world())
         .replace(NAME, name)
         .replace("my_plugin", &name.replace('-', "_"))
         .replace("MyPlugin", &pascal)
@@ -214,26 +230,36 @@ mod tests {
 
     fn all() -> impl Iterator<Item = (Lang, Form)> {
         let forms = |lang: &Lang| Form::value_variants().iter().map(|form| (*lang, *form)).collect::<Vec<_>>();
-        Lang::value_variants().iter().flat_map(forms).filter(|(lang, form)| lang.has(*form))
+        Lang::value_variants().iter().flat_map(forms)
+    }
+
+    /// Whether a file is a copy of one of this tree.
+    fn is_copied(path: &str) -> bool {
+        path.starts_with("vendor/") || path.starts_with("wit/") || path.starts_with("colchis/")
     }
 
     #[test]
     fn nothing_of_a_template_is_left_open() {
         for (lang, form) in all() {
             let made = files(lang, form, "queue-lag", None);
-            for file in made.iter().filter(|file| !file.path.contains("vendor/") && !file.path.contains("deps/")) {
+            for file in made.iter().filter(|file| !is_copied(&file.path)) {
                 let text = String::from_utf8(file.bytes.clone()).unwrap();
                 assert!(!text.is_empty(), "{} of {lang:?} {form:?}", file.path);
-                for word in ["my-plugin", "my_plugin", "MyPlugin", "SDK-", "KIND", "GRANTS", "FLAGS"] {
+                for word in ["my-plugin", "my_plugin", "MyPlugin", "SDK-", "KIND", "GRANTS", "FLAGS", "WORLD"] {
                     assert!(!text.contains(word), "{word} in {} of {lang:?} {form:?}", file.path);
                 }
             }
             let expected = match lang {
                 Lang::Rust => ["vendor/plugins/sdk/src/lib.rs", "vendor/wit/plugin/types.wit"],
-                Lang::Python => ["wit/deps/plugin/types.wit", "wit/deps/step/step.wit"],
+                Lang::Python => ["colchis/component.py", "wit/worlds.wit"],
+                Lang::JavaScript => ["colchis/component/describe.js", "wit/worlds.wit"],
             };
-            for path in expected {
-                assert!(made.iter().any(|file| file.path == path), "{path}");
+            let interfaces: &[&str] = match lang {
+                Lang::Rust => &[],
+                _ => &["wit/deps/plugin/types.wit", "wit/deps/step/step.wit", "wit/deps/http.wit"],
+            };
+            for path in expected.iter().chain(interfaces) {
+                assert!(made.iter().any(|file| file.path == *path), "{path} of {lang:?} {form:?}");
             }
             assert!(!made.iter().any(|file| file.path.contains("released")));
         }
