@@ -222,16 +222,16 @@ fn program(name: &str, guest: &str, test: &str) -> Option<std::path::PathBuf> {
     found
 }
 
-/// The tests of each kind's project run natively; one is made a component and tried out as its README says.
-fn projects_pass(lang: &str, test: &[&str], built: &str, build: &dyn Fn(&Path) -> Command, flags: &[&str]) {
+/// A project of each kind: its tests run natively, and one becomes a component that is tried out as its README says.
+fn projects_pass(lang: &str, natively: &dyn Fn(&Path), built: &str, build: &dyn Fn(&Path), flags: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     for kind in KINDS {
         let project = folder.path().join(kind);
         plugin(&["new", "queue-lag", "--lang", lang, "--kind", kind, "--dir", &project.display().to_string()]).ok();
-        say(Command::new(test[0]).args(&test[1..]).current_dir(&project)).ok();
+        natively(&project);
     }
     let project = folder.path().join(built);
-    say(build(&project).current_dir(&project)).ok();
+    build(&project);
     let [component, config] = ["queue_lag.wasm", "config.json"].map(|file| project.join(file).display().to_string());
     let mut args = vec!["test", &component, "-f", &config, "--calls", "20", "-o", "json"];
     args.extend(flags);
@@ -240,31 +240,50 @@ fn projects_pass(lang: &str, test: &[&str], built: &str, build: &dyn Fn(&Path) -
     assert!(said.code == 0 && verdicts["answers"].0 == "passed", "{lang}: {verdicts:#?}");
 }
 
+/// Runs a program in a project; words have no spaces.
+fn run(project: &Path, program: impl AsRef<std::ffi::OsStr>, words: &str) {
+    say(Command::new(program).args(words.split_whitespace()).current_dir(project)).ok();
+}
+
 #[test]
 fn projects_in_python_pass_their_tests_and_become_components() {
     let test = "projects_in_python_pass_their_tests_and_become_components";
     let Some(tool) = program("componentize-py", "greet-python", test) else { return };
-    let build = |_: &Path| {
-        let mut command = Command::new(&tool);
-        command.args(["-q", "-d", "wit", "-w", "workflow-step", "componentize", "app", "-o", "queue_lag.wasm"]);
-        command
-    };
-    projects_pass("python", &["python3", "-m", "unittest"], "step", &build, &[]);
+    let natively = |project: &Path| run(project, "python3", "-m unittest");
+    let build =
+        |project: &Path| run(project, &tool, "-q -d wit -w workflow-step componentize app -o queue_lag.wasm");
+    projects_pass("python", &natively, "step", &build, &[]);
 }
 
 #[test]
 fn projects_in_javascript_pass_their_tests_and_become_components() {
     let test = "projects_in_javascript_pass_their_tests_and_become_components";
     let Some(tool) = program("componentize-js", "greet-js", test) else { return };
+    let natively = |project: &Path| run(project, "node", "--test");
     // What `npm run build` runs.
     let build = |project: &Path| {
         let manifest = std::fs::read_to_string(project.join("package.json")).unwrap();
         let manifest: Value = serde_json::from_str(&manifest).unwrap();
-        let script = manifest["scripts"]["build"].as_str().unwrap();
-        let mut command = Command::new(&tool);
-        command.args(script.split_whitespace().skip(1));
-        command
+        run(project, &tool, manifest["scripts"]["build"].as_str().unwrap().split_once(' ').unwrap().1);
     };
     let input = r#"{"files": {"a.txt": "one"}}"#;
-    projects_pass("javascript", &["node", "--test"], "manifest-renderer", &build, &["--input", input]);
+    projects_pass("javascript", &natively, "manifest-renderer", &build, &["--input", input]);
+}
+
+#[test]
+fn projects_in_typescript_pass_their_tests_and_become_components() {
+    let test = "projects_in_typescript_pass_their_tests_and_become_components";
+    let Some(tool) = program("componentize-js", "greet-js", test) else { return };
+    let Some(bundler) = program("rolldown", "greet-js", test) else { return };
+    let natively = |project: &Path| {
+        run(project, &bundler, "plugin.test.ts --platform node --file dist/plugin.test.js");
+        run(project, "node", "--test dist");
+    };
+    let build = |project: &Path| {
+        run(project, &bundler, "app.ts --external /^(colchis|wasi):/ --file dist/app.js");
+        let world = "--wit wit --world-name event-receiver --disable http fetch-event";
+        run(project, &tool, &format!("dist/app.js {world} --out queue_lag.wasm"));
+    };
+    let input = r#"{"request": {"body": {"id": "7"}}}"#;
+    projects_pass("typescript", &natively, "event-receiver", &build, &["--input", input]);
 }

@@ -48,6 +48,8 @@ impl Node {
             process::run(Command::new("npm").args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(folder))
         })?;
         tools::link("componentize-js", &folder.join(TOOL));
+        // Comes with it; projects in TypeScript are bundled by it.
+        tools::link("rolldown", &folder.join("node_modules/.bin/rolldown"));
         let mut key = cache::Key::default();
         words.iter().for_each(|word| key.word(word));
         Ok(Self { key: key.finish(), folder })

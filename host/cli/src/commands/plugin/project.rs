@@ -24,9 +24,12 @@ pub(super) enum Lang {
     Rust,
     /// With componentize-py
     Python,
-    /// With componentize-js; TypeScript checks its types, and `typescript` is the same
-    #[value(name = "javascript", alias = "typescript", alias = "js")]
+    /// With componentize-js
+    #[value(name = "javascript", alias = "js")]
     JavaScript,
+    /// With componentize-js, bundled
+    #[value(name = "typescript", alias = "ts")]
+    TypeScript,
 }
 
 impl Lang {
@@ -36,6 +39,7 @@ impl Lang {
             Self::Rust => "Rust",
             Self::Python => "Python",
             Self::JavaScript => "JavaScript",
+            Self::TypeScript => "TypeScript",
         }
     }
 }
@@ -114,7 +118,8 @@ pub(super) fn files(lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> Ve
     match lang {
         Lang::Rust => project.rust(),
         Lang::Python => project.python(),
-        Lang::JavaScript => project.javascript(),
+        Lang::JavaScript => project.javascript("javascript", "js"),
+        Lang::TypeScript => project.javascript("typescript", "ts"),
     }
     project.made
 }
@@ -252,7 +257,7 @@ mod tests {
             let expected = match lang {
                 Lang::Rust => ["vendor/plugins/sdk/src/lib.rs", "vendor/wit/plugin/types.wit"],
                 Lang::Python => ["colchis/component.py", "wit/worlds.wit"],
-                Lang::JavaScript => ["colchis/component/describe.js", "wit/worlds.wit"],
+                Lang::JavaScript | Lang::TypeScript => ["colchis/component/describe.js", "wit/worlds.wit"],
             };
             let interfaces: &[&str] = match lang {
                 Lang::Rust => &[],
