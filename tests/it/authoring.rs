@@ -65,7 +65,9 @@ fn keeps_every_promise(name: &str, test: &str) {
     args.extend(["--calls", "20", "-o", "json"]);
     let verdicts = verdicts(&plugin(&args));
     assert!(!verdicts.values().any(|(verdict, _)| verdict == "failed"), "{name}: {verdicts:#?}");
-    for id in ["answers", "not-granted", "unreachable", "throttled", "server-error", "credentials", "deadline", "cancel"] {
+    for id in
+        ["answers", "not-granted", "unreachable", "throttled", "server-error", "credentials", "deadline", "cancel"]
+    {
         assert_eq!(verdicts[id].0, "passed", "{name}: {id}: {}", verdicts[id].1);
     }
 }
@@ -250,8 +252,7 @@ fn projects_in_python_pass_their_tests_and_become_components() {
     let test = "projects_in_python_pass_their_tests_and_become_components";
     let Some(tool) = program("componentize-py", "greet-python", test) else { return };
     let natively = |project: &Path| run(project, "python3", "-m unittest");
-    let build =
-        |project: &Path| run(project, &tool, "-q -d wit -w workflow-step componentize app -o queue_lag.wasm");
+    let build = |project: &Path| run(project, &tool, "-q -d wit -w workflow-step componentize app -o queue_lag.wasm");
     projects_pass("python", &natively, "step", &build, &[]);
 }
 

@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::go::bindings;
 use crate::go::build::{self as go, Go};
+use crate::script;
 use crate::script::javascript::{self, Node};
 use crate::script::python::{self, Python};
-use crate::script;
 use crate::toolchain::Toolchain;
 use crate::{cache, component, places, process};
 
@@ -374,7 +374,8 @@ mod tests {
 
     #[test]
     fn a_guest_in_a_scripting_language_is_made_of_its_files_the_kit_and_the_worlds() {
-        for (guest, kit, other, ending) in [("monty", "sdk-python", "sdk-js", "py"), ("nodes", "sdk-js", "sdk-python", "js")]
+        for (guest, kit, other, ending) in
+            [("monty", "sdk-python", "sdk-js", "py"), ("nodes", "sdk-js", "sdk-python", "js")]
         {
             let at = |folder: &str, name: &str| format!("plugins/{folder}/{name}.{ending}");
             let (own, of_kit) = (at(guest, "app2"), at(kit, "http"));

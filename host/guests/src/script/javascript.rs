@@ -10,7 +10,8 @@ use super::{at_least, taken, tools, worlds};
 use crate::{cache, places, process};
 
 /// What to do when there is no Node.js.
-const HINT: &str = "install Node.js (nodejs.org, or your system's packages nodejs and npm) and have `node` and `npm` in PATH";
+const HINT: &str =
+    "install Node.js (nodejs.org, or your system's packages nodejs and npm) and have `node` and `npm` in PATH";
 /// What the tool needs.
 const NODE_MIN: [u64; 3] = [20, 0, 0];
 /// The tool's command, in what npm installed.

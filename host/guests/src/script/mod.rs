@@ -18,7 +18,8 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         let inside = file.strip_prefix(folder).unwrap_or(file);
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let is_test = (name.starts_with("test_") && name.ends_with(".py")) || name.ends_with(".test.js");
-        let left = inside.components().any(|part| part.as_os_str() == "__pycache__" || part.as_os_str() == "node_modules");
+        let left =
+            inside.components().any(|part| part.as_os_str() == "__pycache__" || part.as_os_str() == "node_modules");
         !left && !is_test && !name.ends_with(".md")
     };
     Ok(cache::files(folder)?.into_iter().filter(counts).collect())
