@@ -53,6 +53,35 @@ fn a_step_keeps_every_promise() {
     assert!(junit.contains("<testsuite name=\"greet\"") && junit.contains("failures=\"0\""), "{junit}");
 }
 
+/// Asks a server of the test once and records that; the other checks are made with servers that fail.
+fn keeps_every_promise(name: &str, test: &str) {
+    let Some(provider) = guest(name, test) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("tape.json").display().to_string();
+    let server = tests::http::Http::start();
+    let config = format!(r#"{{"url": "{}/status", "path": "version"}}"#, server.url());
+    let (grant, bad) = (format!("http={}", server.url()), r#"{"url": "http://a", "path": "a..b"}"#);
+    let mut args = vec!["test", &provider, "-f", &config, "--grant", &grant, "--record", &tape, "--bad-config", bad];
+    args.extend(["--calls", "20", "-o", "json"]);
+    let verdicts = verdicts(&plugin(&args));
+    assert!(!verdicts.values().any(|(verdict, _)| verdict == "failed"), "{name}: {verdicts:#?}");
+    for id in
+        ["answers", "not-granted", "unreachable", "throttled", "server-error", "credentials", "deadline", "cancel"]
+    {
+        assert_eq!(verdicts[id].0, "passed", "{name}: {id}: {}", verdicts[id].1);
+    }
+}
+
+#[test]
+fn a_provider_in_python_keeps_every_promise() {
+    keeps_every_promise("greet-python", "a_provider_in_python_keeps_every_promise");
+}
+
+#[test]
+fn a_provider_in_javascript_keeps_every_promise() {
+    keeps_every_promise("greet-js", "a_provider_in_javascript_keeps_every_promise");
+}
+
 /// For each check a component that it finds fault with.
 #[test]
 fn each_check_finds_what_it_looks_for() {
@@ -151,7 +180,7 @@ fn what_cannot_be_right_is_refused() {
         (vec!["new", "Queue", "--lang", "rust", "--kind", "step"], "cannot be the name of a plugin"),
         (vec!["new", "queue", "--lang", "rust", "--kind", "step", "--dir", &taken], "is there already"),
         (vec!["new", "queue", "--lang", "rust", "--kind", "step", "--sdk", "/nowhere"], "cannot be found"),
-        (vec!["new", "queue", "--lang", "python", "--kind", "trigger"], "no template of a trigger in Python"),
+        (vec!["new", "queue", "--lang", "python", "--kind", "step", "--sdk", "sdk"], "is for projects in Rust"),
         (vec!["test", "x.wasm", "--skip", "all"], "there is no such check"),
         (vec!["test", "x.wasm", "--grant", "all"], "there is no such grant"),
     ] {
@@ -181,4 +210,81 @@ fn projects_in_rust_build_and_pass_their_tests() {
             _ => cargo(&["check", "--offline", "--quiet", "--tests"]),
         };
     }
+}
+
+const KINDS: [&str; 6] =
+    ["metric-provider", "manifest-renderer", "event-subscriber", "event-receiver", "trigger", "step"];
+
+/// A program that a test cannot do without; `None` after saying aloud that it is skipped.
+fn program(name: &str, guest: &str, test: &str) -> Option<std::path::PathBuf> {
+    let found = testkit::tools::find(name);
+    if found.is_none() {
+        testkit::tools::skip(test, &format!("{name} is missing: `cargo xtask guests {guest}` says why"));
+    }
+    found
+}
+
+/// A project of each kind: its tests run natively, and one becomes a component that is tried out as its README says.
+fn projects_pass(lang: &str, natively: &dyn Fn(&Path), built: &str, build: &dyn Fn(&Path), flags: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in KINDS {
+        let project = folder.path().join(kind);
+        plugin(&["new", "queue-lag", "--lang", lang, "--kind", kind, "--dir", &project.display().to_string()]).ok();
+        natively(&project);
+    }
+    let project = folder.path().join(built);
+    build(&project);
+    let [component, config] = ["queue_lag.wasm", "config.json"].map(|file| project.join(file).display().to_string());
+    let mut args = vec!["test", &component, "-f", &config, "--calls", "20", "-o", "json"];
+    args.extend(flags);
+    let said = plugin(&args);
+    let verdicts = verdicts(&said);
+    assert!(said.code == 0 && verdicts["answers"].0 == "passed", "{lang}: {verdicts:#?}");
+}
+
+/// Runs a program in a project; words have no spaces.
+fn run(project: &Path, program: impl AsRef<std::ffi::OsStr>, words: &str) {
+    say(Command::new(program).args(words.split_whitespace()).current_dir(project)).ok();
+}
+
+#[test]
+fn projects_in_python_pass_their_tests_and_become_components() {
+    let test = "projects_in_python_pass_their_tests_and_become_components";
+    let Some(tool) = program("componentize-py", "greet-python", test) else { return };
+    let natively = |project: &Path| run(project, "python3", "-m unittest");
+    let build = |project: &Path| run(project, &tool, "-q -d wit -w workflow-step componentize app -o queue_lag.wasm");
+    projects_pass("python", &natively, "step", &build, &[]);
+}
+
+#[test]
+fn projects_in_javascript_pass_their_tests_and_become_components() {
+    let test = "projects_in_javascript_pass_their_tests_and_become_components";
+    let Some(tool) = program("componentize-js", "greet-js", test) else { return };
+    let natively = |project: &Path| run(project, "node", "--test");
+    // What `npm run build` runs.
+    let build = |project: &Path| {
+        let manifest = std::fs::read_to_string(project.join("package.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        run(project, &tool, manifest["scripts"]["build"].as_str().unwrap().split_once(' ').unwrap().1);
+    };
+    let input = r#"{"files": {"a.txt": "one"}}"#;
+    projects_pass("javascript", &natively, "manifest-renderer", &build, &["--input", input]);
+}
+
+#[test]
+fn projects_in_typescript_pass_their_tests_and_become_components() {
+    let test = "projects_in_typescript_pass_their_tests_and_become_components";
+    let Some(tool) = program("componentize-js", "greet-js", test) else { return };
+    let Some(bundler) = program("rolldown", "greet-js", test) else { return };
+    let natively = |project: &Path| {
+        run(project, &bundler, "plugin.test.ts --platform node --file dist/plugin.test.js");
+        run(project, "node", "--test dist");
+    };
+    let build = |project: &Path| {
+        run(project, &bundler, "app.ts --external /^(colchis|wasi):/ --file dist/app.js");
+        let world = "--wit wit --world-name event-receiver --disable http fetch-event";
+        run(project, &tool, &format!("dist/app.js {world} --out queue_lag.wasm"));
+    };
+    let input = r#"{"request": {"body": {"id": "7"}}}"#;
+    projects_pass("typescript", &natively, "event-receiver", &build, &["--input", input]);
 }

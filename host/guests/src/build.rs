@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::go::bindings;
 use crate::go::build::{self as go, Go};
+use crate::script;
+use crate::script::javascript::{self, Node};
+use crate::script::python::{self, Python};
 use crate::toolchain::Toolchain;
 use crate::{cache, places, process};
 
@@ -32,6 +35,10 @@ pub enum Language {
     Rust(String),
     /// Go: the world that its component is of.
     Go(String),
+    /// Python: that world, of `plugins/worlds`.
+    Python(String),
+    /// JavaScript: that world, of `plugins/worlds`.
+    JavaScript(String),
 }
 
 /// The compilers, each looked for when the first guest wants it.
@@ -39,6 +46,8 @@ pub enum Language {
 pub struct Compilers {
     rust: Option<Toolchain>,
     go: Option<Go>,
+    python: Option<Python>,
+    node: Option<Node>,
 }
 
 impl Compilers {
@@ -60,11 +69,29 @@ impl Compilers {
         Ok(go)
     }
 
+    /// That of Python.
+    fn python(&mut self) -> Result<&Python> {
+        if self.python.is_none() {
+            self.python = Some(Python::find()?);
+        }
+        self.python.as_ref().context("Python was found")
+    }
+
+    /// That of JavaScript.
+    fn node(&mut self) -> Result<&Node> {
+        if self.node.is_none() {
+            self.node = Some(Node::find()?);
+        }
+        self.node.as_ref().context("Node.js was found")
+    }
+
     /// Why a guest cannot be made here, when it is one of a language whose compiler a machine may well not have.
     pub fn lacks(&mut self, guest: &Guest) -> Option<String> {
         match guest.language {
             Language::Rust(_) => None,
             Language::Go(_) => self.go(&guest.folder).err().map(|why| format!("{why:#}")),
+            Language::Python(_) => self.python().err().map(|why| format!("{why:#}")),
+            Language::JavaScript(_) => self.node().err().map(|why| format!("{why:#}")),
         }
     }
 }
@@ -106,6 +133,14 @@ impl Workspace {
                 }
                 continue;
             }
+            if let Some(world) = python::world(&folder) {
+                found.guests.push(Guest { name, language: Language::Python(world), folder });
+                continue;
+            }
+            if let Some(world) = javascript::world(&folder) {
+                found.guests.push(Guest { name, language: Language::JavaScript(world), folder });
+                continue;
+            }
             let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
             let package = package_name(&manifest)
                 .with_context(|| format!("{}: no name in its [package]", folder.join("Cargo.toml").display()))?;
@@ -132,7 +167,7 @@ impl Workspace {
     fn key(&self, guest: &Guest, wit: &Path, compiler: &str) -> Result<String> {
         let mut key = cache::Key::default();
         key.word(compiler);
-        match guest.language {
+        match &guest.language {
             Language::Rust(_) => {
                 key.folder(&self.folder, &guest.folder)?;
                 for library in &self.libraries {
@@ -146,6 +181,16 @@ impl Workspace {
                     for file in go::files(folder)? {
                         key.file(&self.folder, &file)?;
                     }
+                }
+            }
+            Language::Python(world) | Language::JavaScript(world) => {
+                key.word(world);
+                for file in script::files(&guest.folder)? {
+                    key.file(&self.folder, &file)?;
+                }
+                match guest.language {
+                    Language::Python(_) => python::shared(&mut key, &self.folder)?,
+                    _ => javascript::shared(&mut key, &self.folder)?,
                 }
             }
         }
@@ -177,6 +222,8 @@ pub fn build(workspace: &Workspace, guest: &Guest, compilers: &mut Compilers) ->
     let compiler = match guest.language {
         Language::Rust(_) => compilers.rust()?.key(),
         Language::Go(_) => compilers.go(&guest.folder)?.version.clone(),
+        Language::Python(_) => compilers.python()?.key.clone(),
+        Language::JavaScript(_) => compilers.node()?.key.clone(),
     };
     let key = workspace.key(guest, &places::wit(), &compiler)?;
     let kept = places::cache().join("guests").join("components").join(format!("{}-{key}.wasm", guest.name));
@@ -185,6 +232,14 @@ pub fn build(workspace: &Workspace, guest: &Guest, compilers: &mut Compilers) ->
         let module = match &guest.language {
             Language::Rust(package) => compile(workspace, guest, package, compilers.rust()?)?,
             Language::Go(world) => compile_go(guest, world, compilers.go(&guest.folder)?)?,
+            Language::Python(world) => {
+                let made = compilers.python()?.componentize(&guest.name, &guest.folder, world);
+                made.with_context(|| format!("guest `{}`", guest.name))?
+            }
+            Language::JavaScript(world) => {
+                let made = compilers.node()?.componentize(&guest.name, &guest.folder, world);
+                made.with_context(|| format!("guest `{}`", guest.name))?
+            }
         };
         let component = componentize::encode(&module).with_context(|| format!("guest `{}`", guest.name))?;
         cache::write_whole(&kept, &component)?;
@@ -233,6 +288,11 @@ mod tests {
             ("gopher/go.mod", "module gopher\n\ngo 1.25\n"),
             ("gopher/main.go", "//colchis:world workflow-step\n\npackage main\n"),
             ("sdk-go/go.mod", "module colchis/sdk\n\ngo 1.25\n"),
+            ("monty/pyproject.toml", "[tool.colchis]\nworld = \"trigger\"\n"),
+            ("monty/app.py", "import colchis"),
+            ("sdk-python/pyproject.toml", "[project]\n"),
+            ("nodes/package.json", "{\"colchis\": {\"world\": \"trigger\"}}"),
+            ("sdk-js/package.json", "{}"),
         ] {
             let file = folder.join("plugins").join(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -249,11 +309,14 @@ mod tests {
         let names: Vec<_> = workspace.guests.iter().map(|g| (g.name.as_str(), g.language.clone())).collect();
         let rust = |package: &str| Language::Rust(package.into());
         let go = |world: &str| Language::Go(world.into());
-        assert_eq!(names, [("gopher", go("workflow-step")), ("one", rust("plugin-one")), ("two", rust("plugin-two"))]);
-        assert_eq!(workspace.select(&[]).unwrap().len(), 3);
+        let (python, javascript) = (Language::Python("trigger".into()), Language::JavaScript("trigger".into()));
+        let one_and_two = [("one", rust("plugin-one")), ("two", rust("plugin-two"))];
+        let others = [("gopher", go("workflow-step")), ("monty", python), ("nodes", javascript)];
+        assert_eq!(names, others.into_iter().chain(one_and_two).collect::<Vec<_>>());
+        assert_eq!(workspace.select(&[]).unwrap().len(), 5);
         assert_eq!(workspace.select(&["two".into()]).unwrap()[0].name, "two");
         let error = workspace.select(&["three".into()]).unwrap_err().to_string();
-        assert_eq!(error, "no guest `three` in plugins/; there are: gopher, one, two");
+        assert_eq!(error, "no guest `three` in plugins/; there are: gopher, monty, nodes, one, two");
     }
 
     /// Changes files one after the other and compares the key of a guest before and after.
@@ -307,5 +370,28 @@ mod tests {
                 ("plugins/Cargo.lock", false),
             ],
         );
+    }
+
+    #[test]
+    fn a_guest_in_a_scripting_language_is_made_of_its_files_the_kit_and_the_worlds() {
+        for (guest, kit, other, ending) in
+            [("monty", "sdk-python", "sdk-js", "py"), ("nodes", "sdk-js", "sdk-python", "js")]
+        {
+            let at = |folder: &str, name: &str| format!("plugins/{folder}/{name}.{ending}");
+            let (own, of_kit) = (at(guest, "app2"), at(kit, "http"));
+            let (of_other, test) = (at(other, "http"), format!("plugins/{guest}/test_app.py"));
+            check_key(
+                guest,
+                &[
+                    (own.as_str(), true),
+                    (of_kit.as_str(), true),
+                    ("plugins/worlds/worlds.wit", true),
+                    ("wit/step/step.wit", true),
+                    (of_other.as_str(), false),
+                    (test.as_str(), false),
+                    ("plugins/Cargo.lock", false),
+                ],
+            );
+        }
     }
 }

@@ -21,5 +21,6 @@ mod debian;
 pub mod go;
 pub mod places;
 mod process;
+pub mod script;
 pub mod toolchain;
 pub mod wit;

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::advisories::Skipped;
-use crate::{cargo, shell};
+use crate::{cargo, scripts, shell};
 
 /// Asks `guests`, which owns both: it needs the encoder of components, and this program compiles in seconds.
 pub(crate) fn command(args: &[String]) -> Result<()> {
@@ -28,9 +28,10 @@ pub(crate) fn provide() -> Result<()> {
     shell::run(&mut guests())
 }
 
-/// Formatting and lints of the workspace in `plugins/`, which is compiled natively for that, and of its Go modules.
+/// Formatting and lints of the workspace in `plugins/`, which is compiled natively for that, of its Go modules, and the tests of what is in Python and JavaScript.
 pub(crate) fn check(_: &[String]) -> Result<()> {
     go_modules()?;
+    scripts::check()?;
     shell::run(in_plugins("fmt").args(["--all", "--check"]))?;
     let lints = ["--workspace", "--all-features", "--all-targets", "--quiet"];
     shell::run(in_plugins("clippy").args(lints).args(cargo::locked()).args(["--", "-D", "warnings"]))

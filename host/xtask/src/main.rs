@@ -28,6 +28,7 @@ mod licences;
 mod proto;
 mod purity;
 mod rules;
+mod scripts;
 mod shell;
 mod test;
 mod tools;

@@ -1,13 +1,10 @@
 //! `colchis plugin bench`.
 
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-
-use anyhow::Context as _;
 use clap::Args;
 use plugin_check::SpeedOptions;
 use serde_json::{Value, json};
 
-use super::subject::Subject;
+use super::subject::{Folder, Subject};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Exit};
 use crate::render::Text;
@@ -42,8 +39,8 @@ pub struct Bench {
 impl Bench {
     pub(super) async fn run(self, ctx: &mut Context) -> CliResult {
         let format = Format::parse(self.output.as_deref(), &["json", "yaml"])?;
-        let cache = Folder::new()?;
-        let order = self.subject.order(Some(cache.0.clone())).await?;
+        let cache = Folder::new("bench")?;
+        let order = self.subject.order(Some(cache.path())).await?;
         let (grants, _) = self.subject.grants()?;
         let wire = self.subject.tape()?.map(|tape| tape as std::sync::Arc<dyn plugin::Wire>);
         let options = SpeedOptions {
@@ -90,24 +87,4 @@ fn table(value: &Value) -> Table {
         table.row([Text::plain(what), Text::plain(value)]);
     }
     table
-}
-
-/// A folder for compiled code, that goes with the command.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new() -> CliResult<Self> {
-        let path = std::env::temp_dir().join(format!("colchis-plugin-bench-{}", std::process::id()));
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
-        made.and_then(|()| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)))
-            .with_context(|| format!("{} cannot be made", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left behind is the system's to clean.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -20,6 +20,8 @@ const NAME_MAX: usize = 63;
 Examples:
   colchis plugin new queue-lag --lang rust --kind metric-provider
   colchis plugin new word-count --lang go --kind step
+  colchis plugin new queue-lag --lang python --kind metric-provider
+  colchis plugin new order-events --lang javascript --kind event-receiver
   colchis plugin new word-count --lang rust --kind step --dir plugins/word-count --sdk ../colchis/plugins/sdk")]
 pub struct New {
     /// Name of the plugin: lower case letters, digits and `-`
@@ -59,6 +61,9 @@ impl New {
             let (kind, lang) = (self.kind.word(), self.lang.word());
             return Err(CliError::usage(format!("there is no template of a {kind} in {lang} yet"))
                 .hint("--lang rust has all kinds; the interfaces are in `wit/` of a clone"));
+        }
+        if self.sdk.is_some() && !matches!(self.lang, Lang::Rust | Lang::Go) {
+            return Err(CliError::usage("--sdk is for projects in Rust and Go"));
         }
         let sdk = self.sdk.as_deref().map(|path| sdk(path, self.lang)).transpose()?;
         let made = project::files(self.lang, self.kind, &self.name, sdk.as_deref());

@@ -3,11 +3,14 @@
 //! All of it is embedded as it is in this tree, so that a project fits the binary that made it.
 
 mod go;
+mod javascript;
+mod python;
 
 use include_dir::{Dir, File, include_dir};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 static WIT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../wit");
+static WORLDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/worlds");
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/sdk");
 /// The versions that the SDK takes from its workspace.
 static SDK_WORKSPACE: &str = include_str!("../../../../../plugins/Cargo.toml");
@@ -25,8 +28,14 @@ pub(super) enum Lang {
     Rust,
     /// With the module colchis/sdk, by Go's own compiler
     Go,
-    /// With componentize-py; steps so far
+    /// With componentize-py
     Python,
+    /// With componentize-js
+    #[value(name = "javascript", alias = "js")]
+    JavaScript,
+    /// With componentize-js, bundled
+    #[value(name = "typescript", alias = "ts")]
+    TypeScript,
 }
 
 impl Lang {
@@ -36,6 +45,8 @@ impl Lang {
             Self::Rust => "Rust",
             Self::Go => "Go",
             Self::Python => "Python",
+            Self::JavaScript => "JavaScript",
+            Self::TypeScript => "TypeScript",
         }
     }
 
@@ -44,7 +55,7 @@ impl Lang {
         match self {
             Self::Rust => true,
             Self::Go => go::has(form),
-            Self::Python => form == Form::Step,
+            Self::Python | Self::JavaScript | Self::TypeScript => true,
         }
     }
 
@@ -89,11 +100,11 @@ impl Form {
         }
     }
 
-    /// The world of `wit/` that its components are of.
+    /// The world of `plugins/worlds` that a component of it is of.
     pub(super) fn world(self) -> &'static str {
         match self {
             Self::Step => "workflow-step",
-            kind => kind.word(),
+            other => other.word(),
         }
     }
 
@@ -134,6 +145,8 @@ pub(super) fn files(lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> Ve
         Lang::Rust => project.rust(),
         Lang::Go => project.go(),
         Lang::Python => project.python(),
+        Lang::JavaScript => project.javascript("javascript", "js"),
+        Lang::TypeScript => project.javascript("typescript", "ts"),
     }
     project.made
 }
@@ -154,6 +167,11 @@ impl Project<'_> {
         self.made.push(Made { path: path.to_owned(), bytes });
     }
 
+    /// A file that is the same in each project.
+    fn put(&mut self, path: &str, text: &str) {
+        self.made.push(Made { path: path.to_owned(), bytes: text.into() });
+    }
+
     fn rust(&mut self) {
         self.add("Cargo.toml", "rust/common/Cargo.toml.txt");
         self.add("README.md", "rust/common/README.md.txt");
@@ -166,21 +184,19 @@ impl Project<'_> {
         below(&SDK, "vendor/plugins/sdk", &mut self.made);
         below(&WIT, "vendor/wit", &mut self.made);
         let workspace = of_sdk_alone(SDK_WORKSPACE);
-        self.made.push(Made { path: "vendor/plugins/Cargo.toml".to_owned(), bytes: workspace.into() });
+        self.put("vendor/plugins/Cargo.toml", &workspace);
     }
 
-    fn python(&mut self) {
-        self.add("requirements.txt", "python/requirements.txt");
-        self.add("README.md", "python/README.md.txt");
-        let kind = self.form.word();
-        for file in ["app.py", "words.py", "test_words.py", "config.json"] {
-            self.add(file, &format!("python/{kind}/{file}"));
-        }
-        self.add("wit/world.wit", &format!("python/{kind}/world.wit.txt"));
-        for package in ["plugin", kind] {
-            if let Some(folder) = WIT.get_dir(package) {
-                below(folder, "wit/deps", &mut self.made);
-            }
+    /// The interfaces as tools of other languages want them: a folder with the worlds, and what they name in `deps`.
+    fn interfaces(&mut self) {
+        below(&WORLDS, "wit", &mut self.made);
+        let mut all = Vec::new();
+        below(&WIT, "", &mut all);
+        for file in all.into_iter().filter(|file| file.path.ends_with(".wit")) {
+            // WASI's packages lie in a folder `deps` already.
+            let inside = file.path.trim_start_matches('/');
+            let path = format!("wit/deps/{}", inside.strip_prefix("deps/").unwrap_or(inside));
+            self.made.push(Made { path, ..file });
         }
     }
 }
@@ -205,6 +221,7 @@ fn filled(text: &str, lang: Lang, form: Form, name: &str, sdk: Option<&str>) -> 
         .replace("TEST-FLAGS", form.test_flags())
         .replace("GRANTS\n", form.grants())
         .replace("KIND", form.word())
+        .replace("WORLD", form.world())
         .replace(NAME, name)
         .replace("my_plugin", &name.replace('-', "_"))
         .replace("MyPlugin", &pascal)
@@ -241,28 +258,37 @@ mod tests {
 
     fn all() -> impl Iterator<Item = (Lang, Form)> {
         let forms = |lang: &Lang| Form::value_variants().iter().map(|form| (*lang, *form)).collect::<Vec<_>>();
-        Lang::value_variants().iter().flat_map(forms).filter(|(lang, form)| lang.has(*form))
+        Lang::value_variants().iter().flat_map(forms)
+    }
+
+    /// Whether a file is a copy of one of this tree.
+    fn is_copied(path: &str) -> bool {
+        path.starts_with("vendor/") || path.starts_with("wit/") || path.starts_with("colchis/")
     }
 
     #[test]
     fn nothing_of_a_template_is_left_open() {
         for (lang, form) in all() {
             let made = files(lang, form, "queue-lag", None);
-            let copied = |file: &&Made| ["vendor/", "deps/", "sdk/"].iter().any(|folder| file.path.contains(folder));
-            for file in made.iter().filter(|file| !copied(file)) {
+            for file in made.iter().filter(|file| !is_copied(&file.path)) {
                 let text = String::from_utf8(file.bytes.clone()).unwrap();
                 assert!(!text.is_empty(), "{} of {lang:?} {form:?}", file.path);
-                for word in ["my-plugin", "my_plugin", "MyPlugin", "SDK-", "KIND", "GRANTS", "FLAGS"] {
+                for word in ["my-plugin", "my_plugin", "MyPlugin", "SDK-", "KIND", "GRANTS", "FLAGS", "WORLD"] {
                     assert!(!text.contains(word), "{word} in {} of {lang:?} {form:?}", file.path);
                 }
             }
             let expected = match lang {
                 Lang::Rust => ["vendor/plugins/sdk/src/lib.rs", "vendor/wit/plugin/types.wit"],
                 Lang::Go => ["sdk/go.mod", "sdk/internal/bindings/colchis_plugin_types/wit_bindings.go"],
-                Lang::Python => ["wit/deps/plugin/types.wit", "wit/deps/step/step.wit"],
+                Lang::Python => ["colchis/component.py", "wit/worlds.wit"],
+                Lang::JavaScript | Lang::TypeScript => ["colchis/component/describe.js", "wit/worlds.wit"],
             };
-            for path in expected {
-                assert!(made.iter().any(|file| file.path == path), "{path}");
+            let interfaces: &[&str] = match lang {
+                Lang::Rust | Lang::Go => &[],
+                _ => &["wit/deps/plugin/types.wit", "wit/deps/step/step.wit", "wit/deps/http.wit"],
+            };
+            for path in expected.iter().chain(interfaces) {
+                assert!(made.iter().any(|file| file.path == *path), "{path} of {lang:?} {form:?}");
             }
             assert!(!made.iter().any(|file| file.path.contains("released")));
         }

@@ -1,6 +1,7 @@
 //! What `plugin test` and `plugin bench` share: the component, its configuration, what it is granted.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -131,4 +132,30 @@ pub(super) async fn document(ctx: &Context, named: Option<&str>) -> CliResult<Op
     let sources = input::read_all(&*ctx.host, &[named.to_owned()]).await?;
     let [source] = sources.as_slice() else { return Err(CliError::usage(format!("{named}: one file is expected"))) };
     documents::one_value(source).map(Some)
+}
+
+/// A folder for compiled code, that goes with the command: what is loaded again is not compiled again.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// One for a command of this name.
+    pub(super) fn new(command: &str) -> CliResult<Self> {
+        let path = std::env::temp_dir().join(format!("colchis-plugin-{command}-{}", std::process::id()));
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+        made.and_then(|()| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)))
+            .with_context(|| format!("{} cannot be made", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> PathBuf {
+        self.0.clone()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left behind is the system's to clean.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

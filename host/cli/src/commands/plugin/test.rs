@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use plugin_check::{CHECKS, Check, Options, Report, Tape, Verdict};
 
-use super::subject::{Subject, document};
+use super::subject::{Folder, Subject, document};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Exit};
 use crate::render::table::{Column, Table};
@@ -70,7 +70,9 @@ impl Test {
         }
         let replayed = self.subject.tape()?;
         let tape = replayed.or_else(|| self.record.as_ref().map(|_| Arc::new(Tape::recording())));
-        let order = self.subject.order(None).await?;
+        // The component is loaded anew by each check that grants it something else.
+        let cache = Folder::new("test")?;
+        let order = self.subject.order(Some(cache.path())).await?;
         let (grants, _) = self.subject.grants()?;
         let options = Options {
             kind: self.subject.kind()?,

@@ -1,0 +1,5 @@
+// The component's exports, made of the plugin.
+import { component } from "./colchis/component/event-receiver.js";
+import { plugin } from "./plugin.ts";
+
+export const { description, receiver } = component(plugin);
