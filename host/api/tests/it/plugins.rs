@@ -207,10 +207,10 @@ async fn every_kind_is_called_with_json() {
         (
             "jsonnet",
             "render",
-            json!({"files": files, "release": {"namespace": "n"}}),
+            json!({"files": files, "path": "app", "release": {"namespace": "n"}}),
             json!({
                 "manifests": [{"object": {"text": "{}", "namespace": "n"}, "file": "main.jsonnet"}],
-                "warnings": ["old"], "notes": null,
+                "warnings": ["old"], "notes": null, "fetched": [{"name": "a", "digest": FETCHED}],
             }),
         ),
     ] {
@@ -219,6 +219,11 @@ async fn every_kind_is_called_with_json() {
     let outside = json!({"files": {"../a": ""}});
     let error = refused(root.plugins().call_plugin(call("jsonnet", "detect", outside)).await);
     assert_eq!(error.violations[0].path, "request.files");
+    let encoded = json!({"files": {"a": {"base64": "?"}}});
+    let error = refused(root.plugins().call_plugin(call("jsonnet", "detect", encoded)).await);
+    assert!(error.violations[0].message.contains("base64"), "{error:?}");
+    let elsewhere = refused(root.plugins().call_plugin(call("jsonnet", "render", json!({"files": files}))).await);
+    assert!(elsewhere.message.contains("the folder `.` of the source has nothing"), "{elsewhere:?}");
     let error = refused(root.plugins().call_plugin(call("hooks", "on-request", json!({}))).await);
     assert_eq!(error.violations[0].path, "request.request");
 }

@@ -8,6 +8,7 @@
 
 pub(crate) mod blobs;
 mod controller;
+pub(crate) mod fetching;
 mod logs;
 mod registry;
 mod secrets;
@@ -34,6 +35,12 @@ pub struct PluginsConfig {
     pub blobs: PathBuf,
     /// Instances at once (`plugins.instancesMax`).
     pub instances_max: u32,
+    /// Places that requirements of renderers are fetched from (`plugins.sources`).
+    pub sources: Vec<fetch::Source>,
+    /// What was fetched.
+    pub fetched: PathBuf,
+    /// Bytes of it that are kept (`plugins.fetchCacheSize`).
+    pub fetched_bytes_max: u64,
 }
 
 /// The host, and the task that follows the objects.
