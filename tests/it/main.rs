@@ -18,4 +18,5 @@ mod metrics;
 mod plugins;
 mod providers;
 mod registries;
+mod rendering;
 mod testing;

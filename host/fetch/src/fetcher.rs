@@ -66,7 +66,7 @@ impl Fetcher {
                 let url = oci::url(reference)?;
                 let mut repository = oci::Repository::new(&self.sources, &url)?;
                 let is_pinned = version.starts_with("sha256:") || version::is_exact(version);
-                let got = repository.archive(version, limits);
+                let got = repository.archive(&self.store, version, limits);
                 let bytes = self.kept_or(format!("{url} {version}"), is_pinned, promised, got).await?;
                 self.unpacked(bytes, Links::Refused).await
             }

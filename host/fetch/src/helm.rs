@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
+use crate::cache::digest_of;
 use crate::error::FetchError;
 use crate::fetcher::Store;
 use crate::settings::Limits;
@@ -70,16 +71,26 @@ pub(crate) async fn archive(
     };
     let url = wanted.urls.first().ok_or_else(|| broken("has no URL"))?;
     let url = web::parse(at.join(url).map_err(|error| broken(&format!("has the URL {url:?}: {error}")))?.as_str())?;
-    let most = Most { name: "archive_bytes_max", bytes: limits.archive_bytes_max };
-    let ask = Ask { url: &url, accept: "*/*", known: None, most };
-    let Came::New { bytes, .. } = web::get(sources, &ask).await? else { return Err(broken("did not come")) };
-    let expected = wanted.digest.trim().trim_start_matches("sha256:").to_ascii_lowercase();
-    let found = crate::cache::digest_of(&bytes);
-    if !expected.is_empty() && found != format!("sha256:{expected}") {
-        let (what, expected) = (shown(url.as_str()), format!("sha256:{expected}"));
-        return Err(FetchError::Digest { what, expected, found, promised_by: "the index" });
+    let hex = wanted.digest.trim().trim_start_matches("sha256:").to_ascii_lowercase();
+    let promised = Some(format!("sha256:{hex}")).filter(|_| !hex.is_empty());
+    if let Some(digest) = &promised
+        && let Some(bytes) = store.content(digest).await
+    {
+        return Ok(bytes);
     }
-    Ok(bytes)
+    let bytes = crate::file::content(sources, limits, &url).await?;
+    let found = digest_of(&bytes);
+    match promised {
+        Some(expected) if expected != found => {
+            let what = shown(url.as_str());
+            Err(FetchError::Digest { what, expected, found, promised_by: "the index" })
+        }
+        Some(_) => {
+            store.keep(None, bytes.clone(), None).await;
+            Ok(bytes)
+        }
+        None => Ok(bytes),
+    }
 }
 
 /// A repository's index and the URL that URLs in it are relative to. An index that did not change is not sent again.

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::cache::digest_of;
 use crate::error::FetchError;
+use crate::fetcher::Store;
 use crate::settings::Limits;
 use crate::sources::{Login, Sources, Way};
 use crate::version;
@@ -87,7 +88,7 @@ impl<'a> Repository<'a> {
     }
 
     /// The archive of a tag, a digest or a range.
-    pub(crate) async fn archive(&mut self, wanted: &str, limits: &Limits) -> Result<Bytes, FetchError> {
+    pub(crate) async fn archive(&mut self, store: &Store, wanted: &str, limits: &Limits) -> Result<Bytes, FetchError> {
         let reference = match wanted {
             _ if wanted.starts_with("sha256:") || version::is_exact(wanted) => tag_of(wanted),
             _ => self.tag(wanted).await?,
@@ -98,9 +99,13 @@ impl<'a> Repository<'a> {
             let (size, max) = (layer.size, limits.archive_bytes_max);
             return Err(FetchError::Archive(format!("it has {size} bytes, more than {max} (archive_bytes_max)")));
         }
+        if let Some(bytes) = store.content(&layer.digest).await {
+            return Ok(bytes);
+        }
         let most = Most { name: "its manifest's size", bytes: layer.size };
         let bytes = self.get(&self.api(&format!("blobs/{}", layer.digest))?, "*/*", most).await?;
         self.is(&bytes, &layer.digest, &reference, "the manifest")?;
+        store.keep(None, bytes.clone(), None).await;
         Ok(bytes)
     }
 

@@ -38,8 +38,8 @@ pub(crate) struct Ask<'a> {
 pub(crate) enum Came {
     /// It is still what it was.
     Same,
-    /// A new content, its entity tag, and the URL that gave it.
-    New { bytes: Bytes, etag: Option<String>, url: Url },
+    /// A new content, and its entity tag.
+    New { bytes: Bytes, etag: Option<String> },
 }
 
 /// Gets a URL, signed in as each source on the way says.
@@ -61,7 +61,7 @@ pub(crate) async fn get(sources: &Sources, ask: &Ask<'_>) -> Result<Came, FetchE
             None if answer.status() == StatusCode::NOT_MODIFIED && ask.known.is_some() => return Ok(Came::Same),
             None => {
                 let etag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-                return Ok(Came::New { bytes: body(&url, answer, ask.most).await?, etag, url });
+                return Ok(Came::New { bytes: body(&url, answer, ask.most).await?, etag });
             }
         }
     }

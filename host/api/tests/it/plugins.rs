@@ -165,6 +165,7 @@ async fn every_kind_is_called_with_json() {
     };
     let hook = json!({"request": {"path": "/x", "headers": {"a": "b"}, "body": {"c": 1}}});
     let files = json!({"app/main.jsonnet": "{}"});
+    let fetched = FileTree::new([("a".to_owned(), TreeFile::plain("fetched"))].into()).unwrap();
     for (name, function, request, expected) in [
         ("slack", "resolve", json!({"config": {"a": 1}}), json!({"name": "by-hand", "config": {"a": 1}})),
         ("slack", "execute", json!({"payload": [1], "idempotencyKey": "k"}), json!({"message": "k", "answer": [1]})),
@@ -210,7 +211,7 @@ async fn every_kind_is_called_with_json() {
             json!({"files": files, "path": "app", "release": {"namespace": "n"}}),
             json!({
                 "manifests": [{"object": {"text": "{}", "namespace": "n"}, "file": "main.jsonnet"}],
-                "warnings": ["old"], "notes": null, "fetched": [{"name": "a", "digest": FETCHED}],
+                "warnings": ["old"], "notes": null, "fetched": [{"name": "a", "digest": fetched.digest()}],
             }),
         ),
     ] {

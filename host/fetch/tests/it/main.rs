@@ -7,3 +7,9 @@
     clippy::panic,
     reason = "a test may panic"
 )]
+
+mod attacks;
+mod git;
+mod helm;
+mod oci;
+mod support;
