@@ -6,7 +6,7 @@ use bytes::Bytes;
 use client::ErrorKind;
 use client::v1::*;
 use futures::TryStreamExt;
-use plugin::{ErrorClass, PluginError};
+use plugin::{ErrorClass, FileTree, PluginError, Tree, TreeFile};
 use serde_json::{Value, json};
 
 use crate::world::*;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use artifact::{ArtifactError, Artifacts, ErrorClass, Secret, Secrets};
 use async_trait::async_trait;
 use fetch::{Fetcher, Limits, Settings, Source, Surroundings};
-use plugin::{CallContext, Fetch, ObjectRef, PluginError, Requirement, RequirementSource, Tree};
+use plugin::{CallContext, Fetch, ObjectRef, PluginError, Requirement, RequirementSource};
 use serde_json::{Value, json};
 use testkit::web::{Answer, Asked, Web};
 
