@@ -1,6 +1,7 @@
 //! Renderings by hand: a folder, what it needs beside it fetched by the host, and manifests.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testkit::git::GitServer;
@@ -21,8 +22,25 @@ async fn server(test: &str, renderer: &str, sources: &Value) -> Option<Server> {
     let limits = json!({"memory": "1Gi", "wallTime": "60s", "cpuTime": "60s"});
     let spec = json!({"source": {"file": format!("{renderer}.wasm")}, "limits": limits});
     apply(&server, &plugin(renderer, spec));
+    compiled(&server).await;
     stands(&server.client().await, renderer, "True", "InService", "version").await;
     Some(server)
+}
+
+/// Waits until the component is compiled, which takes long on a machine that does much else, and keeps it for commands without the server, too.
+async fn compiled(server: &Server) {
+    let (from, to) = (server.data_dir().join("plugins-cache/compiled"), server.home().join(".cache/colchis/plugins"));
+    let deadline = Instant::now() + Duration::from_secs(400);
+    let found = loop {
+        let files = std::fs::read_dir(&from).into_iter().flatten().map(|entry| entry.unwrap().path());
+        match files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "cwasm")) {
+            Some(found) => break found,
+            None => assert!(Instant::now() < deadline, "the component is not compiled: {}", server.log()),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    std::fs::create_dir_all(&to).unwrap();
+    std::fs::copy(&found, to.join(found.file_name().unwrap())).unwrap();
 }
 
 /// Writes files of a tree.
@@ -98,7 +116,8 @@ async fn a_chart_is_rendered_with_dependencies_of_a_repository() {
     assert!(gone.contains("cannot be reached") && gone.contains("hint: see whether the place is up"), "{gone}");
 
     // A lock file that was made for other dependencies.
-    let lock = format!("dependencies:\n- {{name: greeting, version: 1.2.0, repository: {elsewhere:?}}}\ndigest: sha256:00\n");
+    let lock =
+        format!("dependencies:\n- {{name: greeting, version: 1.2.0, repository: {elsewhere:?}}}\ndigest: sha256:00\n");
     tree(Path::new(&at), &[("Chart.lock", &lock)]);
     let refused = server.cli(&render).fails();
     assert!(refused.contains("lock-out-of-sync") && refused.contains("helm dependency update"), "{refused}");
@@ -118,7 +137,8 @@ async fn a_kustomization_is_built_on_remote_bases() {
     };
     // A base that names another: it is asked for in a second round.
     let second = format!("resources: ['{}//base?ref=main']\nnamePrefix: over-\n", git.url("second"));
-    git.commit("second", &[("base/kustomization.yaml", "resources: [a.yaml]\n"), ("base/a.yaml", &object("second"))]).unwrap();
+    git.commit("second", &[("base/kustomization.yaml", "resources: [a.yaml]\n"), ("base/a.yaml", &object("second"))])
+        .unwrap();
     let files = [
         ("base/kustomization.yaml", "resources: [../beside, ../next]\n"),
         ("next/kustomization.yaml", &*second),
@@ -132,11 +152,8 @@ async fn a_kustomization_is_built_on_remote_bases() {
         "files": {"url": web.url(), "private": true},
     });
     let Some(server) = server(test, "kustomize", &sources).await else { return };
-    let kustomization = format!(
-        "resources:\n- {}//base?ref=v1\n- {}/object.yaml\nnameSuffix: -shop\n",
-        git.url("first"),
-        web.url()
-    );
+    let kustomization =
+        format!("resources:\n- {}//base?ref=v1\n- {}/object.yaml\nnameSuffix: -shop\n", git.url("first"), web.url());
     let at: PathBuf = server.home().join("shop");
     let at = tree(&at, &[("overlay/kustomization.yaml", &kustomization)]);
     let render = ["plugin", "call", "kustomize", "render", "--tree", &at, "--path", "overlay", "-o", "yaml"];

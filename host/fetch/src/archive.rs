@@ -31,13 +31,20 @@ pub(crate) enum Links {
 /// # Errors
 /// It cannot be read, an entry is none that an honest archive has, or a limit is passed.
 pub(crate) fn unpack(archive: &[u8], links: Links, limits: &Limits) -> Result<FileTree, FetchError> {
-    let metered = Metered { inner: MultiGzDecoder::new(archive), left: limits.unpacked_bytes_max, max: limits.unpacked_bytes_max };
+    let metered = Metered {
+        inner: MultiGzDecoder::new(archive),
+        left: limits.unpacked_bytes_max,
+        max: limits.unpacked_bytes_max,
+    };
     let mut tar = tar::Archive::new(metered);
     let (mut files, mut entries) = (BTreeMap::new(), 0_u64);
     for entry in tar.entries().map_err(broken)? {
         entries += 1;
         if entries > limits.files_max {
-            return Err(FetchError::Archive(format!("it has more than {} files and folders (files_max)", limits.files_max)));
+            return Err(FetchError::Archive(format!(
+                "it has more than {} files and folders (files_max)",
+                limits.files_max
+            )));
         }
         one(entry.map_err(broken)?, links, limits, &mut files)?;
     }
@@ -77,7 +84,9 @@ fn one<R: Read>(
         EntryType::Symlink if links == Links::Unreadable => {
             files.insert(path, TreeFile::Other);
         }
-        EntryType::Symlink | EntryType::Link => return Err(refused("it is a link; put the file itself into the archive")),
+        EntryType::Symlink | EntryType::Link => {
+            return Err(refused("it is a link; put the file itself into the archive"));
+        }
         EntryType::Char | EntryType::Block | EntryType::Fifo => return Err(refused("it is a device or pipe")),
         _ => return Err(refused("it is of a kind that is not known")),
     }
@@ -149,7 +158,10 @@ pub(crate) fn pack(folder: &Path, limits: &Limits) -> Result<Bytes, FetchError> 
             }
             files += 1;
             if files > limits.files_max {
-                return Err(FetchError::Archive(format!("the repository has more than {} files (files_max)", limits.files_max)));
+                return Err(FetchError::Archive(format!(
+                    "the repository has more than {} files (files_max)",
+                    limits.files_max
+                )));
             }
             let kind = entry.file_type().map_err(failed)?;
             if kind.is_dir() {
@@ -164,7 +176,9 @@ pub(crate) fn pack(folder: &Path, limits: &Limits) -> Result<Bytes, FetchError> 
             bytes = bytes.saturating_add(content.len() as u64);
             if bytes > limits.unpacked_bytes_max {
                 let max = limits.unpacked_bytes_max;
-                return Err(FetchError::Archive(format!("the repository has more than {max} bytes (unpacked_bytes_max)")));
+                return Err(FetchError::Archive(format!(
+                    "the repository has more than {max} bytes (unpacked_bytes_max)"
+                )));
             }
             let mode = std::os::unix::fs::PermissionsExt::mode(&real.metadata().map_err(failed)?.permissions());
             append(&mut tar, &at, EntryType::Regular, mode & 0o777, &content).map_err(failed)?;
@@ -182,7 +196,13 @@ fn readable(root: &Path, path: &Path) -> Option<PathBuf> {
     (real.is_file() && !is_gits).then_some(real)
 }
 
-fn append(tar: &mut tar::Builder<impl Write>, path: &Path, kind: EntryType, mode: u32, content: &[u8]) -> io::Result<()> {
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    path: &Path,
+    kind: EntryType,
+    mode: u32,
+    content: &[u8],
+) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);

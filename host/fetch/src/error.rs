@@ -146,7 +146,9 @@ impl FetchError {
                 ("not-found", ErrorClass::NotFound)
             }
             Self::Status { status: 429, .. } => ("throttled", ErrorClass::Throttled { retry_after: None }),
-            Self::Status { status: 500.., .. } | Self::TimedOut { .. } => ("source-unreachable", ErrorClass::Unavailable),
+            Self::Status { status: 500.., .. } | Self::TimedOut { .. } => {
+                ("source-unreachable", ErrorClass::Unavailable)
+            }
             Self::Status { .. } | Self::Answer { .. } => ("source-failed", ErrorClass::Permanent),
             Self::Url { .. } | Self::Version { .. } => ("bad-requirement", ErrorClass::Permanent),
             Self::Digest { .. } => ("digest-mismatch", ErrorClass::Permanent),

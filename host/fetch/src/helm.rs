@@ -48,7 +48,10 @@ pub(crate) fn repository(text: &str) -> Result<Url, FetchError> {
     let url = web::parse(text)?;
     match url.scheme() {
         "http" | "https" => Ok(url),
-        _ => Err(FetchError::Url { url: shown(text), why: "is no Helm repository: expected https://, http:// or oci://".to_owned() }),
+        _ => Err(FetchError::Url {
+            url: shown(text),
+            why: "is no Helm repository: expected https://, http:// or oci://".to_owned(),
+        }),
     }
 }
 
@@ -94,7 +97,12 @@ pub(crate) async fn archive(
 }
 
 /// A repository's index and the URL that URLs in it are relative to. An index that did not change is not sent again.
-async fn index(sources: &Sources, store: &Store, limits: &Limits, repository: &Url) -> Result<(Bytes, Url), FetchError> {
+async fn index(
+    sources: &Sources,
+    store: &Store,
+    limits: &Limits,
+    repository: &Url,
+) -> Result<(Bytes, Url), FetchError> {
     let mut url = repository.clone();
     url.set_path(&format!("{}/index.yaml", repository.path().trim_end_matches('/')));
     let name = format!("index {url}");
@@ -130,7 +138,10 @@ fn versions(text: &[u8], chart: &str, place: &str) -> Result<Vec<Listed>, FetchE
 fn choose<'a>(listed: &'a [Listed], chart: Chart<'_>) -> Result<&'a Listed, FetchError> {
     let versions = listed.iter().map(|one| one.version.as_str());
     let found = version::highest(versions, chart.version)?;
-    listed.iter().find(|one| Some(one.version.as_str()) == found).ok_or_else(|| none(chart, listed.iter().map(|one| &*one.version)))
+    listed
+        .iter()
+        .find(|one| Some(one.version.as_str()) == found)
+        .ok_or_else(|| none(chart, listed.iter().map(|one| &*one.version)))
 }
 
 /// No version fits; some that are there are told.

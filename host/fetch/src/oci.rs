@@ -68,7 +68,8 @@ struct Token {
 pub(crate) fn url(reference: &str) -> Result<Url, FetchError> {
     let bare = reference.trim_start_matches("oci://");
     let url = web::parse(&format!("oci://{bare}"))?;
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-' | b'/');
+    let good =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-' | b'/');
     let name = url.path().trim_matches('/');
     if name.is_empty() || !name.bytes().all(good) || url.query().is_some() || url.fragment().is_some() {
         let why = "is no repository of a registry: expected such as registry.example.com/charts/name".to_owned();
@@ -174,13 +175,17 @@ impl<'a> Repository<'a> {
         };
         let layer = chart.or(only).ok_or_else(|| {
             let has: Vec<&str> = manifest.layers.iter().map(|layer| &*layer.media_type).collect();
-            let why = format!("{reference} is no chart: expected a layer of {}, and it has {}", CHARTS[0], has.join(", "));
+            let why =
+                format!("{reference} is no chart: expected a layer of {}, and it has {}", CHARTS[0], has.join(", "));
             self.broken("the manifest", why)
         })?;
         let hex = layer.digest.strip_prefix("sha256:").unwrap_or_default();
         match hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             true => Ok(layer),
-            false => Err(self.broken("the manifest", format!("its layer has the digest {:?}; expected sha256:…", layer.digest))),
+            false => {
+                Err(self
+                    .broken("the manifest", format!("its layer has the digest {:?}; expected sha256:…", layer.digest)))
+            }
         }
     }
 
@@ -201,7 +206,8 @@ impl<'a> Repository<'a> {
             }
             let answer = web::send(way, &at, &headers, most).await?;
             if answer.status() == StatusCode::UNAUTHORIZED && is_registry && !challenged {
-                let told = answer.headers().get(WWW_AUTHENTICATE).and_then(|told| told.to_str().ok()).unwrap_or_default();
+                let told =
+                    answer.headers().get(WWW_AUTHENTICATE).and_then(|told| told.to_str().ok()).unwrap_or_default();
                 let told = told.to_owned();
                 drop(answer);
                 self.signed_in = self.sign_in(&told).await?;
@@ -245,7 +251,8 @@ impl<'a> Repository<'a> {
         let answer = web::send(way, &realm, &headers, SMALL).await?;
         let bytes = web::body(&realm, answer, SMALL).await?;
         let token: Token = self.read(&bytes, "its token")?;
-        let token = token.token.or(token.access_token).ok_or_else(|| self.broken("its token", "there is none".to_owned()))?;
+        let token =
+            token.token.or(token.access_token).ok_or_else(|| self.broken("its token", "there is none".to_owned()))?;
         web::bearer(&token).header().map(Some)
     }
 
@@ -304,7 +311,10 @@ mod tests {
 
     #[test]
     fn references() {
-        assert_eq!(url("registry.example.com:5000/charts/a").unwrap().as_str(), "oci://registry.example.com:5000/charts/a");
+        assert_eq!(
+            url("registry.example.com:5000/charts/a").unwrap().as_str(),
+            "oci://registry.example.com:5000/charts/a"
+        );
         for bad in ["", "registry.example.com", "h/UPPER", "h/a:1", "h/a@sha256:b", "u:p@h/a", "h/a?b"] {
             assert!(url(bad).is_err(), "{bad}");
         }
@@ -313,7 +323,8 @@ mod tests {
 
     #[test]
     fn challenges() {
-        let told = r#"realm="https://auth.example.com/token",service="registry.example.com", scope="repository:a:pull,push""#;
+        let told =
+            r#"realm="https://auth.example.com/token",service="registry.example.com", scope="repository:a:pull,push""#;
         assert_eq!(parameter(told, "realm").unwrap(), "https://auth.example.com/token");
         assert_eq!(parameter(told, "service").unwrap(), "registry.example.com");
         assert_eq!(parameter(told, "scope").unwrap(), "repository:a:pull,push");

@@ -26,6 +26,8 @@ pub struct Source {
     pub(crate) rule: Rule,
     /// The folder that all paths are below; empty, or with `/` before it and none behind.
     pub(crate) path: String,
+    /// It stands for more than one host.
+    pub(crate) is_pattern: bool,
     /// Which addresses that are not public it may have.
     pub private: Private,
     /// Any certificate of it is taken.
@@ -95,15 +97,21 @@ impl Source {
             ("ssh", _) => ("ssh", 22),
             _ => return Err(bad("has another scheme than http, https, oci or ssh")),
         };
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
-            && !authority.ends_with(']');
-        let authority = if has_port { authority.to_owned() } else { format!("{authority}:{port}") };
-        let rule = format!("{connection}://{authority}").parse().map_err(|error| bad(&format!("cannot be used: {error}")))?;
+        let authority = match authority.rsplit_once(':') {
+            Some((_, written)) if !authority.ends_with(']') => match written.parse::<u16>() {
+                Ok(_) => authority.to_owned(),
+                Err(_) => return Err(bad("has a port that is no number")),
+            },
+            _ => format!("{authority}:{port}"),
+        };
+        let rule =
+            format!("{connection}://{authority}").parse().map_err(|error| bad(&format!("cannot be used: {error}")))?;
         Ok(Self {
             name: name.to_owned(),
             scheme: scheme.to_owned(),
             rule,
             path: path.trim_end_matches('/').to_owned(),
+            is_pattern: authority.contains('*'),
             private: written.private,
             insecure: written.insecure,
             plain_http: written.plain_http,
@@ -121,7 +129,8 @@ impl Source {
             "oci" => "https",
             scheme => scheme,
         };
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+        let host =
+            url.host_str().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
         self.scheme == url.scheme() && self.rule.names(Some(connection), &host, port) && self.holds(url.path())
     }
 
@@ -231,13 +240,17 @@ mod tests {
             ("https://u:p@h/x", "secretRef"),
             ("https://h/a/../b", "no folder"),
             ("https:///x", "cannot be used"),
-            ("https://h:x/", "cannot be used"),
+            ("https://h:x/", "no number"),
+            ("https://a.*.b/", "cannot be used"),
         ] {
             let error = source(url).unwrap_err();
             assert!(error.field == "s.url" && error.why.contains(part), "{url}: {error}");
             assert!(!error.why.contains(":p@"), "{error}");
         }
         assert!(Source::parse("s", json!({"url": "https://h", "secret": {}})).unwrap_err().why.contains("secretRef"));
-        assert_eq!(Source::parse("s", json!({"url": "https://h", "plainHttp": true})).unwrap_err().field, "s.plainHttp");
+        assert_eq!(
+            Source::parse("s", json!({"url": "https://h", "plainHttp": true})).unwrap_err().field,
+            "s.plainHttp"
+        );
     }
 }

@@ -65,7 +65,7 @@ impl Sources {
     /// No source names it.
     pub(crate) fn way(&self, url: &Url) -> Result<&Way, FetchError> {
         let naming = self.ways.iter().filter(|way| way.source.has(url));
-        naming.max_by_key(|way| way.source.path.len()).ok_or_else(|| {
+        naming.max_by_key(|way| (!way.source.is_pattern, way.source.path.len())).ok_or_else(|| {
             let mut place = url.clone();
             let _ = (place.set_username(""), place.set_password(None));
             place.set_query(None);
@@ -84,7 +84,9 @@ impl Sources {
         }
         match (self.key(source, at, USERNAME).await?, self.key(source, at, PASSWORD).await?) {
             (Some(user), password) => Ok(Some(Login::Basic(user, password.unwrap_or_else(|| Secret::new(Vec::new()))))),
-            (None, Some(_)) => Err(unusable(source, format!("{}/{} has a {PASSWORD} and no {USERNAME}", at.namespace, at.name))),
+            (None, Some(_)) => {
+                Err(unusable(source, format!("{}/{} has a {PASSWORD} and no {USERNAME}", at.namespace, at.name)))
+            }
             (None, None) => {
                 let why = format!(
                     "{}/{} is not there, or has neither {USERNAME} and {PASSWORD} nor {TOKEN}",

@@ -64,9 +64,15 @@ mod tests {
 
     #[test]
     fn one_version_or_many() {
-        for (text, exact) in
-            [("1.2.3", true), ("v1.2.3-rc.1+5", true), ("1.2", false), ("1.x", false), ("^1.2.3", false), ("main", false), ("", false)]
-        {
+        for (text, exact) in [
+            ("1.2.3", true),
+            ("v1.2.3-rc.1+5", true),
+            ("1.2", false),
+            ("1.x", false),
+            ("^1.2.3", false),
+            ("main", false),
+            ("", false),
+        ] {
             assert_eq!(is_exact(text), exact, "{text}");
         }
     }

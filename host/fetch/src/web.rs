@@ -128,7 +128,9 @@ pub(crate) fn parse(text: &str) -> Result<Url, FetchError> {
     }
     let user_is_part = url.scheme() == "ssh" && url.password().is_none();
     if !user_is_part && (!url.username().is_empty() || url.password().is_some()) {
-        return Err(wrong("holds credentials: they belong into the Secret that plugins.sources.NAME.secretRef names".to_owned()));
+        return Err(wrong(
+            "holds credentials: they belong into the Secret that plugins.sources.NAME.secretRef names".to_owned(),
+        ));
     }
     Ok(url)
 }

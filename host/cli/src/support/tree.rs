@@ -26,7 +26,8 @@ pub(crate) fn read(folder: &Path) -> CliResult<(Map<String, Value>, Vec<String>)
     let (mut files, mut left_out, mut bytes) = (Map::new(), Vec::new(), 0_u64);
     let mut left = vec![PathBuf::new()];
     while let Some(inside) = left.pop() {
-        let entries = fs::read_dir(root.join(&inside)).and_then(Iterator::collect::<io::Result<Vec<_>>>).with_context(shown)?;
+        let entries =
+            fs::read_dir(root.join(&inside)).and_then(Iterator::collect::<io::Result<Vec<_>>>).with_context(shown)?;
         for entry in entries {
             let at = inside.join(entry.file_name());
             if entry.file_name() == ".git" {

@@ -72,10 +72,13 @@ async fn redirects_and_urls_of_an_index_are_looked_at_as_the_first() {
         assert_eq!(found.0, if to.starts_with("file:") { "bad-requirement" } else { code }, "{to}: {found:?}");
     }
     // A source of every public host opens no private one, and one of all private ones no metadata.
-    for (to, private) in [(secret.as_str(), json!(false)), ("http://169.254.169.254/latest", json!(true))] {
+    let port = inner.address.rsplit(':').next().unwrap();
+    let every = format!("http://*:{port}");
+    let cases = [(secret.as_str(), &*every, json!(false)), ("http://169.254.169.254/latest", "http://*", json!(true))];
+    for (to, any, private) in cases {
         let moved = to.to_owned();
         let web = Web::start(move |_| Answer::redirect(&moved)).unwrap();
-        let world = World::new(&[&web.url()]).source("any", json!({"url": "http://*", "private": private}));
+        let world = World::new(&[&web.url()]).source("any", json!({"url": any, "private": private}));
         let (code, told, _) = refused(&world.fetcher(), chart(&format!("{}/x", web.url()), "1.x")).await;
         assert_eq!(code, "address-refused", "{to}: {told}");
     }
@@ -91,7 +94,10 @@ async fn a_source_that_is_away_or_silent_is_told() {
     let away = format!("http://{}/stable", port.address().unwrap());
     let (code, told, hint) = refused(&World::new(&[&away]).fetcher(), chart(&away, "1.x")).await;
     assert!(code == "source-unreachable" && told.contains("cannot be reached"), "{told}");
-    assert!(told.contains("requirement it") && told.starts_with("helmChart.repository") && hint.contains("is up"), "{told} {hint}");
+    assert!(
+        told.contains("requirement it") && told.starts_with("helmChart.repository") && hint.contains("is up"),
+        "{told} {hint}"
+    );
 
     let (hold, held) = std::sync::mpsc::channel::<()>();
     let held = std::sync::Mutex::new(held);
@@ -107,7 +113,8 @@ async fn a_source_that_is_away_or_silent_is_told() {
     assert!(code == "source-unreachable" && told.contains("fetch_time_max"), "{told}");
     drop(hold);
 
-    for (status, code) in [(404, "not-found"), (500, "source-unreachable"), (429, "throttled"), (403, "source-refuses")] {
+    for (status, code) in [(404, "not-found"), (500, "source-unreachable"), (429, "throttled"), (403, "source-refuses")]
+    {
         let web = Web::start(move |_| Answer::status(status)).unwrap();
         let found = refused(&World::new(&[&web.url()]).fetcher(), chart(&web.url(), "1.x")).await;
         assert!(found.0 == code && found.1.contains(&status.to_string()), "{found:?}");

@@ -15,6 +15,8 @@ const CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 /// Pushes a chart as Helm does, by another client than ours.
 async fn push(address: &str, tag: &str, archive: &str) -> String {
+    // That client wants one to be there, also without TLS.
+    let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let client = Client::new(ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() });
     let reference: Reference = format!("{address}/charts/greeting:{tag}").parse().unwrap();
     let archive = std::fs::read(charts().join(archive)).unwrap();
@@ -45,7 +47,8 @@ async fn charts_of_a_registry_by_tag_range_and_digest() {
     let world = world(&address);
     let version = async |wanted: &str| {
         let files = fetched(&world.fetcher(), oci(&address, wanted)).await;
-        let line = files["greeting/Chart.yaml"].lines().find_map(|line| line.strip_prefix("version: ").map(str::to_owned));
+        let line =
+            files["greeting/Chart.yaml"].lines().find_map(|line| line.strip_prefix("version: ").map(str::to_owned));
         line.unwrap()
     };
     for (wanted, expected) in [

@@ -45,12 +45,7 @@ impl World {
     pub(crate) fn new(urls: &[&str]) -> Self {
         let sources = urls.iter().enumerate().map(|(n, url)| (format!("s{n}"), json!({"url": url, "private": true})));
         let limits = Limits { time_max: Duration::from_secs(20), ..Limits::default() };
-        Self {
-            home: tempfile::tempdir().unwrap(),
-            sources: sources.collect(),
-            secrets: BTreeMap::new(),
-            limits,
-        }
+        Self { home: tempfile::tempdir().unwrap(), sources: sources.collect(), secrets: BTreeMap::new(), limits }
     }
 
     /// With a source as it is written.
@@ -137,7 +132,10 @@ pub(crate) fn named(source: RequirementSource) -> Requirement {
 }
 
 /// What a requirement gives: paths and contents.
-pub(crate) async fn files(fetcher: &Fetcher, requirement: &Requirement) -> Result<BTreeMap<String, String>, PluginError> {
+pub(crate) async fn files(
+    fetcher: &Fetcher,
+    requirement: &Requirement,
+) -> Result<BTreeMap<String, String>, PluginError> {
     let object = ObjectRef { kind: "A".into(), namespace: "n".into(), name: "a".into() };
     let call = CallContext::new(object, Duration::from_secs(60));
     let obtained = fetcher.fetch(&call, requirement).await?;

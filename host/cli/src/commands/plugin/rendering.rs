@@ -94,11 +94,13 @@ impl Rendering {
     ) -> CliResult<Value> {
         const NAME: &str = "renderer";
         if !["detect", "requirements", "render"].contains(&function) {
-            return Err(CliError::usage(format!("{function}: without a server only renderers are called, by detect, requirements and render"))
-                .hint("`colchis plugin test` calls components of other kinds; or install it, and name the plugin"));
+            return Err(CliError::usage(format!(
+                "{function}: without a server only renderers are called, by detect, requirements and render"
+            ))
+            .hint("`colchis plugin test` calls components of other kinds; or install it, and name the plugin"));
         }
-        let asked: RenderByHand =
-            serde_json::from_value(request).map_err(|error| CliError::usage(format!("the request cannot be read: {error}")))?;
+        let asked: RenderByHand = serde_json::from_value(request)
+            .map_err(|error| CliError::usage(format!("the request cannot be read: {error}")))?;
         let asked = asked.into_request().map_err(|error| CliError::usage(format!("files: {error}")))?;
         let order = Order {
             component: input::read_bytes(component).await?.to_vec().into(),
@@ -129,7 +131,9 @@ pub(super) fn is_component(name: &str) -> bool {
 fn told(error: PluginError) -> CliError {
     let message = format!("{error} [{}]", error.code);
     let hints = match error.code.as_str() {
-        "source-not-allowed" => vec!["allow it with --source URL, such as --source https://charts.example.com".to_owned()],
+        "source-not-allowed" => {
+            vec!["allow it with --source URL, such as --source https://charts.example.com".to_owned()]
+        }
         _ => error.hints,
     };
     hints.into_iter().fold(CliError::failed(message), CliError::hint)
