@@ -110,7 +110,7 @@ pub enum FetchError {
         url: String,
         /// Why.
         #[source]
-        source: ArtifactError,
+        source: Box<ArtifactError>,
     },
     /// It took too long.
     #[error("it was not there within {seconds} s (fetch_time_max)")]

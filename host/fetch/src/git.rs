@@ -56,7 +56,7 @@ pub(crate) async fn archive(
     let namespace: Arc<str> = way.source.secret.as_ref().map_or("", |at| at.namespace.as_str()).into();
     let context = Context { secrets: surroundings.secrets(&namespace), namespace };
     let loaded = checkouts.load(&context, &artifact, &to).await;
-    loaded.map_err(|source| FetchError::Git { url: shown(repository), source })?;
+    loaded.map_err(|source| FetchError::Git { url: shown(repository), source: Box::new(source) })?;
     let limits = limits.clone();
     let packed = tokio::task::spawn_blocking(move || {
         let packed = archive::pack(&to, &limits);
