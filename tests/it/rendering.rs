@@ -88,7 +88,7 @@ async fn a_chart_is_rendered_with_dependencies_of_a_repository() {
     let render = ["plugin", "call", "helm", "render", "--tree", &at, "--parameters", &values, "-o", "yaml"];
     let said = server.cli(&render);
     let text = said.clone().ok();
-    for part in ["name: shop\n", "name: shop-greeting", "name: shop-word", "version: 1.3.0", "who: from-a-url"] {
+    for part in ["name: shop\n", "name: shop-greeting", "name: shop-word", "version: \"1.3.0\"", "who: from-a-url"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(text.matches("---\n").count(), 3, "{text}");
