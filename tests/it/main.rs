@@ -20,4 +20,5 @@ mod metrics;
 mod plugins;
 mod providers;
 mod registries;
+mod rendering;
 mod testing;

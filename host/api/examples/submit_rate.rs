@@ -126,6 +126,7 @@ async fn main() {
         repositories: Arc::new(Nothing),
         schedules: Arc::new(Nothing),
         plugins: Arc::new(plugin::NoPlugins),
+        fetch: Arc::new(plugin::NoFetch),
         authenticator: Arc::new(TokenFile::parse(&format!("bench - {}", TokenHash::of("t"))).unwrap()),
         authorizer: Arc::new(Policy::from_value(policy).unwrap()),
         admission: AdmissionSettings::default(),

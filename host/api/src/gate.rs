@@ -200,6 +200,10 @@ impl Grant {
         &*self.gate.0.deps.plugins
     }
 
+    pub(crate) fn fetch(&self) -> &dyn plugin::Fetch {
+        &*self.gate.0.deps.fetch
+    }
+
     pub(crate) fn admission(&self) -> &Admission {
         &self.gate.0.admission
     }

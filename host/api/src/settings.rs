@@ -26,6 +26,8 @@ pub struct Deps {
     pub schedules: Arc<dyn Schedules>,
     /// The plugins in service.
     pub plugins: Arc<dyn plugin::Desk>,
+    /// Obtains what renderers name.
+    pub fetch: Arc<dyn plugin::Fetch>,
     /// Recognises callers.
     pub authenticator: Arc<dyn Authenticator>,
     /// Decides what they may do.

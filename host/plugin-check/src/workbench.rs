@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plugin::{Desk, Facts};
+use plugin::{Desk, Facts, Fetch};
 
 use crate::Switch;
 
@@ -39,6 +39,8 @@ pub struct Order {
     pub memory_bytes_max: usize,
     /// Files with values of secrets, by name; others have a value that was made up.
     pub secrets: BTreeMap<String, PathBuf>,
+    /// Places that requirements of renderers may be fetched from (`https://charts.example.com`, `oci://…`, `ssh://…`), also at addresses that are not public.
+    pub sources: Vec<String>,
 }
 
 /// How far a component came that was not taken.
@@ -73,6 +75,9 @@ pub trait Workbench: Send + Sync {
 
     /// The plugins in service.
     fn desk(&self) -> &dyn Desk;
+
+    /// What fetches requirements of renderers.
+    fn fetch(&self) -> &dyn Fetch;
 
     /// Takes it out of service.
     fn unload(&self, name: &str);

@@ -16,25 +16,30 @@
 //!
 //! Must not know: how components are run (no wasmtime), engines, stores.
 
+mod by_hand;
 mod call;
 mod desk;
 mod error;
 mod event;
+mod fetch;
 mod info;
 mod metric;
 mod none;
 mod program;
 mod render;
 mod step;
+mod tree;
 mod trigger;
 mod wire;
 
 use std::sync::Arc;
 
+pub use by_hand::{EncodedFile, FileByHand, ReleaseByHand, RenderByHand, render_by_hand};
 pub use call::{CallContext, ObjectRef};
 pub use desk::{Desk, Facts, LogLevel, LogLine, MissingGrant, Numbers};
 pub use error::{ErrorClass, PluginError, Result};
 pub use event::{Batch, Endpoint, Event, Incoming, Outcome, Outgoing, Receiver, Subscriber, Subscription};
+pub use fetch::{Fetch, NoFetch, Obtained, complete};
 pub use info::{Capability, Finding, Info, Kind, KindInfo, Need, Severity};
 pub use metric::{Measurement, MetricPhase, MetricProvider, MetricRequest};
 pub use none::NoPlugins;
@@ -44,6 +49,7 @@ pub use render::{
     RequirementSource, Tree,
 };
 pub use step::{NoFiles, Step, StepArtifact, StepArtifactWriter, StepFiles, StepPhase, StepProgress, StepRequest};
+pub use tree::{BadTreePath, FileTree, TreeFile};
 pub use trigger::{Executed, PolicyState, Trigger, TriggerRequest};
 pub use wire::{Act, Heard, Sent, Wire};
 

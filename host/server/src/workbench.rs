@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use artifact::Secret;
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -17,9 +17,11 @@ use plugin_host::{
     Component, EndpointGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets,
     Services, Settings, StateKey, StateStore, StoredState,
 };
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::plugins::blobs::FolderBlobs;
+use crate::plugins::fetching;
 
 /// Bytes of state that are granted, and of large values.
 const STATE_BYTES_MAX: u64 = 1 << 20;
@@ -32,6 +34,7 @@ pub(crate) struct Workbench {
     host: Arc<PluginHost>,
     switch: Arc<Switch>,
     order: Order,
+    fetch: fetch::Fetcher,
     /// Large values; gone with the command.
     _kept: TempDir,
 }
@@ -67,7 +70,15 @@ impl Workbench {
             prepares_renderers: false,
             ..Settings::default()
         };
-        Ok(Self { host: PluginHost::new(settings, services), switch, order, _kept: kept })
+        let sources = order.sources.iter().map(|url| {
+            // What runs on a person's own machine may call that machine.
+            let written = json!({"url": url, "private": true, "plainHttp": is_plain(url)});
+            fetch::Source::parse("source", written).map_err(|error| anyhow!("--source {url}: {}", error.why))
+        });
+        let fetched = order.cache.as_ref().map(|cache| cache.join("fetched"));
+        let scratch = kept.path().join("checkouts");
+        let fetch = fetching::without_server(sources.collect::<anyhow::Result<_>>()?, fetched, scratch)?;
+        Ok(Self { host: PluginHost::new(settings, services), switch, order, fetch, _kept: kept })
     }
 }
 
@@ -92,6 +103,10 @@ impl plugin_check::Workbench for Workbench {
         &*self.host
     }
 
+    fn fetch(&self) -> &dyn plugin::Fetch {
+        &self.fetch
+    }
+
     fn unload(&self, name: &str) {
         self.host.remove(name);
     }
@@ -103,6 +118,12 @@ impl plugin_check::Workbench for Workbench {
     fn switch(&self) -> &Switch {
         &self.switch
     }
+}
+
+/// A registry on this machine has no TLS.
+fn is_plain(url: &str) -> bool {
+    let host = url.strip_prefix("oci://").and_then(|rest| rest.split(['/', ':']).next());
+    matches!(host, Some("localhost" | "127.0.0.1"))
 }
 
 /// As the host has them. What runs on a person's own machine may call that machine.

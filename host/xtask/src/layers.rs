@@ -27,7 +27,17 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (Layer::Ports, &["store", "plugin", "plugin-registry", "componentize", "runner", "source", "artifact", "egress"]),
     (
         Layer::Adapters,
-        &["store-sqlite", "store-kube", "plugin-host", "runner-local", "runner-kube", "source-git", "blob", "bus-nats"],
+        &[
+            "store-sqlite",
+            "store-kube",
+            "plugin-host",
+            "runner-local",
+            "runner-kube",
+            "source-git",
+            "blob",
+            "fetch",
+            "bus-nats",
+        ],
     ),
     (Layer::Loop, &["runtime", "plugin-check"]),
     (Layer::Edges, &["proto-gen", "api", "client", "cli", "ui"]),

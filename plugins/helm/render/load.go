@@ -2,6 +2,9 @@ package render
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"io/fs"
 	"path"
 	"strings"
@@ -131,6 +134,33 @@ func requirementName(wanted *chart.Dependency) string {
 	return "chart:" + wanted.Name + "@" + wanted.Version
 }
 
+// checkLock refuses a lock file that was made for other dependencies than the chart names now: its versions would be the wrong ones. It holds
+// of those that are to be fetched; what lies in `charts/` is taken as it is.
+func checkLock(made *chart.Chart) error {
+	if made.Lock == nil || made.Lock.Digest == "" || len(missing(made)) == 0 {
+		return nil
+	}
+	named := made.Metadata.Dependencies
+	accepted := []any{[2][]*chart.Dependency{named, made.Lock.Dependencies}}
+	if made.Metadata.APIVersion == chart.APIVersionV1 {
+		// Helm 2 left the versions of the lock file out.
+		accepted = append(accepted, map[string][]*chart.Dependency{"dependencies": named})
+	}
+	for _, document := range accepted {
+		text, err := json.Marshal(document)
+		if err != nil {
+			return sdk.Failed("bad-chart", "the dependencies of `%s` cannot be read: %v", made.Name(), err)
+		}
+		sum := sha256.Sum256(text)
+		if made.Lock.Digest == "sha256:"+hex.EncodeToString(sum[:]) {
+			return nil
+		}
+	}
+	return sdk.Failed("lock-out-of-sync",
+		"the lock file of the chart `%s` has another digest than its dependencies: it was made before they were changed; run `helm dependency update` and commit it",
+		made.Name())
+}
+
 // requirement says how a dependency is fetched; nil when it lies in the tree itself.
 func requirement(wanted *chart.Dependency) (*renderer.Requirement, error) {
 	name := requirementName(wanted)
@@ -156,6 +186,9 @@ func requirement(wanted *chart.Dependency) (*renderer.Requirement, error) {
 
 // complete adds the dependencies that were fetched or lie elsewhere in the tree.
 func complete(made *chart.Chart, request *renderer.Request) error {
+	if err := checkLock(made); err != nil {
+		return err
+	}
 	for _, wanted := range missing(made) {
 		asked, err := requirement(wanted)
 		if err != nil {

@@ -61,6 +61,9 @@ func (Helm) Requirements(request *renderer.Request) ([]renderer.Requirement, err
 	if err != nil {
 		return nil, err
 	}
+	if err := checkLock(made); err != nil {
+		return nil, err
+	}
 	var named []renderer.Requirement
 	for _, wanted := range missing(made) {
 		asked, err := requirement(wanted)

@@ -214,6 +214,40 @@ dependencies:
 	}
 }
 
+// The digests are those that the real tool wrote for these dependencies.
+func TestALockFileOfOtherDependenciesIsRefused(t *testing.T) {
+	for _, one := range []struct{ dependencies, locked, digest string }{
+		{
+			`[{"name": "postgresdb", "version": "1.0.0", "repository": "https://baja-ks.github.io/Helm/stable", "condition": "postgresdb.enabled"}]`,
+			`[{"name": "postgresdb", "version": "1.0.0", "repository": "https://baja-ks.github.io/Helm/stable"}]`,
+			"sha256:430ccf8a9510ad4148198d4a33ccafc13e0ab3bc586e987a4d5df5c44c6a115a",
+		},
+		{
+			`[{"name": "apache", "version": "9.x.x", "repository": "https://charts.bitnami.com/bitnami", "tags": ["demo"]},
+			{"name": "mariadb", "version": "11.x.x", "repository": "https://charts.bitnami.com/bitnami", "tags": ["demo"]},
+			{"name": "nginx", "version": "^13.2.30", "repository": "https://charts.bitnami.com/bitnami", "tags": ["docs"]}]`,
+			`[{"name": "apache", "version": "9.2.19", "repository": "https://charts.bitnami.com/bitnami"},
+			{"name": "mariadb", "version": "11.5.5", "repository": "https://charts.bitnami.com/bitnami"},
+			{"name": "nginx", "version": "13.2.30", "repository": "https://charts.bitnami.com/bitnami"}]`,
+			"sha256:519d051365856f6a8724e306298c5b557089ac947fa6d710e93e2e6d67f48465",
+		},
+	} {
+		asked := small("kind: A\n")
+		files := asked.Files.(sdk.Files)
+		chart := `{"apiVersion": "v2", "name": "small", "version": "1.0.0", "dependencies": ` + one.dependencies + `}`
+		files["Chart.yaml"] = []byte(chart)
+		files["Chart.lock"] = []byte(`{"dependencies": ` + one.locked + `, "digest": "` + one.digest + `"}`)
+		if named, err := (Helm{}).Requirements(asked); err != nil || len(named) == 0 {
+			t.Fatalf("%v %v", named, err)
+		}
+		files["Chart.yaml"] = []byte(strings.Replace(chart, `"repository"`, `"alias": "x", "repository"`, 1))
+		_, err := Helm{}.Requirements(asked)
+		if err == nil || sdk.AsError(err).Code != "lock-out-of-sync" || !strings.Contains(err.Error(), "helm dependency update") {
+			t.Error(err)
+		}
+	}
+}
+
 func TestValueFilesOfFurtherSourcesAndURLs(t *testing.T) {
 	asked := small("kind: A\na: {{ .Values.a }}\nb: {{ .Values.b }}\nc: {{ .Values.c }}\n")
 	asked.Config = `{"valueFiles": ["$shared/values.yaml", "https://example.com/v.yaml", "/root.yaml"],

@@ -231,7 +231,10 @@ impl Renderer for FakeDesk {
         Ok(files.list(path).await?.iter().any(|entry| entry.name == "main.jsonnet"))
     }
 
-    async fn requirements(&self, _: &CallContext, _: &RenderRequest) -> Result<Vec<Requirement>> {
+    async fn requirements(&self, _: &CallContext, request: &RenderRequest) -> Result<Vec<Requirement>> {
+        if !request.fetched.is_empty() {
+            return Ok(Vec::new());
+        }
         let source = RequirementSource::Url("https://example.com/a.tgz".to_owned());
         Ok(vec![Requirement { name: "a".to_owned(), source, digest: None }])
     }
@@ -241,6 +244,15 @@ impl Renderer for FakeDesk {
         let object = json!({"text": String::from_utf8_lossy(&text), "namespace": request.release.namespace});
         let manifests = vec![Manifest { object, file: Some("main.jsonnet".to_owned()) }];
         Ok(Rendered { manifests, warnings: vec!["old".to_owned()], ..Rendered::default() })
+    }
+}
+
+#[async_trait]
+impl Fetch for FakeDesk {
+    async fn fetch(&self, _: &CallContext, requirement: &Requirement) -> Result<Obtained> {
+        let file = (requirement.name.clone(), TreeFile::plain("fetched"));
+        let files = Arc::new(FileTree::new([file].into()).unwrap());
+        Ok(Obtained { files, bytes: 7 })
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use client::ErrorKind;
 use client::v1::*;
 use futures::TryStreamExt;
-use plugin::{ErrorClass, PluginError};
+use plugin::{ErrorClass, FileTree, PluginError, Tree, TreeFile};
 use serde_json::{Value, json};
 
 use crate::world::*;
@@ -165,6 +165,7 @@ async fn every_kind_is_called_with_json() {
     };
     let hook = json!({"request": {"path": "/x", "headers": {"a": "b"}, "body": {"c": 1}}});
     let files = json!({"app/main.jsonnet": "{}"});
+    let fetched = FileTree::new([("a".to_owned(), TreeFile::plain("fetched"))].into()).unwrap();
     for (name, function, request, expected) in [
         ("slack", "resolve", json!({"config": {"a": 1}}), json!({"name": "by-hand", "config": {"a": 1}})),
         ("slack", "execute", json!({"payload": [1], "idempotencyKey": "k"}), json!({"message": "k", "answer": [1]})),
@@ -207,10 +208,10 @@ async fn every_kind_is_called_with_json() {
         (
             "jsonnet",
             "render",
-            json!({"files": files, "release": {"namespace": "n"}}),
+            json!({"files": files, "path": "app", "release": {"namespace": "n"}}),
             json!({
                 "manifests": [{"object": {"text": "{}", "namespace": "n"}, "file": "main.jsonnet"}],
-                "warnings": ["old"], "notes": null,
+                "warnings": ["old"], "notes": null, "fetched": [{"name": "a", "digest": fetched.digest()}],
             }),
         ),
     ] {
@@ -219,6 +220,11 @@ async fn every_kind_is_called_with_json() {
     let outside = json!({"files": {"../a": ""}});
     let error = refused(root.plugins().call_plugin(call("jsonnet", "detect", outside)).await);
     assert_eq!(error.violations[0].path, "request.files");
+    let encoded = json!({"files": {"a": {"base64": "?"}}});
+    let error = refused(root.plugins().call_plugin(call("jsonnet", "detect", encoded)).await);
+    assert!(error.violations[0].message.contains("base64"), "{error:?}");
+    let elsewhere = refused(root.plugins().call_plugin(call("jsonnet", "render", json!({"files": files}))).await);
+    assert!(elsewhere.message.contains("the folder `.` of the source has nothing"), "{elsewhere:?}");
     let error = refused(root.plugins().call_plugin(call("hooks", "on-request", json!({}))).await);
     assert_eq!(error.violations[0].path, "request.request");
 }

@@ -86,6 +86,7 @@ impl World {
             repositories: Arc::new(OneBucket),
             schedules: Arc::new(EveryMs),
             plugins: desk.clone(),
+            fetch: desk.clone(),
             authenticator: Arc::new(tokens()),
             authorizer: Arc::new(policy()),
             admission: setup.admission,

@@ -9,6 +9,7 @@ pub mod output;
 pub mod parameters;
 pub mod selection;
 pub mod stored;
+pub(crate) mod tree;
 
 use client::v1::{FieldViolation, Severity};
 use client::{ClientError, ErrorKind};

@@ -53,7 +53,11 @@ pub struct Version {
 }
 
 impl Version {
-    pub(crate) fn parse(text: &str) -> Result<Version, Error> {
+    /// Reads one: `1.2.3`, `v1.2`, `1.2.3-rc.1+5`.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(text: &str) -> Result<Version, Error> {
         let invalid = || {
             Error::value(format!("{text:?} is no semantic version"))
                 .expected("a version such as `1.2.3`, `v1.2.3-rc.1`")
@@ -85,8 +89,16 @@ impl Version {
         &self.original
     }
 
+    /// Whether it satisfies a constraint: alternatives are separated by `||`, requirements that must all hold by commas or spaces.
+    ///
+    /// # Errors
+    /// The constraint is none.
+    pub fn satisfies(&self, constraint: &str) -> Result<bool, Error> {
+        satisfies(constraint, self)
+    }
+
     /// The order of semantic versioning: build metadata does not count.
-    pub(crate) fn cmp_precedence(&self, other: &Version) -> Ordering {
+    pub fn cmp_precedence(&self, other: &Version) -> Ordering {
         (self.major, self.minor, self.patch)
             .cmp(&(other.major, other.minor, other.patch))
             .then_with(|| compare_prerelease(&self.prerelease, &other.prerelease))

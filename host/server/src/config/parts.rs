@@ -20,6 +20,8 @@ const PLUGINS_DIR: &str = "plugins";
 const PLUGINS_CACHE_DIR: &str = "plugins-cache";
 /// Large values that plugins keep, in the data folder.
 const PLUGINS_BLOBS_DIR: &str = "plugins-blobs";
+/// What was fetched for renderers, in the data folder.
+const PLUGINS_FETCHED_DIR: &str = "plugins-fetched";
 
 /// Roles and bindings; the administrator may do everything.
 pub(super) fn policy(reader: &mut Reader<'_>) -> Option<api::access::Policy> {
@@ -177,6 +179,7 @@ pub(super) fn egress(reader: &mut Reader<'_>) -> Option<egress::Config> {
 /// `plugins`.
 pub(super) fn plugins(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<PluginsConfig> {
     let instances = reader.values.count("plugins.instancesMax");
+    let sources = sources(reader);
     Some(PluginsConfig {
         folder: reader.path("plugins.folder").or_else(|| Some(data_dir?.join(PLUGINS_DIR)))?,
         cache: data_dir?.join(PLUGINS_CACHE_DIR),
@@ -184,7 +187,27 @@ pub(super) fn plugins(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Optio
         instances_max: u32::try_from(instances).unwrap_or(u32::MAX),
         file_folders: reader.paths("plugins.fileFolders"),
         signatures: super::signatures::signatures(reader)?,
+        sources: sources?,
+        fetched: data_dir?.join(PLUGINS_FETCHED_DIR),
+        fetched_bytes_max: reader.values.count("plugins.fetchCacheSize"),
     })
+}
+
+/// `plugins.sources`: a map of names, so that one layer of settings adds to another.
+fn sources(reader: &mut Reader<'_>) -> Option<Vec<fetch::Source>> {
+    const KEY: &str = "plugins.sources";
+    let Some(Value::Object(written)) = document(reader.values.get(KEY)).cloned() else { return Some(Vec::new()) };
+    let (mut sources, mut good) = (Vec::with_capacity(written.len()), true);
+    for (name, value) in written {
+        match fetch::Source::parse(&name, value) {
+            Ok(source) => sources.push(source),
+            Err(error) => {
+                reader.problem(KEY, error.to_string(), "");
+                good = false;
+            }
+        }
+    }
+    good.then_some(sources)
 }
 
 /// What artifact drivers are told.

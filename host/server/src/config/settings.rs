@@ -214,6 +214,20 @@ pub static SETTINGS: &[Setting] = &[
         "",
         "Whether components of `plugins.folder`, which have no signature, pass; `refuse` treats them as unsigned.",
     ),
+    setting(
+        "plugins.sources",
+        Kind::Document,
+        "",
+        "",
+        "Places that charts, remote bases and value files of renderers may be fetched from, by a name: `url` (`https://charts.example.com/stable`, `oci://registry.example.com/charts`, `ssh://git.example.com`; `*.` and `*` stand for hosts), `private` (true or networks: it may have addresses that are not public), `secretRef` (`namespace` and `name` of a Secret with `username` and `password`, `token`, or `ssh-privatekey`), `insecure` (any certificate is taken), `plainHttp` (an `oci` source without TLS). Nothing is fetched from elsewhere.",
+    ),
+    setting(
+        "plugins.fetchCacheSize",
+        Kind::Bytes,
+        "1Gi",
+        "bytes",
+        "What is kept of what was fetched for renderers; what was not used for the longest time goes first.",
+    ),
     // What leaves the server.
     setting(
         "artifacts.directory",

@@ -8,6 +8,7 @@
 
 pub(crate) mod blobs;
 mod controller;
+pub(crate) mod fetching;
 mod logs;
 mod registry;
 mod secrets;
@@ -40,6 +41,12 @@ pub struct PluginsConfig {
     pub file_folders: Vec<PathBuf>,
     /// Whose components are taken (`plugins.signatures`).
     pub signatures: Arc<SignaturePolicy>,
+    /// Places that requirements of renderers are fetched from (`plugins.sources`).
+    pub sources: Vec<fetch::Source>,
+    /// What was fetched.
+    pub fetched: PathBuf,
+    /// Bytes of it that are kept (`plugins.fetchCacheSize`).
+    pub fetched_bytes_max: u64,
 }
 
 /// The host, and the task that follows the objects.

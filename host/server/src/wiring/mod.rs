@@ -35,7 +35,7 @@ use crate::observe::artifacts::Measured;
 use crate::observe::exposition::Exposition;
 use crate::observe::http::{self, Readiness};
 use crate::observe::process;
-use crate::plugins::Plugins;
+use crate::plugins::{Plugins, fetching};
 use crate::token;
 
 pub use jq::child_main as jq_main;
@@ -145,6 +145,13 @@ impl Server {
         if let (Some(plugins), Some(local)) = (&plugins, &local) {
             local.lend_programs(plugins.host.clone());
         }
+        let fetch = fetching::fetcher(
+            &config.plugins,
+            stores.objects.clone(),
+            config.egress.deny.clone(),
+            config.artifacts.clone(),
+        );
+        let fetch = Arc::new(fetch.context("requirements of renderers cannot be fetched")?);
         let desk: Arc<dyn plugin::Desk> = match &plugins {
             Some(plugins) => plugins.host.clone(),
             None => Arc::new(plugin::NoPlugins),
@@ -176,6 +183,7 @@ impl Server {
             repositories,
             schedules: Arc::new(glue::Schedules::new(&config.runtime.timezone)),
             plugins: desk,
+            fetch,
             authenticator: Arc::new(authenticator(config, &token)?),
             authorizer: Arc::new(config.policy.clone()),
             admission: config.admission.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use plugin::{
-    CallContext, Desk, Executed, Kind, Measurement, MetricPhase, MetricRequest, NoFiles, PolicyState, StepFiles,
+    CallContext, Desk, Executed, Fetch, Kind, Measurement, MetricPhase, MetricRequest, NoFiles, PolicyState, StepFiles,
     StepPhase, StepProgress, StepRequest, TriggerRequest,
 };
 use serde::Deserialize;
@@ -30,7 +30,7 @@ pub(super) fn functions(kind: Kind) -> &'static [&'static str] {
 
 /// Calls a function of [`functions`].
 pub(super) async fn call(
-    plugins: &dyn Desk,
+    (plugins, fetch): (&dyn Desk, &dyn Fetch),
     name: &str,
     kind: Kind,
     function: &str,
@@ -39,7 +39,7 @@ pub(super) async fn call(
 ) -> Outcome<Value> {
     match kind {
         Kind::MetricProvider => metric(plugins, name, function, context, read(request)?).await,
-        Kind::ManifestRenderer => files::renderer(plugins, name, function, context, read(request)?).await,
+        Kind::ManifestRenderer => files::renderer(plugins, fetch, name, function, context, read(request)?).await,
         Kind::EventSource if function == "poll" => events::poll(plugins, name, context, read(request)?).await,
         Kind::EventSource => events::receiver(plugins, name, function, context, read(request)?).await,
         Kind::Trigger => trigger(plugins, name, function, context, read(request)?).await,

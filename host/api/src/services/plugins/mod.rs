@@ -132,7 +132,7 @@ impl Plugins for PluginsService {
         }
         let (context, _guard) = self.context(&call, timeout_ms);
         let begin = Instant::now();
-        let answer = calls::call(grant.plugins(), &name, kind, &function, &context, &request).await;
+        let answer = calls::call((grant.plugins(), grant.fetch()), &name, kind, &function, &context, &request).await;
         let answer = Bytes::from(answer.map_err(|failure| failure.about(subject(&name)))?.to_string());
         let (size, max) = (answer.len() as u64, self.gate.limits().message_bytes_max);
         if size > max {

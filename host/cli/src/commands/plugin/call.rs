@@ -1,12 +1,14 @@
 //! `colchis plugin inspect`, `check` and `call`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
 use client::v1::{CallPluginRequest, CheckPluginConfigRequest, Severity};
 use serde_json::{Value, json};
 
+use super::rendering::{self, Rendering, is_component};
 use crate::context::Context;
 use crate::error::{CliError, CliResult, Exit};
 use crate::input;
@@ -72,10 +74,14 @@ Examples:
   colchis plugin call prometheus metadata
   colchis plugin call prometheus run -f request.yaml
   echo '{config: {query: up}}' | colchis plugin call prometheus run -f -
-  colchis plugin call tool poll --kind step -f request.json --timeout 2m")]
+  colchis plugin call tool poll --kind step -f request.json --timeout 2m
+
+A renderer is given a folder, names what it needs beside it, gets that fetched, and renders. Of a component's file it is done here, without a server:
+  colchis plugin call helm render --tree charts/shop --parameters '{\"valueFiles\": [\"values-prod.yaml\"]}' -o yaml
+  colchis plugin call ./helm.wasm render --tree charts/shop --source https://charts.example.com -o yaml")]
 pub struct Call {
-    /// Name of the plugin
-    #[arg(value_name = "NAME")]
+    /// Name of the plugin; or, for a renderer, a component's file
+    #[arg(value_name = "NAME|FILE")]
     name: String,
 
     /// The function
@@ -94,7 +100,10 @@ pub struct Call {
     #[arg(long, value_name = "DURATION")]
     timeout: Option<String>,
 
-    /// json or yaml
+    #[command(flatten)]
+    rendering: Rendering,
+
+    /// json or yaml; of a tree that is rendered, yaml is its manifests
     #[arg(short = 'o', long, value_name = "FORM", default_value = "json")]
     output: String,
 }
@@ -157,25 +166,41 @@ impl Check {
 impl Call {
     pub(super) async fn run(self, ctx: &mut Context) -> CliResult {
         let format = Format::parse(Some(&self.output), &["json", "yaml"])?;
-        let timeout_ms = self.timeout.as_deref().map_or(Ok(0), |text| duration_ms("--timeout", text))?;
+        let timeout = self.timeout.as_deref().map(|text| duration_ms("--timeout", text)).transpose()?;
+        let timeout_ms = timeout.unwrap_or_default().unsigned_abs();
         let request = match &self.filename {
             Some(name) => value(ctx, name).await?,
             None => Bytes::from_static(b"{}"),
         };
+        let request = serde_json::from_slice(&request).map_err(anyhow::Error::from)?;
+        let request = self.rendering.complete(ctx, request).await?;
+        let told = if is_component(&self.name) {
+            let timeout = timeout.map(|_| Duration::from_millis(timeout_ms));
+            self.rendering.without_server(ctx, Path::new(&self.name), &self.function, timeout, request).await?
+        } else {
+            self.by_server(ctx, timeout_ms, &request).await?
+        };
+        if self.rendering.has_tree() && self.function == "render" && format == Format::Yaml {
+            rendering::manifests(ctx, &told)?;
+        } else {
+            ctx.out.write(format.write(&told)?.unwrap_or_default())?;
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn by_server(&self, ctx: &mut Context, timeout_ms: u64, request: &Value) -> CliResult<Value> {
         let request = CallPluginRequest {
             name: self.name.clone(),
-            kind: self.kind.unwrap_or_default(),
+            kind: self.kind.clone().unwrap_or_default(),
             function: self.function.clone(),
-            request,
-            timeout_ms: timeout_ms.unsigned_abs(),
+            request: request.to_string().into(),
+            timeout_ms,
         };
         let connection = ctx.connect().await?;
         let answer = connection.client.plugins().call_plugin(request).await;
         let answer =
             answer.map_err(|e| refused(e, Some(format!("cannot call {} of plugin {}", self.function, self.name))))?;
-        let told: Value = serde_json::from_slice(&answer.answer).map_err(anyhow::Error::from)?;
-        ctx.out.write(format.write(&told)?.unwrap_or_default())?;
         ctx.out.note(format!("{} of the {} took {}", self.function, answer.kind, time::took(answer.took_ms as i64)));
-        Ok(Exit::Done)
+        Ok(serde_json::from_slice(&answer.answer).map_err(anyhow::Error::from)?)
     }
 }

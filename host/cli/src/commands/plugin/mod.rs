@@ -7,6 +7,7 @@ mod logs;
 mod new;
 mod project;
 mod registry;
+mod rendering;
 mod subject;
 mod test;
 

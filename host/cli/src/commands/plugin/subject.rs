@@ -54,7 +54,7 @@ impl Subject {
         let (_, secrets) = self.grants()?;
         let component = input::read_bytes(&self.file).await?;
         let memory_bytes_max = (self.memory as usize) << 20;
-        Ok(Order { component: component.to_vec().into(), cache, memory_bytes_max, secrets })
+        Ok(Order { component: component.to_vec().into(), cache, memory_bytes_max, secrets, ..Order::default() })
     }
 
     /// What is granted, and where values of secrets are.
