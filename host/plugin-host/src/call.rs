@@ -261,7 +261,8 @@ pub(crate) fn admitted(loaded: &Loaded) -> Result<()> {
 /// Whether the folders that a plugin is granted are there.
 fn folders_there(shared: &Shared) -> Result<()> {
     let Some(gone) = shared.grants.files.iter().find(|folder| !folder.path.is_dir()) else { return Ok(()) };
-    let message = format!("spec.grants.files of the plugin {}: there is no folder {}", shared.name, gone.path.display());
+    let message =
+        format!("spec.grants.files of the plugin {}: there is no folder {}", shared.name, gone.path.display());
     Err(PluginError::new(ErrorClass::Unavailable, "no-folder", message))
 }
 

@@ -77,7 +77,8 @@ fn folder(field: &str, grant: &PluginFileGrant, folders: &[PathBuf]) -> Result<F
     }
     let at = format!("{field}.path");
     // By its real path, so that no link leads elsewhere.
-    let path = Path::new(&*grant.path).canonicalize().map_err(|error| wrong(&at, format!("{}: {error}", grant.path)))?;
+    let path =
+        Path::new(&*grant.path).canonicalize().map_err(|error| wrong(&at, format!("{}: {error}", grant.path)))?;
     let below = |folder: &PathBuf| folder.canonicalize().is_ok_and(|folder| path.starts_with(folder));
     if !folders.iter().any(below) {
         let why = format!("{} is below none of the folders that the server lends (`plugins.fileFolders`)", grant.path);
@@ -264,7 +265,8 @@ mod tests {
             let wrong = granted(path, mount).unwrap_err();
             assert_eq!(wrong.field, format!("spec.grants.files[0].{field}"), "{wrong}");
         }
-        let none = grants(&spec(json!({"grants": {"files": [{"path": lent.display().to_string(), "mountPath": "/"}]}})), &[]);
+        let none =
+            grants(&spec(json!({"grants": {"files": [{"path": lent.display().to_string(), "mountPath": "/"}]}})), &[]);
         assert!(none.unwrap_err().why.contains("plugins.fileFolders"));
     }
 }

@@ -62,9 +62,6 @@ impl New {
             return Err(CliError::usage(format!("there is no template of a {kind} in {lang} yet"))
                 .hint("--lang rust has all kinds; the interfaces are in `wit/` of a clone"));
         }
-        if self.sdk.is_some() && !matches!(self.lang, Lang::Rust | Lang::Go) {
-            return Err(CliError::usage("--sdk is for projects in Rust and Go"));
-        }
         let sdk = self.sdk.as_deref().map(|path| sdk(path, self.lang)).transpose()?;
         let made = project::files(self.lang, self.kind, &self.name, sdk.as_deref());
         for file in &made {
@@ -86,7 +83,9 @@ fn sdk(path: &Path, lang: Lang) -> CliResult<String> {
     let (folder, mark) = match lang {
         Lang::Rust => ("plugins/sdk", "src/lib.rs"),
         Lang::Go => ("plugins/sdk-go", "metricprovider/metric_provider.go"),
-        Lang::Python => return Err(CliError::usage("--sdk is for projects in Rust and Go")),
+        Lang::Python | Lang::JavaScript | Lang::TypeScript => {
+            return Err(CliError::usage("--sdk is for projects in Rust and Go"));
+        }
     };
     let cannot = || format!("--sdk {}: it cannot be found", path.display());
     let absolute = std::fs::canonicalize(path).with_context(cannot).map_err(|e| CliError::new(Exit::Usage, e))?;
