@@ -6478,7 +6478,9 @@ pub struct CallPluginRequest {
     #[prost(string, tag = "3")]
     pub function: ::prost::alloc::string::String,
     /// What it is given, as JSON text of an object: the fields of the function's request in `wit/`, in camelCase, times and durations with `Ms` behind
-    /// (`config`, `startedMs`, `token`). What only a real object has may be left out. The files of a renderer are a map of paths and texts.
+    /// (`config`, `startedMs`, `token`). What only a real object has may be left out. The files of a renderer are a map of paths
+    /// and texts, or `{base64, executable}` where a file is no text or a program. To `render` is to ask `detect`, to fetch what `requirements` names as
+    /// the server's `plugins.sources` allow, and then to render; the answer says what was `fetched`.
     #[prost(bytes = "bytes", tag = "4")]
     pub request: ::prost::bytes::Bytes,
     /// How long it may take (ms); 0: as long as the plugin's own limit, at most 30 s.
