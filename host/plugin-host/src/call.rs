@@ -55,14 +55,26 @@ impl Ground {
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
-        if loaded.shared.limits.pool_size == 0 {
-            return self.call_as(loaded, &loaded.shared, kind, context, export).await;
+        match loaded.shared.limits.pool_size {
+            0 => self.call_as(loaded, &loaded.shared, kind, context, export).await,
+            _ => self.call_warm(loaded, &loaded.shared, kind, context, export).await,
         }
+    }
+
+    /// In an instance that waits, or in a fresh one that waits afterwards.
+    pub(crate) async fn call_warm<T: Told>(
+        &self,
+        loaded: &Loaded,
+        shared: &Arc<Shared>,
+        kind: Kind,
+        context: &CallContext,
+        export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
+    ) -> Result<T> {
         admitted(loaded)?;
-        let _own = self.own_place(loaded, &loaded.shared, context).await?;
+        let _own = self.own_place(loaded, shared, context).await?;
         let begun = Instant::now();
         let span = span(loaded, kind, context);
-        let answer = self.call_warm(loaded, context, export).instrument(span.clone()).await;
+        let answer = self.call_waiting(loaded, shared, context, export).instrument(span.clone()).await;
         counted(loaded, &span, begun, answer)
     }
 
@@ -83,22 +95,24 @@ impl Ground {
         counted(loaded, &span, begun, answer)
     }
 
-    /// In an instance that waits, or in a fresh one that waits afterwards.
-    async fn call_warm<T: Told>(
+    async fn call_waiting<T: Told>(
         &self,
         loaded: &Loaded,
+        shared: &Arc<Shared>,
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Answer<T> {
-        let (mut store, mut instance, calls, place) = match loaded.warm.take() {
+        // What has grants and what has none are never the same instance.
+        let warm = if shared.pure { &loaded.warm_renderers } else { &loaded.warm };
+        let (mut store, mut instance, calls, place) = match warm.take() {
             Some(mut waiting) => {
                 State::begin(&mut waiting.store, context.clone());
                 (waiting.store, Some(waiting.instance), waiting.calls, waiting.place)
             }
             None => match self.subscriptions.clone().try_acquire_owned() {
-                Ok(place) => (State::store(&self.engine, &loaded.shared, context.clone()), None, 0, place),
+                Ok(place) => (State::store(&self.engine, shared, context.clone()), None, 0, place),
                 // Those that wait have no place left: this one does without.
-                Err(_) => return self.call_unlimited(&loaded.shared, &loaded.pre, context, export).await,
+                Err(_) => return self.call_unlimited(shared, &loaded.pre, context, export).await,
             },
         };
         let running = async |store: &mut Store<State>| {
@@ -108,6 +122,7 @@ impl Ground {
                     let begun = Instant::now();
                     let fresh = loaded.pre.instantiate_async(&mut *store).await?;
                     self.instantiated.count(begun.elapsed());
+                    store.data().begin_anew();
                     *instance.insert(fresh)
                 }
             };
@@ -117,7 +132,7 @@ impl Ground {
         if let (Ok(_), Some(instance)) = (&answer, instance)
             && !loaded.superseded.load(Ordering::Relaxed)
         {
-            loaded.warm.put(Waiting { store, instance, calls: calls + 1, place }, &loaded.shared.limits);
+            warm.put(Waiting { store, instance, calls: calls + 1, place }, &shared.limits);
         }
         answer
     }
@@ -146,6 +161,7 @@ impl Ground {
             let begun = Instant::now();
             let instance = pre.instantiate_async(&mut *store).await?;
             self.instantiated.count(begun.elapsed());
+            store.data().begin_anew();
             export(store, &instance).await
         };
         finish(&mut store, running).await

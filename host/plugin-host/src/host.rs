@@ -238,6 +238,7 @@ impl PluginHost {
             superseded: AtomicBool::new(false),
             places,
             warm: Default::default(),
+            warm_renderers: Default::default(),
             spare: Default::default(),
             facts,
             counters: Counters::default(),

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::engine::TICK;
 use crate::limits::Limits;
 use crate::loaded::Shared;
-use crate::pure;
+use crate::pure::Anew;
 use crate::requests::Requests;
 use crate::streams::{Stream, Tail};
 use crate::told::Told;
@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) lent: Lent,
     /// Connections that are open.
     pub(crate) connections: u32,
+    /// Of a renderer.
+    anew: Option<Anew>,
 }
 
 /// What one call is lent, and what it used of it.
@@ -84,10 +86,10 @@ impl State {
             // One that is gone since the call was admitted is not there; the plugin finds that out as any program does.
             let _ = wasi.preopened_dir(&folder.path, &folder.mount_path, perms);
         }
-        if shared.pure {
-            pure::same_each_time(&mut wasi);
-        }
-        Self::store_with(engine, shared, context, wasi, stderr)
+        let anew = shared.pure.then(|| Anew::in_context(&mut wasi));
+        let mut store = Self::store_with(engine, shared, context, wasi, stderr);
+        store.data_mut().anew = anew;
+        store
     }
 
     /// The same with what is seen of files, variables, arguments and streams.
@@ -115,6 +117,7 @@ impl State {
             call: Call::new(context, ends),
             lent: Lent::default(),
             connections: 0,
+            anew: None,
             shared: shared.clone(),
         };
         let mut store = Store::new(engine, state);
@@ -124,6 +127,13 @@ impl State {
         store
     }
 
+    /// A call of an instance that is there now begins.
+    pub(crate) fn begin_anew(&self) {
+        if let Some(anew) = &self.anew {
+            anew.begin();
+        }
+    }
+
     /// The next call of an instance that goes on.
     pub(crate) fn begin(store: &mut Store<Self>, context: CallContext) {
         let state = store.data_mut();
@@ -131,6 +141,7 @@ impl State {
         state.requests.begin(ends, context.cancel.clone());
         state.call = Call::new(context, ends);
         state.lent = Lent::default();
+        state.begin_anew();
         store.set_epoch_deadline(1);
     }
 

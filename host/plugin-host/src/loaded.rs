@@ -157,6 +157,8 @@ pub(crate) struct Loaded {
     pub(crate) places: Semaphore,
     /// Instances that wait for a call.
     pub(crate) warm: Warm,
+    /// The same of a renderer.
+    pub(crate) warm_renderers: Warm,
     /// Of a renderer: the next instance.
     pub(crate) spare: Spare,
     pub(crate) facts: Facts,
@@ -169,6 +171,7 @@ impl Loaded {
     pub(crate) fn supersede(&self) {
         self.superseded.store(true, Ordering::Relaxed);
         self.warm.clear();
+        self.warm_renderers.clear();
     }
 
     /// Whether it is this component, with the same grants and limits.

@@ -1,10 +1,12 @@
 //! Clock and randomness that are the same each time: what a renderer sees.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rand_core::TryRng;
 use sha2::{Digest, Sha256};
-use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
 /// 2000-01-01T00:00:00Z: late enough for those who check that a clock was set.
@@ -14,20 +16,76 @@ const LOOK_NS: u64 = 1_000;
 /// Blocks of 32 bytes before randomness comes again.
 const RANDOM_BLOCKS: u32 = 128;
 
-/// Gives a context the same clock and the same randomness each time.
-pub(crate) fn same_each_time(wasi: &mut WasiCtxBuilder) {
-    wasi.wall_clock(Standing)
-        .monotonic_clock(Looked::default())
-        .secure_random(Deterministic::new(seeded(b"secure")))
-        .insecure_random(Deterministic::new(seeded(b"insecure")))
-        .insecure_random_seed(0);
+/// Clock and randomness of an instance, which begin anew with each call: a result does not depend on when its instance was made, nor, as far as these
+/// go, on what it did before.
+#[derive(Clone, Default)]
+pub(crate) struct Anew {
+    secure: Arc<AtomicUsize>,
+    insecure: Arc<AtomicUsize>,
+    looks: Arc<AtomicU64>,
+}
+
+impl Anew {
+    /// Gives a context the same clock and the same randomness each time.
+    pub(crate) fn in_context(wasi: &mut WasiCtxBuilder) -> Self {
+        let anew = Self::default();
+        wasi.wall_clock(Standing)
+            .monotonic_clock(Looked(anew.looks.clone()))
+            .secure_random(Seeded::new(b"secure", anew.secure.clone()))
+            .insecure_random(Seeded::new(b"insecure", anew.insecure.clone()))
+            .insecure_random_seed(0);
+        anew
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&self) {
+        self.secure.store(0, Ordering::Relaxed);
+        self.insecure.store(0, Ordering::Relaxed);
+        self.looks.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Bytes that look random and are the same each time; they come again after a while.
-fn seeded(seed: &[u8]) -> Vec<u8> {
-    let hashes =
-        (0..RANDOM_BLOCKS).map(|block: u32| Sha256::new().chain_update(seed).chain_update(block.to_be_bytes()));
-    hashes.flat_map(|hash| hash.finalize()).collect()
+struct Seeded {
+    bytes: Vec<u8>,
+    at: Arc<AtomicUsize>,
+}
+
+impl Seeded {
+    fn new(seed: &[u8], at: Arc<AtomicUsize>) -> Self {
+        let hashes =
+            (0..RANDOM_BLOCKS).map(|block: u32| Sha256::new().chain_update(seed).chain_update(block.to_be_bytes()));
+        Self { bytes: hashes.flat_map(|hash| hash.finalize()).collect(), at }
+    }
+
+    fn next<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    fn fill(&mut self, to: &mut [u8]) {
+        let begun = self.at.fetch_add(to.len(), Ordering::Relaxed);
+        let from = self.bytes.iter().cycle().skip(begun % self.bytes.len());
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+}
+
+impl TryRng for Seeded {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::from_be_bytes(self.next()))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from_be_bytes(self.next()))
+    }
+
+    fn try_fill_bytes(&mut self, to: &mut [u8]) -> Result<(), Infallible> {
+        self.fill(to);
+        Ok(())
+    }
 }
 
 struct Standing;
@@ -42,8 +100,7 @@ impl HostWallClock for Standing {
     }
 }
 
-#[derive(Default)]
-struct Looked(AtomicU64);
+struct Looked(Arc<AtomicU64>);
 
 impl HostMonotonicClock for Looked {
     fn resolution(&self) -> u64 {
@@ -52,5 +109,26 @@ impl HostMonotonicClock for Looked {
 
     fn now(&self) -> u64 {
         self.0.fetch_add(LOOK_NS, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn randomness_is_the_same_from_each_beginning() {
+        let anew = Anew::default();
+        let mut source = Seeded::new(b"a", anew.secure.clone());
+        let mut first = [0; 5000];
+        source.fill(&mut first);
+        assert_ne!(first[..32], first[32..64]);
+        assert_eq!(first[..904], first[4096..], "it comes again after 4096 bytes");
+        assert_ne!(source.next::<8>(), first[..8]);
+        anew.begin();
+        let word = source.try_next_u32().unwrap();
+        assert_eq!(word.to_be_bytes(), first[..4]);
+        assert_eq!(source.try_next_u64().unwrap().to_be_bytes(), first[4..12]);
+        assert_ne!(Seeded::new(b"b", Arc::default()).next::<32>(), first[..32]);
     }
 }

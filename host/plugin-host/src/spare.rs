@@ -64,6 +64,9 @@ impl Ground {
         context: &CallContext,
         export: impl AsyncFnOnce(&mut Store<State>, &Instance) -> Called<T>,
     ) -> Result<T> {
+        if loaded.shared.limits.pool_size > 0 {
+            return self.call_warm(loaded, &loaded.pure, Kind::ManifestRenderer, context, export).await;
+        }
         let Some(waiting) = loaded.spare.take() else {
             let begun = Instant::now();
             let mut began = Duration::ZERO;

@@ -1,7 +1,7 @@
 //! Renderers against the tools that they are: the real engines as components, and the command-line tools of the same Go modules as processes, with the same sources.
 //!
 //! *Fresh* is a call whose instance begins with it, its component being compiled; *made ahead* is one that finds the instance that the host made after the call before;
-//! *kept* is a result that is given again.
+//! *stays* is an instance that answers one call after the other (`poolSize`); *kept* is a result that is given again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,8 +36,8 @@ struct Subject {
     tool: &'static [&'static str],
     files: fn() -> BTreeMap<String, String>,
     config: fn() -> Value,
-    /// How much faster a call that finds an instance has to be than a process.
-    ahead: f64,
+    /// How much faster a call that finds an instance which stayed has to be than a process.
+    warm: f64,
     /// How much slower a fresh one may be.
     fresh: Target,
 }
@@ -48,7 +48,7 @@ const SUBJECTS: &[Subject] = &[
         tool: &["helm", "template", "app", "source", "--namespace", "shop"],
         files: chart,
         config: || json!({}),
-        ahead: 4.0,
+        warm: 4.0,
         fresh: Target::Most(1.3),
     },
     Subject {
@@ -56,7 +56,7 @@ const SUBJECTS: &[Subject] = &[
         tool: &["kustomize", "build", "source"],
         files: kustomization,
         config: || json!({}),
-        ahead: 1.0,
+        warm: 1.0,
         fresh: Target::None,
     },
 ];
@@ -93,7 +93,7 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
         destination: None,
     };
     let cache = folder.path().join("compiled");
-    let host = async |prepares: bool, kept: usize| {
+    let host = async |prepares: bool, kept: usize, pool_size: u32| {
         let settings = Settings {
             cache: Some(cache.clone()),
             prepares_renderers: prepares,
@@ -101,19 +101,20 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
             ..Settings::default()
         };
         let host = plugins::host(&settings);
-        load(&host, subject.name, component).await;
+        load(&host, subject.name, component, pool_size).await;
         host
     };
     let render = async |host: &PluginHost, count: usize, pause: Duration| {
         renderings(&*host.renderer(subject.name).unwrap(), &request, count, pause).await
     };
     let mut process = processes(subject, tool, folder.path());
-    let of_the_fresh = host(false, 0).await;
+    let of_the_fresh = host(false, 0, 0).await;
     let mut fresh = render(&of_the_fresh, CALLS, PAUSE).await;
-    let mut ahead = render(&*host(true, 0).await, CALLS, PAUSE).await;
-    let mut kept = render(&*host(true, 32 << 20).await, KEPT, Duration::ZERO).await;
-    let [process, fresh, ahead, kept] =
-        [&mut process, &mut fresh, &mut ahead, &mut kept].map(|times| ms(percentile(times, 0.5)));
+    let mut ahead = render(&*host(true, 0, 0).await, CALLS, PAUSE).await;
+    let mut warm = render(&*host(true, 0, 1).await, CALLS, PAUSE).await;
+    let mut kept = render(&*host(true, 32 << 20, 0).await, KEPT, Duration::ZERO).await;
+    let [process, fresh, ahead, warm, kept] =
+        [&mut process, &mut fresh, &mut ahead, &mut warm, &mut kept].map(|times| ms(percentile(times, 0.5)));
     let name = subject.name;
     let row = |what: String, unit, value, target| Row::new("renderers", format!("{name}: {what}"), unit, value, target);
     vec![
@@ -121,13 +122,15 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
         row("the same as a component, fresh instance, p50".into(), "ms", fresh, Target::None),
         row("of that, the instance's beginning, mean".into(), "ms", beginning(&of_the_fresh), Target::None),
         row("the same, instance made ahead, p50".into(), "ms", ahead, Target::None),
+        row("the same, instance that stays (poolSize), p50".into(), "ms", warm, Target::None),
         row("a kept result, p50".into(), "ms", kept, Target::Most(1.0)),
         row("fresh instance, in times of the process".into(), "×", fresh / process, subject.fresh),
+        row("instance made ahead, times faster than the process".into(), "×", process / ahead, Target::None),
         row(
-            "instance made ahead, times faster than the process".into(),
+            "instance that stays, times faster than the process".into(),
             "×",
-            process / ahead,
-            Target::Least(subject.ahead),
+            process / warm,
+            Target::Least(subject.warm),
         ),
     ]
 }
@@ -143,8 +146,9 @@ fn beginning(host: &PluginHost) -> f64 {
     number("sum") * 1e3 / number("count").max(1.0)
 }
 
-async fn load(host: &PluginHost, name: &str, component: &[u8]) {
+async fn load(host: &PluginHost, name: &str, component: &[u8], pool_size: u32) {
     let limits = Limits {
+        pool_size,
         memory_bytes_max: 512 << 20,
         cpu_time_max: Duration::from_secs(60),
         wall_time_max: Duration::from_secs(120),

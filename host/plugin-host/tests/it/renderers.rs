@@ -59,13 +59,17 @@ async fn renderer(name: &str, test: &str) -> Option<World> {
 }
 
 async fn of_settings(name: &str, test: &str, settings: Settings) -> Option<World> {
+    of_limits(name, test, settings, Limits::default()).await
+}
+
+async fn of_limits(name: &str, test: &str, settings: Settings, limits: Limits) -> Option<World> {
     let world = World::with(test, settings)?;
     let bytes = std::fs::read(testkit::tools::guest(name, test)?).unwrap();
     let limits = Limits {
         memory_bytes_max: 512 << 20,
         cpu_time_max: Duration::from_secs(60),
         wall_time_max: Duration::from_secs(120),
-        ..Limits::default()
+        ..limits
     };
     let component = world.component(name, json!({}), limits);
     world.host.load(Component { bytes: bytes.into(), ..component }).await.unwrap();
@@ -187,16 +191,7 @@ async fn an_instance_that_was_made_ahead_gives_the_same() {
     let settings = Settings { renders_bytes_max: 0, ..Settings::default() };
     let test = "an_instance_that_was_made_ahead_gives_the_same";
     let Some(world) = of_settings("helm", test, settings).await else { return };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/helm/testdata/functions");
-    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
-    let request = RenderRequest {
-        config: serde_json::from_str(&config).unwrap(),
-        files: Arc::new(Folder(folder, String::new())),
-        path: "chart".to_owned(),
-        fetched: Vec::new(),
-        release: Release { name: "app".to_owned(), namespace: "default".to_owned(), ..Release::default() },
-        destination: None,
-    };
+    let request = functions();
     let renderer = world.host.renderer("helm").unwrap();
     // Those that described themselves.
     let before = instances(&world);
@@ -208,4 +203,34 @@ async fn an_instance_that_was_made_ahead_gives_the_same() {
     }
     until_there_are(&world, before + 5).await;
     assert_eq!(instances(&world), before + 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_stays_gives_the_same() {
+    let settings = Settings { renders_bytes_max: 0, ..Settings::default() };
+    let limits = Limits { pool_size: 1, invocations_max: 3, ..Limits::default() };
+    let Some(world) = of_limits("helm", "an_instance_that_stays_gives_the_same", settings, limits).await else {
+        return;
+    };
+    let (request, renderer) = (functions(), world.host.renderer("helm").unwrap());
+    let before = instances(&world);
+    let fresh = renderer.render(&long(), &request).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(renderer.render(&long(), &request).await.unwrap(), fresh);
+    }
+    assert_eq!(instances(&world), before + 2, "each answers three calls");
+}
+
+/// A chart of functions of all sorts.
+fn functions() -> RenderRequest {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/helm/testdata/functions");
+    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+    RenderRequest {
+        config: serde_json::from_str(&config).unwrap(),
+        files: Arc::new(Folder(folder, String::new())),
+        path: "chart".to_owned(),
+        fetched: Vec::new(),
+        release: Release { name: "app".to_owned(), namespace: "default".to_owned(), ..Release::default() },
+        destination: None,
+    }
 }
