@@ -48,10 +48,10 @@ async fn each(server: &Server, client: &Client, rounds: usize, kind: &str, step:
     let p99 = super::ms(percentile(&mut closed, 0.99));
     let what = |what: &str| format!("{what} ({kind})");
     vec![
-        Row::new("W1", &what("40 steps in series, as components"), "s", series.as_secs_f64(), Target::Most(0.03)),
-        Row::new("W3", &what("400 steps, 10 at a time, as components"), "s", many.as_secs_f64(), Target::Most(0.1)),
-        Row::new("W4", &what("runs of a component per second, 64 in flight"), "/s", rate, Target::Least(6000.0)),
-        Row::new("W4", &what("p99 of a run of a component"), "ms", p99, Target::None),
+        Row::new("W1", what("40 steps in series, as components"), "s", series.as_secs_f64(), Target::Most(0.03)),
+        Row::new("W3", what("400 steps, 10 at a time, as components"), "s", many.as_secs_f64(), Target::Most(0.1)),
+        Row::new("W4", what("runs of a component per second, 64 in flight"), "/s", rate, Target::Least(6000.0)),
+        Row::new("W4", what("p99 of a run of a component"), "ms", p99, Target::None),
     ]
 }
 
