@@ -16,13 +16,12 @@ const LOOK_NS: u64 = 1_000;
 /// Blocks of 32 bytes before randomness comes again.
 const RANDOM_BLOCKS: u32 = 128;
 
-/// Clock and randomness of an instance, which begin anew with each call: a result does not depend on when its instance was made, nor, as far as these
-/// go, on what it did before.
+/// Randomness of an instance, which begins anew with each call: a result does not depend on when its instance was made, nor, as far as that goes, on what
+/// it did before. The clock that measures goes on, as one that goes back breaks those who trust in it, Go's collector among them.
 #[derive(Clone, Default)]
 pub(crate) struct Anew {
     secure: Arc<AtomicUsize>,
     insecure: Arc<AtomicUsize>,
-    looks: Arc<AtomicU64>,
 }
 
 impl Anew {
@@ -30,7 +29,7 @@ impl Anew {
     pub(crate) fn in_context(wasi: &mut WasiCtxBuilder) -> Self {
         let anew = Self::default();
         wasi.wall_clock(Standing)
-            .monotonic_clock(Looked(anew.looks.clone()))
+            .monotonic_clock(Looked::default())
             .secure_random(Seeded::new(b"secure", anew.secure.clone()))
             .insecure_random(Seeded::new(b"insecure", anew.insecure.clone()))
             .insecure_random_seed(0);
@@ -41,7 +40,6 @@ impl Anew {
     pub(crate) fn begin(&self) {
         self.secure.store(0, Ordering::Relaxed);
         self.insecure.store(0, Ordering::Relaxed);
-        self.looks.store(0, Ordering::Relaxed);
     }
 }
 
@@ -100,7 +98,8 @@ impl HostWallClock for Standing {
     }
 }
 
-struct Looked(Arc<AtomicU64>);
+#[derive(Default)]
+struct Looked(AtomicU64);
 
 impl HostMonotonicClock for Looked {
     fn resolution(&self) -> u64 {
