@@ -155,6 +155,13 @@ async fn a_configuration_that_the_schema_refuses_is_refused_with_its_object() {
         assert!(said.err.contains("no such field") && !said.err.contains("rounds"), "{}", said.err);
     }
     assert_ne!(server.cli(&["wf", "get", "wrong"]).code, 0);
+    // A lint with the server says what the server would, and where.
+    let wrong = write(server.home(), "wrong.json", &greets("wrong", wrong));
+    let linted = server.cli(&["wf", "lint", &wrong]);
+    let said = format!("{}{}", linted.out, linted.err);
+    assert!(linted.code != 0 && said.contains("spec.templates[1].plugin.greet.whom"), "{said}");
+    let offline = server.cli(&["lint", &wrong]);
+    assert_eq!(offline.code, 0, "{}{}", offline.out, offline.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

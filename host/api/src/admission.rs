@@ -112,7 +112,7 @@ impl Admission {
         let object = if document::is_secret(&object) { with_string_data(object)? } else { object };
         self.restrictions(&object, &mut found)?;
         found.extend(meaning::of(grant, &object).await?.iter().map(told));
-        found.extend(configs::of(grant.plugins(), &object)?);
+        found.extend(configs::of(grant.plugins(), &object).iter().map(told));
         if errors(&found) {
             return Err(Failure::violations(&subject, found));
         }

@@ -1,29 +1,26 @@
 //! Configurations of plugins, checked before an object is stored: what the schema of a plugin in service refuses, no run begins with.
 
-use model::Object;
+use model::{Object, Violation};
 use plugin::{Desk, Kind};
-use proto_gen::v1::FieldViolation;
 use serde_json::{Map, Value};
-
-use crate::document::fields_of;
-use crate::failure::{Outcome, violation};
 
 /// How deep templates may be within each other; more than any has.
 const DEPTH_MAX: usize = 16;
 
 /// What is wrong with the configurations in an object's `plugin` templates. A plugin that is not there says nothing: it may come later.
-pub(crate) fn of(desk: &dyn Desk, object: &Object) -> Outcome<Vec<FieldViolation>> {
+pub(crate) fn of(desk: &dyn Desk, object: &Object) -> Vec<Violation> {
     let mut found = Vec::new();
     // Most objects have none, and are not read for it.
     if object.body.get().contains("\"plugin\"") && object.api_version == "argoproj.io/v1alpha1" {
-        let fields = fields_of(object)?;
+        // A body that cannot be read was refused before.
+        let fields: Map<String, Value> = serde_json::from_str(object.body.get()).unwrap_or_default();
         fields.get("spec").into_iter().for_each(|spec| within(desk, spec, "spec", 0, &mut found));
     }
-    Ok(found)
+    found
 }
 
 /// Looks for templates: members of `templates`, `templateDefaults`, and those that stand inline in steps and tasks.
-fn within(desk: &dyn Desk, value: &Value, path: &str, depth: usize, found: &mut Vec<FieldViolation>) {
+fn within(desk: &dyn Desk, value: &Value, path: &str, depth: usize, found: &mut Vec<Violation>) {
     if depth > DEPTH_MAX {
         return;
     }
@@ -53,16 +50,13 @@ fn within(desk: &dyn Desk, value: &Value, path: &str, depth: usize, found: &mut 
     }
 }
 
-fn template_of(desk: &dyn Desk, template: &Value, path: &str, depth: usize, found: &mut Vec<FieldViolation>) {
+fn template_of(desk: &dyn Desk, template: &Value, path: &str, depth: usize, found: &mut Vec<Violation>) {
     if let Some((name, config)) = template.get("plugin").and_then(Value::as_object).and_then(only) {
         for finding in desk.schema_findings(name, Kind::Step, config) {
             let below = if finding.field.is_empty() || finding.field.starts_with('[') { "" } else { "." };
             let at = format!("{path}.plugin.{name}{below}{}", finding.field);
-            found.push(FieldViolation {
-                code: "PluginConfig".to_owned(),
-                hint: format!("`colchis plugin get {name}` shows how it is configured"),
-                ..violation(&at, &finding.message)
-            });
+            let hint = format!("`colchis plugin get {name}` shows how it is configured");
+            found.push(Violation::error("PluginConfig", at, finding.message).hint(hint));
         }
     }
     within(desk, template, path, depth + 1, found);

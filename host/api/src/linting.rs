@@ -5,6 +5,7 @@ use model::Object;
 use model::yaml;
 use proto_gen::v1::{FieldViolation, LintRequest, LintResponse, LintedDocument, ObjectKey, Severity};
 
+use crate::configs;
 use crate::failure::{Failure, Outcome};
 use crate::gate::Grant;
 use crate::meaning;
@@ -32,7 +33,9 @@ pub(crate) async fn lint(grant: &Grant, request: &LintRequest) -> Outcome<LintRe
     if !request.offline {
         meaning::fetch(grant, texts.objects(), &mut known).await?;
     }
-    let report = texts.judge(&known);
+    // What this server's plugins say is nothing that a lint without it can know.
+    let configs = |object: &Object| if request.offline { Vec::new() } else { configs::of(grant.plugins(), object) };
+    let report = texts.judge_also(&known, configs);
     let ok = report.is_ok();
     let documents = report
         .documents

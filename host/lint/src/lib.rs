@@ -126,6 +126,11 @@ impl Texts {
 
     /// Judges them, with the templates of the texts themselves and what `others` knows.
     pub fn judge(self, others: &(dyn Templates + Sync)) -> Report {
+        self.judge_also(others, |_| Vec::new())
+    }
+
+    /// The same, with what else somebody knows about an object whose shape is right.
+    pub fn judge_also(self, others: &(dyn Templates + Sync), also: impl Fn(&Object) -> Vec<Violation>) -> Report {
         let mut known = KnownTemplates::beside(others);
         for object in self.objects() {
             known.add(object);
@@ -134,7 +139,7 @@ impl Texts {
         for (at, (text, document, object)) in self.documents.into_iter().enumerate() {
             let mut found = from_checked(&schema::check(document.json()));
             if let Some(object) = object.as_ref().filter(|_| found.iter().all(|(_, weight)| *weight != Weight::Error)) {
-                found.extend(meaning(object, &known).into_iter().map(weighed));
+                found.extend(meaning(object, &known).into_iter().chain(also(object)).map(weighed));
             }
             place(&mut report.problems, found, &document, text, at);
             report.documents.push(Document { text, object });
