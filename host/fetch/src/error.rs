@@ -133,6 +133,23 @@ impl From<EgressError> for FetchError {
 }
 
 impl FetchError {
+    /// No version fits; some that are there are told.
+    pub(crate) fn no_version<'a>(
+        place: String,
+        chart: &str,
+        version: &str,
+        there: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        const TOLD_MAX: usize = 5;
+        let there: Vec<&str> = there.take(TOLD_MAX + 1).collect();
+        let there = match there.get(..TOLD_MAX) {
+            Some(some) if there.len() > TOLD_MAX => format!("{} and others", some.join(", ")),
+            _ if there.is_empty() => "none".to_owned(),
+            _ => there.join(", "),
+        };
+        Self::NoVersion { place, chart: chart.to_owned(), version: version.to_owned(), there }
+    }
+
     /// The stable word, and what a caller does about it.
     fn kind(&self) -> (&'static str, ErrorClass) {
         use artifact::ErrorClass as Of;

@@ -138,24 +138,10 @@ fn versions(text: &[u8], chart: &str, place: &str) -> Result<Vec<Listed>, FetchE
 fn choose<'a>(listed: &'a [Listed], chart: Chart<'_>) -> Result<&'a Listed, FetchError> {
     let versions = listed.iter().map(|one| one.version.as_str());
     let found = version::highest(versions, chart.version)?;
-    listed
-        .iter()
-        .find(|one| Some(one.version.as_str()) == found)
-        .ok_or_else(|| none(chart, listed.iter().map(|one| &*one.version)))
-}
-
-/// No version fits; some that are there are told.
-fn none<'a>(chart: Chart<'_>, there: impl Iterator<Item = &'a str>) -> FetchError {
-    const TOLD_MAX: usize = 5;
-    let there: Vec<&str> = there.take(TOLD_MAX + 1).collect();
-    let more = if there.len() > TOLD_MAX { " and others" } else { "" };
-    let told = there.get(..TOLD_MAX.min(there.len())).unwrap_or_default().join(", ");
-    FetchError::NoVersion {
-        place: shown(chart.repository),
-        chart: chart.name.to_owned(),
-        version: chart.version.to_owned(),
-        there: if told.is_empty() { "none".to_owned() } else { format!("{told}{more}") },
-    }
+    listed.iter().find(|one| Some(one.version.as_str()) == found).ok_or_else(|| {
+        let there = listed.iter().map(|one| &*one.version);
+        FetchError::no_version(shown(chart.repository), chart.name, chart.version, there)
+    })
 }
 
 #[cfg(test)]

@@ -26,8 +26,6 @@ const ARCHIVE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const SMALL: Most = Most { name: "document_bytes_max", bytes: 4 << 20 };
 /// Pages of a list of tags.
 const PAGES_MAX: usize = 100;
-/// Redirects of a request for a blob.
-const REDIRECTS_MAX: usize = 5;
 
 /// A repository of a registry.
 pub(crate) struct Repository<'a> {
@@ -120,16 +118,8 @@ impl<'a> Repository<'a> {
         match version::highest(versions.iter().map(String::as_str), wanted)? {
             Some(found) => Ok(tag_of(found)),
             None => {
-                let mut there: Vec<&str> = tags.iter().rev().take(5).map(String::as_str).collect();
-                if there.is_empty() {
-                    there.push("none");
-                }
-                Err(FetchError::NoVersion {
-                    place: self.shown(),
-                    chart: self.name.clone(),
-                    version: wanted.to_owned(),
-                    there: there.join(", "),
-                })
+                let there = tags.iter().rev().map(String::as_str);
+                Err(FetchError::no_version(self.shown(), &self.name, wanted, there))
             }
         }
     }
@@ -196,7 +186,7 @@ impl<'a> Repository<'a> {
     /// A good answer. Whoever is challenged signs in once; a registry may send to where it keeps its blobs, which has to be a source, too.
     async fn whole(&mut self, url: &Url, accept: &'static str, most: Most) -> Result<(HeaderMap, Bytes), FetchError> {
         let (mut at, mut challenged) = (url.clone(), self.signed_in.is_some());
-        for _ in 0..=REDIRECTS_MAX {
+        for _ in 0..=web::REDIRECTS_MAX {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
             let is_registry = at.origin() == self.base.origin();

@@ -12,7 +12,7 @@ use crate::error::FetchError;
 use crate::sources::{Login, Sources, Way};
 
 /// Redirects of one request.
-const REDIRECTS_MAX: usize = 5;
+pub(crate) const REDIRECTS_MAX: usize = 5;
 /// How long a server may say nothing.
 const IDLE: Duration = Duration::from_secs(30);
 
