@@ -3,12 +3,13 @@
 //! They run in threads of their own, because a step may compute for hours and the server's own work must not wait for its turn behind it. What was compiled is kept by
 //! content, in memory and in a folder beside that of the plugins.
 
-use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use lru::LruCache;
 use plugin::{
     CallContext, ErrorClass, Invocation, ObjectRef, PluginError, ProgramEnd, ProgramOutput, ProgramResult, Programs,
     Result,
@@ -31,7 +32,7 @@ use crate::loaded::Shared;
 use crate::streams::{Stderr, Stdout, Stream, Tail};
 
 /// Programs that are kept ready in memory (`programs_ready_max`).
-const READY_MAX: usize = 64;
+const READY_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 /// Compiled programs that are kept in the folder (`programs_kept_max`).
 const KEPT_MAX: usize = 64;
 /// Files and streams that a program may hold open (`handles_max`).
@@ -44,7 +45,7 @@ type Ready = Arc<OnceCell<CommandPre<State>>>;
 /// The programs that are ready, and where they run.
 pub(crate) struct Shelf {
     places: Arc<Semaphore>,
-    ready: Mutex<VecDeque<(String, Ready)>>,
+    ready: Mutex<LruCache<String, Ready>>,
     threads: OnceLock<std::result::Result<Threads, String>>,
 }
 
@@ -62,21 +63,12 @@ impl Drop for Threads {
 impl Shelf {
     pub(crate) fn new(places: u32) -> Self {
         let places = Arc::new(Semaphore::new(places as usize));
-        Self { places, ready: Mutex::default(), threads: OnceLock::new() }
+        Self { places, ready: Mutex::new(LruCache::new(READY_MAX)), threads: OnceLock::new() }
     }
 
-    /// The place of a program by its content; the one that was there longest gives way.
+    /// The place of a program by its content; the one that was used longest ago gives way.
     fn slot(&self, digest: &str) -> Ready {
-        let mut ready = crate::lock(&self.ready);
-        if let Some((_, slot)) = ready.iter().find(|(of, _)| of == digest) {
-            return slot.clone();
-        }
-        if ready.len() >= READY_MAX {
-            ready.pop_front();
-        }
-        let slot = Ready::default();
-        ready.push_back((digest.to_owned(), slot.clone()));
-        slot
+        crate::lock(&self.ready).get_or_insert_ref(digest, Ready::default).clone()
     }
 
     fn threads(&self) -> Result<&Runtime> {
@@ -281,8 +273,12 @@ mod tests {
         let shelf = Shelf::new(1);
         let first = shelf.slot("0");
         assert!(Arc::ptr_eq(&first, &shelf.slot("0")));
-        (0..=READY_MAX).for_each(|nth| drop(shelf.slot(&nth.to_string())));
+        for nth in 1..=READY_MAX.get() {
+            shelf.slot(&nth.to_string());
+            assert!(Arc::ptr_eq(&first, &shelf.slot("0")), "what is used stays");
+        }
+        (1..=READY_MAX.get()).for_each(|nth| drop(shelf.slot(&nth.to_string())));
         assert!(!Arc::ptr_eq(&first, &shelf.slot("0")), "it gave way");
-        assert_eq!(crate::lock(&shelf.ready).len(), READY_MAX);
+        assert_eq!(crate::lock(&shelf.ready).len(), READY_MAX.get());
     }
 }
