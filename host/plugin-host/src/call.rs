@@ -132,7 +132,7 @@ impl Ground {
         if let (Ok(_), Some(instance)) = (&answer, instance)
             && !loaded.superseded.load(Ordering::Relaxed)
         {
-            warm.put(Waiting { store, instance, calls: calls + 1, place }, &shared.limits);
+            warm.put(Waiting { since: Instant::now(), store, instance, calls: calls + 1, place }, &shared.limits);
         }
         answer
     }

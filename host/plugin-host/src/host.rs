@@ -169,6 +169,14 @@ impl PluginHost {
         self.loaded(name).map_or(0, |loaded| loaded.shared.memory_peak.swap(0, Ordering::Relaxed))
     }
 
+    /// Ends instances that stay for a next call and had none for so long (`poolSize`): their memory is wanted elsewhere.
+    pub fn give_up_idle(&self, idle: Duration) {
+        for loaded in crate::read(&self.table).values() {
+            loaded.warm.give_up(idle);
+            loaded.warm_renderers.give_up(idle);
+        }
+    }
+
     /// How long a plugin is still set aside, because its calls broke off one after another.
     pub fn set_aside(&self, name: &str) -> Option<Duration> {
         self.loaded(name).ok()?.quarantine.left(Instant::now())

@@ -172,6 +172,7 @@ impl Loaded {
         self.superseded.store(true, Ordering::Relaxed);
         self.warm.clear();
         self.warm_renderers.clear();
+        self.spare.clear();
     }
 
     /// Whether it is this component, with the same grants and limits.

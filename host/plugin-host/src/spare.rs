@@ -5,8 +5,8 @@
 //!                                                                 └─► another is made, beside the next calls; given up when none comes
 //! ```
 //!
-//! A large renderer takes longer to begin than to render. Each instance is still used once, and sees the same clock and the same randomness from its beginning, so a
-//! result does not depend on when its instance was made.
+//! A large renderer takes longer to begin than to render. Each instance is still used once, and its randomness begins with the call, so a result does not depend on
+//! when its instance was made.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,6 +48,11 @@ struct Waiting {
 impl Spare {
     fn take(&self) -> Option<Waiting> {
         crate::lock(&self.waiting).take()
+    }
+
+    /// Gives it up, and whoever is being made is not wanted.
+    pub(crate) fn clear(&self) {
+        drop(self.take());
     }
 
     /// Gives up one that has waited for too long.

@@ -4,6 +4,7 @@
 //! call to call, also from one object's to another's; nobody else's ever do. A call that broke off takes its instance with it.
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
@@ -18,6 +19,8 @@ pub(crate) struct Warm(Mutex<Vec<Waiting>>);
 
 /// One that waits.
 pub(crate) struct Waiting {
+    /// Since when.
+    pub(crate) since: Instant,
     pub(crate) store: Store<State>,
     pub(crate) instance: Instance,
     /// Calls that it answered.
@@ -38,6 +41,12 @@ impl Warm {
         if !used_up && others.len() < limits.pool_size as usize {
             others.push(waiting);
         }
+    }
+
+    /// Ends those that nobody called for so long.
+    pub(crate) fn give_up(&self, idle: Duration) {
+        let given_up: Vec<Waiting> = crate::lock(&self.0).extract_if(.., |one| one.since.elapsed() >= idle).collect();
+        drop(given_up);
     }
 
     /// Ends them all.

@@ -40,6 +40,11 @@ async fn a_call_that_breaks_off_takes_its_instance_with_it() {
     assert_eq!(called_before(&world, "guest").await, 1);
     world.run("guest", json!({"do": "trap", "message": "ended"})).await.unwrap_err();
     assert_eq!(called_before(&world, "guest").await, 0);
+    // So does nobody's calling.
+    world.host.give_up_idle(std::time::Duration::from_secs(60));
+    assert_eq!(called_before(&world, "guest").await, 1);
+    world.host.give_up_idle(std::time::Duration::ZERO);
+    assert_eq!(called_before(&world, "guest").await, 0);
     // An error that the plugin tells is an answer.
     world
         .run("guest", json!({"do": "fail", "class": "permanent", "code": "c", "message": "m", "field": "f"}))

@@ -29,6 +29,8 @@ use super::wanted;
 const ROUND: Duration = Duration::from_secs(10);
 /// The longest pause before a registry is asked again.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How long an instance stays that nobody calls.
+const IDLE_MAX: Duration = Duration::from_secs(300);
 /// Components that are compiled at once.
 const AT_ONCE_MAX: usize = 2;
 
@@ -239,6 +241,7 @@ impl Controller {
 
     /// Writes counts, and takes up again what may be otherwise now: a source that could not be read, a file that changed.
     async fn round(&mut self) {
+        self.host.give_up_idle(IDLE_MAX);
         for name in self.there.clone() {
             let Ok(object) = self.objects.get(&key(&name)).await else { continue };
             let Some(seen) = self.seen.get(&name) else { continue };
