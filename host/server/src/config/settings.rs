@@ -269,7 +269,7 @@ pub static SETTINGS: &[Setting] = &[
         Kind::List,
         "",
         "",
-        "What `http` steps, artifacts and registries may call, as `[scheme://]host[:port]` or `*.example.com`; empty: every name.",
+        "What `http` steps, artifacts and registries of plugins may call, as `[scheme://]host[:port]` or `*.example.com`; empty: every name.",
     ),
     setting(
         "egress.deny",
