@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -8,17 +9,30 @@ import (
 
 	"colchis/sdk"
 
-	"sigs.k8s.io/yaml"
 	yamlv3 "sigs.k8s.io/yaml/goyaml.v3"
 )
 
 // document is a text of YAML that a template gave, and the template's path.
-type document struct{ file, text string }
+type document struct {
+	file, text string
+	kind       string
+	test       bool   // a hook of `helm test`
+	object     string // the text as JSON, where it was read already
+}
 
-// objects are the objects in it, those of lists one by one.
-func (d document) objects() ([]map[string]any, error) {
-	var found []map[string]any
-	// Helm cuts the last line's end off, and prints it again: without it, a text in the manifest that ends there would lose its own.
+// objects are the objects in it as JSON, those of lists one by one.
+func (d document) objects() ([]string, error) {
+	if !severalDocuments(d.text) {
+		object, err := d.object, error(nil)
+		if object == "" {
+			object, err = toJSON(d.text)
+		}
+		if err != nil {
+			return nil, sdk.Failed("bad-manifest", "%s is no YAML: %v", d.file, err)
+		}
+		return d.flat(object)
+	}
+	var found []string
 	decoder := yamlv3.NewDecoder(strings.NewReader(d.text + "\n"))
 	for {
 		var node yamlv3.Node
@@ -33,30 +47,68 @@ func (d document) objects() ([]map[string]any, error) {
 		if err != nil {
 			return nil, sdk.Failed("bad-manifest", "%s is no YAML: %v", d.file, err)
 		}
-		var object map[string]any
-		if err := yaml.Unmarshal(one, &object); err != nil {
+		object, err := toJSON(string(one))
+		if err != nil {
 			return nil, sdk.Failed("bad-manifest", "a document of %s is no object: %v", d.file, err)
 		}
-		if len(object) == 0 {
-			continue
+		objects, err := d.flat(object)
+		if err != nil {
+			return nil, err
 		}
-		found = append(found, flatten(object)...)
+		found = append(found, objects...)
 	}
 }
 
-// flatten takes a list apart.
-func flatten(object map[string]any) []map[string]any {
-	items, ok := object["items"].([]any)
-	if !ok || object["kind"] != "List" {
-		return []map[string]any{object}
-	}
-	var found []map[string]any
-	for _, item := range items {
-		if inner, ok := item.(map[string]any); ok {
-			found = append(found, flatten(inner)...)
+// severalDocuments says whether a text may have more documents than one, or marks the only one.
+func severalDocuments(text string) bool {
+	for _, mark := range []string{"---", "..."} {
+		if strings.HasPrefix(text, mark) || strings.Contains(text, "\n"+mark) {
+			return true
 		}
 	}
-	return found
+	return false
+}
+
+// flat takes a list apart; nothing has no objects.
+func (d document) flat(object string) ([]string, error) {
+	if object == "null" || object == "{}" {
+		return nil, nil
+	}
+	if !strings.HasPrefix(object, "{") {
+		return nil, sdk.Failed("bad-manifest", "a document of %s is no object, but %s", d.file, shortened(object))
+	}
+	// Most are no list, and need not be read again to be known as none.
+	if !strings.Contains(object, `"List"`) {
+		return []string{object}, nil
+	}
+	var list struct {
+		Kind  string            `json:"kind"`
+		Items []json.RawMessage `json:"items"`
+	}
+	if json.Unmarshal([]byte(object), &list) != nil || list.Kind != "List" || list.Items == nil {
+		return []string{object}, nil
+	}
+	var found []string
+	for _, item := range list.Items {
+		if !strings.HasPrefix(string(item), "{") || string(item) == "{}" {
+			continue
+		}
+		inner, err := d.flat(string(item))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, inner...)
+	}
+	return found, nil
+}
+
+// shortened is the beginning of a text.
+func shortened(text string) string {
+	const most = 60
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 // text is documents as `helm template` prints them.

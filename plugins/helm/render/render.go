@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"log"
 	"path"
@@ -14,8 +13,6 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
-	"helm.sh/helm/v3/pkg/release"
-	"helm.sh/helm/v3/pkg/releaseutil"
 )
 
 // Helm is the renderer.
@@ -96,11 +93,7 @@ func (Helm) Render(request *renderer.Request) (*renderer.Rendered, error) {
 			return nil, err
 		}
 		for _, object := range objects {
-			text, err := json.Marshal(object)
-			if err != nil {
-				return nil, sdk.Failed("bad-manifest", "an object of %s cannot be written as JSON: %v", document.file, err)
-			}
-			made.Manifests = append(made.Manifests, renderer.Manifest{Object: string(text), File: document.file})
+			made.Manifests = append(made.Manifests, renderer.Manifest{Object: object, File: document.file})
 		}
 	}
 	return made, nil
@@ -212,38 +205,6 @@ func takeNotes(made *chart.Chart, files map[string]string) string {
 		}
 	}
 	return notes
-}
-
-// arrange puts what was rendered in order.
-func (c *Config) arrange(made *chart.Chart, files map[string]string) ([]document, error) {
-	hooks, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
-	if err != nil {
-		return nil, sdk.Failed("bad-manifest", "what the templates gave is no YAML of objects: %v", err)
-	}
-	var documents []document
-	if !c.SkipCrds {
-		for _, crd := range made.CRDObjects() {
-			documents = append(documents, document{crd.Filename, string(crd.File.Data)})
-		}
-	}
-	for _, manifest := range manifests {
-		documents = append(documents, document{manifest.Name, manifest.Content})
-	}
-	for _, hook := range hooks {
-		if !c.SkipTests || !isTest(hook) {
-			documents = append(documents, document{hook.Path, hook.Manifest})
-		}
-	}
-	return documents, nil
-}
-
-func isTest(hook *release.Hook) bool {
-	for _, event := range hook.Events {
-		if event == release.HookTest {
-			return true
-		}
-	}
-	return false
 }
 
 func first(texts ...string) string {

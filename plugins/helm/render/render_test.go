@@ -78,7 +78,7 @@ func TestObjectsAreThoseOfTheToolsOutput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		objects, err := document{file, string(printed)}.objects()
+		objects, err := document{file: file, text: string(printed)}.objects()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,8 +87,8 @@ func TestObjectsAreThoseOfTheToolsOutput(t *testing.T) {
 			t.Fatalf("%s: %v %v", file, made, err)
 		}
 		for i, object := range objects {
-			if want, _ := json.Marshal(object); made.Manifests[i].Object != string(want) {
-				t.Errorf("%s: got %s, want %s", file, made.Manifests[i].Object, want)
+			if made.Manifests[i].Object != object {
+				t.Errorf("%s: got %s, want %s", file, made.Manifests[i].Object, object)
 			}
 		}
 	}
