@@ -176,7 +176,10 @@ impl Workspace {
                 key.file(&self.folder, &self.folder.join("Cargo.toml"))?;
                 key.file(&self.folder, &self.folder.join("Cargo.lock"))?;
             }
-            Language::Go(_) => {
+            Language::Go(world) => {
+                if world == RENDERER {
+                    key.word(preinit::FORM);
+                }
                 for folder in self.go_libraries.iter().chain([&guest.folder]) {
                     for file in go::files(folder)? {
                         key.file(&self.folder, &file)?;
@@ -254,9 +257,15 @@ pub fn build(workspace: &Workspace, guest: &Guest, compilers: &mut Compilers) ->
     Ok(Built { file, bytes: bytes.len() as u64, took })
 }
 
+/// The world whose components see the same clock and randomness each time, so that they can begin ahead.
+const RENDERER: &str = "manifest-renderer";
+
 /// Runs Go; answers a core module that says which world it is of.
 fn compile_go(guest: &Guest, world: &str, go: &Go) -> Result<Vec<u8>> {
     let mut module = go.compile(&guest.name, &guest.folder).with_context(|| format!("guest `{}`", guest.name))?;
+    if world == RENDERER {
+        module = preinit::preinitialize(&module).with_context(|| format!("guest `{}`", guest.name))?;
+    }
     bindings::embed(&mut module, &places::wit(), world).with_context(|| format!("guest `{}`", guest.name))?;
     Ok(module)
 }

@@ -98,8 +98,14 @@ impl HostWallClock for Standing {
     }
 }
 
-#[derive(Default)]
 struct Looked(AtomicU64);
+
+impl Default for Looked {
+    /// Never nothing: Go takes that for a clock that was not looked at, and what began ahead (`preinit`) has seen the first moments.
+    fn default() -> Self {
+        Self(AtomicU64::new(LOOK_NS))
+    }
+}
 
 impl HostMonotonicClock for Looked {
     fn resolution(&self) -> u64 {
