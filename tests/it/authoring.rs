@@ -61,7 +61,20 @@ fn keeps_every_promise(name: &str, test: &str) {
     let server = tests::http::Http::start();
     let config = format!(r#"{{"url": "{}/status", "path": "version"}}"#, server.url());
     let (grant, bad) = (format!("http={}", server.url()), r#"{"url": "http://a", "path": "a..b"}"#);
-    let mut args = vec!["test", &provider, "-f", &config, "--grant", &grant, "--record", &tape, "--bad-config", bad];
+    let mut args = vec![
+        "test",
+        &provider,
+        "--kind",
+        "metric-provider",
+        "-f",
+        &config,
+        "--grant",
+        &grant,
+        "--record",
+        &tape,
+        "--bad-config",
+        bad,
+    ];
     args.extend(["--calls", "20", "-o", "json"]);
     let verdicts = verdicts(&plugin(&args));
     assert!(!verdicts.values().any(|(verdict, _)| verdict == "failed"), "{name}: {verdicts:#?}");
