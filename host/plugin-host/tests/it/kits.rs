@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use plugin::{CallContext, ErrorClass, Event, StepFiles, StepPhase, StepProgress, StepRequest, Subscription};
+use plugin::{CallContext, ErrorClass, Event, Plugins, StepFiles, StepPhase, StepProgress, StepRequest, Subscription};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
