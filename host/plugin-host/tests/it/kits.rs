@@ -187,10 +187,9 @@ async fn a_step_in_go_copies_an_artifact_and_keeps_a_blob() {
     copies_an_artifact("copy-go", "a_step_in_go_copies_an_artifact_and_keeps_a_blob").await;
 }
 
-/// A subscription lives long: what it keeps outlives the garbage that gathers in its one instance, which has 64 MiB.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_source_in_go_lasts() {
-    let Some(guest) = Guest::new("lines-go", "a_source_in_go_lasts") else { return };
+/// A subscription lives long: what it keeps outlives the garbage that gathers in its one instance, which has 64 MiB; this much goes through it.
+async fn lasts(name: &str, test: &str) {
+    let Some(guest) = Guest::new(name, test) else { return };
     let server = Lines::start(3_000, 20_000).await;
     guest.install("granted", json!({"endpoints": [{"address": "*", "private": true}]})).await;
     let source = guest.world.host.subscriber("granted").unwrap();
@@ -202,4 +201,19 @@ async fn a_source_in_go_lasts() {
         last = cursor;
     }
     server.hears("ACK 3000").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_in_go_lasts() {
+    lasts("lines-go", "a_source_in_go_lasts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_in_python_lasts() {
+    lasts("greet-python", "a_source_in_python_lasts").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_in_javascript_lasts() {
+    lasts("greet-js", "a_source_in_javascript_lasts").await;
 }
