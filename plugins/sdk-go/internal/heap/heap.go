@@ -17,7 +17,7 @@ import (
 // collection; above the second, the next call would have too little of the 64 MiB that a plugin has by default.
 const (
 	keptMin = 24 << 20
-	keptMax = 48 << 20
+	keptMax = 40 << 20
 )
 
 var (
