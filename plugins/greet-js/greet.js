@@ -10,14 +10,21 @@ export const config = object({
   path: text("The value's place, for example data.items.0.", { minLength: 1 }),
 });
 
+/** What the component is. @type {import("../sdk-js/colchis/kinds.js").About} */
+export const about = {
+  name: "greet-js",
+  version: "1.0.0",
+  summary: "Measures a value in the JSON that an address answers, brings in lines of a server, copies artifacts",
+  needs: [
+    { capability: "http", name: "*", why: "asks the address that a metric names" },
+    { capability: "endpoint", name: "*", why: "reads lines of the server that an event source names", optional: true },
+    { capability: "blobs", why: "remembers how much was copied", optional: true },
+  ],
+};
+
 /** @type {import("../sdk-js/colchis/kinds.js").MetricProvider<{url: string, path: string}>} */
 export const greet = {
-  about: {
-    name: "greet-js",
-    version: "1.0.0",
-    summary: "Measures a value in the JSON that an address answers",
-    needs: [{ capability: "http", name: "*", why: "asks the address that a metric names" }],
-  },
+  about,
   config,
 
   check({ path }) {

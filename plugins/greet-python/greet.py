@@ -12,8 +12,12 @@ from colchis.metric_provider import Measurement, MetricProvider, Request
 ABOUT = About(
     "greet-python",
     "1.0.0",
-    "Measures a value in the JSON that an address answers",
-    [Need.http("*", "asks the address that a metric names")],
+    "Measures a value in the JSON that an address answers, brings in lines of a server, copies artifacts",
+    [
+        Need.http("*", "asks the address that a metric names"),
+        Need("endpoint", "reads lines of the server that an event source names", "*", optional=True),
+        Need("blobs", "remembers how much was copied", optional=True),
+    ],
 )
 
 

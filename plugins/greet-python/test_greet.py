@@ -2,7 +2,9 @@
 
 import unittest
 
-from colchis import PluginError, config, testing
+import copy_step
+import lines
+from colchis import PluginError, config, step, testing
 from colchis.http import Response
 from colchis.metric_provider import Request
 from greet import Config, Greet, pick
@@ -41,6 +43,35 @@ class Measure(unittest.TestCase):
         self.assertEqual((value, [finding.field for finding in findings]), (None, ["pth", "path", "url"]))
         value, findings = config.check(Config, '{"url": "http://a", "path": "a..b"}')
         self.assertEqual(([], ["path"]), (findings, [finding.field for finding in Greet().check(value)]))
+
+
+class Bring(unittest.TestCase):
+    def test_lines_become_events_and_are_acknowledged(self) -> None:
+        written: list[bytes] = []
+        said = {b"FROM 6\n": [b"7 sev", b"en\n8 eight\n9 ni"]}
+        testing.connect(lambda address: lambda text: (written.append(text), said.get(text, []))[1])
+        reading = lines.Lines().open(lines.Config("tcp://lines.example"), "l", "6")
+        self.assertEqual(reading.poll(9, 0).events, [])
+        batch = reading.poll(1, 0)
+        self.assertEqual(([event.id for event in batch.events], batch.cursor, batch.events[0].data), (["7"], "7", b'{"text": "seven"}'))
+        reading.ack(batch.delivery)
+        self.assertEqual((reading.poll(9, 0).cursor, written), ("8", [b"", b"FROM 6\n", b"ACK 7\n"]))
+        reading.drain()
+        self.assertEqual(reading.poll(9, 0).events, [])
+
+    def test_a_server_has_an_address(self) -> None:
+        found = lines.Lines().check(lines.Config("user:hush@lines.example"))
+        self.assertEqual([finding.field for finding in found], ["address"])
+
+
+class CopyArtifacts(unittest.TestCase):
+    def test_an_artifact_is_copied_and_remembered(self) -> None:
+        native = testing.serve()
+        native.artifacts["in"] = {"a": b"1" * 100_000, "b/c": b""}
+        for before in ("", "100000"):
+            done = copy_step.Copy().start(copy_step.Config("in", "out"), step.Request())
+            self.assertEqual((done.result, done.parameters), ("100000", {"before": before}))
+        self.assertEqual((native.artifacts["out"], bytes(native.said)), (native.artifacts["in"], b"100000 bytes\n" * 2))
 
 
 if __name__ == "__main__":

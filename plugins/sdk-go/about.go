@@ -18,7 +18,7 @@ type Capability struct {
 // HTTP asks for requests to hosts, as `https://*.example.com:443`; `*` alone says that the configuration names the host.
 func HTTP(hosts string) Capability { return Capability{"http", hosts} }
 
-// Endpoint asks for connections to a host and port.
+// Endpoint asks for connections to a host and port, as `tcp://mqtt.example.com:8883`; `*` alone says that the configuration names it.
 func Endpoint(address string) Capability { return Capability{"endpoint", address} }
 
 // Secret asks for the use of a secret, and not for its value.
@@ -27,13 +27,16 @@ func Secret(name string) Capability { return Capability{"secret", name} }
 // State asks for values that last from call to call.
 func State() Capability { return Capability{"state", ""} }
 
+// Blobs asks for large values that last from call to call.
+func Blobs() Capability { return Capability{"blobs", ""} }
+
 // Reveal asks for the value of a secret. Almost nobody needs it.
 func Reveal(name string) Capability { return Capability{"reveal", name} }
 
 // Lookup asks for objects of the destination.
 func Lookup() Capability { return Capability{"lookup", ""} }
 
-// Kind is the capability's word in the interfaces: http, endpoint, secret, reveal, state, lookup.
+// Kind is the capability's word in the interfaces: http, endpoint, secret, reveal, state, blobs, lookup.
 func (c Capability) Kind() string { return c.kind }
 
 // Value is what it is about, where it is about something.

@@ -53,6 +53,19 @@ fn a_step_keeps_every_promise() {
     assert!(junit.contains("<testsuite name=\"greet\"") && junit.contains("failures=\"0\""), "{junit}");
 }
 
+/// A step is given the artifacts that it reads; what it wrote is part of its answer.
+#[test]
+fn a_step_is_tried_out_with_artifacts() {
+    let Some(step) = guest("copy-go", "a_step_is_tried_out_with_artifacts") else { return };
+    let (config, grant) = (r#"{"source": "in", "target": "out"}"#, "blobs");
+    let input = r#"{"artifacts": {"in": {"a": "one", "b/c": "two"}}}"#;
+    let args = ["test", &step, "-f", config, "--input", input, "--grant", grant, "--calls", "5", "-o", "json"];
+    let verdicts = verdicts(&plugin(&args));
+    for id in ["answers", "no-trap", "growth"] {
+        assert_eq!(verdicts[id].0, "passed", "{id}: {}", verdicts[id].1);
+    }
+}
+
 /// Asks a server of the test once and records that; the other checks are made with servers that fail.
 fn keeps_every_promise(name: &str, test: &str) {
     let Some(provider) = guest(name, test) else { return };
@@ -61,7 +74,20 @@ fn keeps_every_promise(name: &str, test: &str) {
     let server = tests::http::Http::start();
     let config = format!(r#"{{"url": "{}/status", "path": "version"}}"#, server.url());
     let (grant, bad) = (format!("http={}", server.url()), r#"{"url": "http://a", "path": "a..b"}"#);
-    let mut args = vec!["test", &provider, "-f", &config, "--grant", &grant, "--record", &tape, "--bad-config", bad];
+    let mut args = vec![
+        "test",
+        &provider,
+        "--kind",
+        "metric-provider",
+        "-f",
+        &config,
+        "--grant",
+        &grant,
+        "--record",
+        &tape,
+        "--bad-config",
+        bad,
+    ];
     args.extend(["--calls", "20", "-o", "json"]);
     let verdicts = verdicts(&plugin(&args));
     assert!(!verdicts.values().any(|(verdict, _)| verdict == "failed"), "{name}: {verdicts:#?}");

@@ -55,8 +55,9 @@ fn projects_in_go_build_and_keep_every_promise() {
         ("metric-provider", vec!["--replay", &tape], true),
         ("manifest-renderer", vec!["--input", r#"{"files": {"a.txt": "one"}}"#], true),
         ("event-receiver", vec!["--input", r#"{"request": {"body": {"id": "7"}}}"#], true),
-        // Without a server there is nothing to post to; what it does with broken ones is seen all the same.
+        // Without a server there is nothing to ask or to post to; what it does with broken ones is seen all the same.
         ("trigger", vec![], false),
+        ("event-subscriber", vec![], false),
         ("step", vec![], true),
     ] {
         let project = folder.path().join(kind);

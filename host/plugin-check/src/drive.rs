@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use plugin::{
-    CallContext, Desk, Entry, EntryKind, ErrorClass, Event, Kind, MetricPhase, MetricRequest, NoFiles, PluginError,
-    Release, RenderRequest, Result, StepFiles, StepPhase, StepRequest, Tree, TriggerRequest,
+    CallContext, Desk, Entry, EntryKind, ErrorClass, Event, Kind, MetricPhase, MetricRequest, PluginError, Release,
+    RenderRequest, Result, StepFiles, StepPhase, StepRequest, Tree, TriggerRequest,
 };
 use serde_json::{Value, json};
 
+use crate::artifacts::Artifacts;
 use crate::input::Input;
 
 /// How often what is running is asked for.
@@ -72,9 +73,10 @@ impl Given {
             node: "check-1".into(),
             template: "check".into(),
             parameters: self.input.parameters.clone().into_iter().collect(),
-            artifacts: Vec::new(),
+            artifacts: self.input.artifacts.keys().cloned().collect(),
         };
-        let files: Arc<dyn StepFiles> = Arc::new(NoFiles);
+        let artifacts = Arc::new(Artifacts::new(self.input.artifacts.clone()));
+        let files: Arc<dyn StepFiles> = artifacts.clone();
         let mut told = step.start(context, &request, &files).await?;
         for _ in 0..ROUNDS_MAX {
             let (StepPhase::Running, Some(token)) = (told.phase, told.token.clone()) else { break };
@@ -89,7 +91,8 @@ impl Given {
             }
             _ => {}
         }
-        Ok(json!({"phase": format!("{:?}", told.phase), "result": told.result, "parameters": told.parameters}))
+        let (phase, parameters) = (format!("{:?}", told.phase), told.parameters);
+        Ok(json!({"phase": phase, "result": told.result, "parameters": parameters, "artifacts": artifacts.told()}))
     }
 
     async fn trigger(&self, desk: &dyn Desk, name: &str, context: &CallContext) -> Result<Value> {

@@ -16,6 +16,8 @@ pub struct InputError(#[from] serde_json::Error);
 pub struct Input {
     /// Steps: input parameters.
     pub parameters: BTreeMap<String, String>,
+    /// Steps: input artifacts, their files by path; the empty path is the artifact itself.
+    pub artifacts: BTreeMap<String, BTreeMap<String, String>>,
     /// Triggers: what parameters made of the events.
     pub payload: Value,
     /// Receivers: the request that comes in.

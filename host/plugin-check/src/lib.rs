@@ -15,6 +15,7 @@
 //!
 //! Must not know: how components are run, terminals, command lines.
 
+mod artifacts;
 mod catalogue;
 mod drive;
 mod faults;

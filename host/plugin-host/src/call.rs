@@ -251,6 +251,11 @@ impl Session {
         counted(&self.loaded, &span, begun, answer)
     }
 
+    /// Whether it has too little memory for many calls more.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.data().is_nearly_full())
+    }
+
     /// What is left of it, if it may still be used.
     pub(crate) fn take_store(&mut self) -> Option<Store<State>> {
         self.store.take()

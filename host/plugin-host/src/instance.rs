@@ -207,6 +207,11 @@ impl State {
         self.requests.refusals()
     }
 
+    /// Whether so much of its memory is used that the next calls may find too little: what a language left behind in earlier calls is in it.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.limiter.memory_bytes > self.limiter.memory_max / 4 * 3
+    }
+
     /// Counts a call of the host.
     pub(crate) fn host_call(&mut self) -> Result<(), Ended> {
         self.call.host_calls += 1;

@@ -34,9 +34,10 @@ impl Warm {
         crate::lock(&self.0).pop()
     }
 
-    /// Lets one wait, unless it answered enough calls or others are enough.
+    /// Lets one wait, unless it answered enough calls, its memory is nearly full or others are enough.
     pub(crate) fn put(&self, waiting: Waiting, limits: &Limits) {
-        let used_up = waiting.calls >= limits.invocations_max || waiting.store.data().vault().is_crowded();
+        let state = waiting.store.data();
+        let used_up = waiting.calls >= limits.invocations_max || state.vault().is_crowded() || state.is_nearly_full();
         let mut others = crate::lock(&self.0);
         if !used_up && others.len() < limits.pool_size as usize {
             others.push(waiting);

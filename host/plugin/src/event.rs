@@ -57,7 +57,8 @@ pub trait Subscription: Send {
     async fn ack(&mut self, call: &CallContext, delivery: u64) -> Result<()>;
     /// Stops taking new events.
     async fn drain(&mut self, call: &CallContext) -> Result<()>;
-    /// Whether the plugin is served in another version by now: whoever polls drains this one, acknowledges, and opens the next at the cursor.
+    /// Whether another has to take over: the plugin is served in another version by now, or the memory of this one's instance is nearly full, as languages leave something
+    /// behind in each call. Whoever polls drains this one, acknowledges, and opens the next at the cursor.
     fn is_superseded(&self) -> bool;
 }
 

@@ -5,13 +5,10 @@
 package eventreceiver
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"strings"
-	"time"
 
 	"colchis/sdk"
+	"colchis/sdk/event"
 )
 
 // Receiver is what a plugin implements. An error that is an *sdk.Error is told as it is.
@@ -52,29 +49,13 @@ func (i *Incoming) Header(name string) string {
 }
 
 // Event is an event, in the terms of CloudEvents 1.0. The host adds `source` and `subject`.
-type Event struct {
-	ID          string    // of the same event, always the same: one whose id was seen is not taken again
-	Type        string    // `com.github.push`; the event source's type when empty
-	Time        time.Time // when it happened; not known when zero
-	ContentType string    // of the data; `application/json` when empty
-	Data        []byte
-	Attributes  map[string]string // of CloudEvents, beyond these
-}
+type Event = event.Event
 
 // JSON is an event with JSON as its data.
-func JSON(id string, data any) (Event, error) {
-	text, err := json.Marshal(data)
-	if err != nil {
-		return Event{}, sdk.Failed("bad-event", "the data of the event `%s` is not JSON: %v", id, err)
-	}
-	return Event{ID: id, Data: text}, nil
-}
+func JSON(id string, data any) (Event, error) { return event.JSON(id, data) }
 
 // IDOf is an id made of the content, for events of senders that give none.
-func IDOf(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:16])
-}
+func IDOf(content []byte) string { return event.IDOf(content) }
 
 // Outcome is what became of a request: its events, and what is answered when they are durable.
 type Outcome struct {

@@ -5,7 +5,7 @@ package eventreceiver
 import (
 	"strings"
 
-	events "colchis/sdk/internal/bindings/colchis_event_source_events"
+	"colchis/sdk/event"
 	kind "colchis/sdk/internal/bindings/colchis_event_source_receiver"
 	description "colchis/sdk/internal/bindings/colchis_plugin_description"
 	types "colchis/sdk/internal/bindings/colchis_plugin_types"
@@ -57,22 +57,8 @@ func told(made *Outcome, err error) wit.Result[kind.Outcome, types.PluginError] 
 		status = 200
 	}
 	outcome := kind.Outcome{
-		Events: make([]events.Event, len(made.Events)),
+		Events: event.WIT(made.Events),
 		Answer: kind.Outgoing{Status: uint16(status), Headers: convert.Listed(made.Headers), Body: made.Body},
 	}
-	for i, one := range made.Events {
-		outcome.Events[i] = event(one)
-	}
 	return convert.Answer(outcome, nil)
-}
-
-func event(one Event) events.Event {
-	time := wit.None[uint64]()
-	if !one.Time.IsZero() {
-		time = wit.Some(uint64(max(one.Time.UnixMilli(), 0)))
-	}
-	return events.Event{
-		Id: one.ID, Type: one.Type, Time: time, ContentType: one.ContentType, Data: one.Data,
-		Extensions: convert.Pairs(one.Attributes),
-	}
 }

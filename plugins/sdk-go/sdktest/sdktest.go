@@ -43,3 +43,29 @@ func Logged() (lines []string) {
 	})
 	return lines
 }
+
+// Peer says what comes back for what is written on a connection. It is asked once with nothing when the connection opens, for what a server says first. A nil in what it
+// says ends the connection.
+type Peer = host.Peer
+
+// Connect has connections answered by scripts, by their addresses. Where nothing is set, they go to real servers, over plain TCP.
+func Connect(peers func(address string) (Peer, error)) {
+	host.With(func(f *host.Fakes) { f.Peers = peers })
+}
+
+// SetArtifact is what a step finds as its input artifact: files by path; the empty path is the artifact itself.
+func SetArtifact(name string, files map[string][]byte) {
+	host.With(func(f *host.Fakes) { f.Artifacts[name] = files })
+}
+
+// Artifact is one that a step wrote: files by path; nil when there is none.
+func Artifact(name string) (files map[string][]byte) {
+	host.With(func(f *host.Fakes) { files = f.Artifacts[name] })
+	return files
+}
+
+// Output is what a step added to its log until now.
+func Output() (text string) {
+	host.With(func(f *host.Fakes) { text = string(f.Output) })
+	return text
+}

@@ -6,6 +6,9 @@
  * @typedef {{id: string, data: Uint8Array, type?: string, timeMs?: number, contentType?: string, attributes?: Record<string, string>}} Event
  */
 
+/** How much data a batch has before it is given (bytes): what comes behind waits for the next poll, as so many events as are asked for may be more than the memory holds. */
+export const BATCH_BYTES = 4 << 20;
+
 /** An event with a document as its data. @param {string} id @param {unknown} document @param {Partial<Event>} more @returns {Event} */
 export function jsonEvent(id, document, more = {}) {
   return { ...more, id, data: new TextEncoder().encode(JSON.stringify(document)) };

@@ -1,10 +1,19 @@
-// What the host gives to a plugin: its log, the call that is under way, state, secrets. In tests, `testing.js` is the host.
+// What the host gives to a plugin: its log, the call that is under way, state, secrets. In tests, `testing.js` is the host. Large values are in `blob.js`, connections
+// in `endpoint.js`, the artifacts of a step in `step.js`.
 import { PluginError } from "./errors.js";
 
 /** @typedef {"error" | "warn" | "info" | "debug" | "trace"} Level */
 /** @typedef {"hmac-sha1" | "hmac-sha256" | "hmac-sha512" | "rsa-sha256" | "ed25519"} Algorithm */
 /** @typedef {{status: number, headers: [string, string][], body: Uint8Array}} Answer */
 /** @typedef {{method: string, url: string, headers: [string, string][], body: Uint8Array, timeoutMs: number}} Asked */
+/**
+ * What is lent is given back by `close`, once or more often.
+ * @typedef {{size(): number, read(offset: number, length: number): Uint8Array, close(): void}} LentReader
+ * @typedef {{write(bytes: Uint8Array): void, finish(): string, close(): void}} LentWriter
+ * @typedef {{read(max: number, waitMs: number): import("./endpoint.js").Input, write(bytes: Uint8Array): void, writeSecret(text: string): void, startTls(serverName: string | undefined): void, close(): void}} LentConnection
+ * @typedef {{paths(): string[], size(path: string): number, read(path: string, offset: number, length: number): Uint8Array, close(): void}} LentArtifact
+ * @typedef {{write(path: string, bytes: Uint8Array): void, finish(): void, close(): void}} LentArtifactWriter
+ */
 /**
  * Whoever answers: the bindings in a component, a test natively.
  * @typedef {{
@@ -15,10 +24,19 @@ import { PluginError } from "./errors.js";
  *   stateGet(key: string): {value: Uint8Array, version: number} | undefined,
  *   stateSet(key: string, value: Uint8Array, version: number | undefined): number,
  *   stateDelete(key: string): void,
+ *   stateKeys(prefix: string, after: string | undefined, limit: number): string[],
  *   secret(name: string): string,
  *   base64(text: string): string,
  *   sign(key: string, algorithm: Algorithm, message: Uint8Array): Uint8Array,
  *   verifyMac(key: string, algorithm: Algorithm, message: Uint8Array, mac: Uint8Array): boolean,
+ *   reveal(name: string): Uint8Array,
+ *   blobOpen(name: string): LentReader,
+ *   blobCreate(name: string): LentWriter,
+ *   blobDelete(name: string): void,
+ *   connect(address: string): LentConnection,
+ *   artifactOpen(name: string): LentArtifact,
+ *   artifactCreate(name: string): LentArtifactWriter,
+ *   output(text: Uint8Array): void,
  * }} Host
  */
 
@@ -62,6 +80,8 @@ export const state = {
   set: (key, value, version) => current().stateSet(key, value, version),
   /** @param {string} key */
   delete: (key) => current().stateDelete(key),
+  /** Keys that begin with a prefix, in order, after `after`, at most `limit`. @param {string=} prefix @param {string=} after @param {number=} limit */
+  keys: (prefix = "", after = undefined, limit = 1000) => current().stateKeys(prefix, after, limit),
 };
 
 /** Secrets by the names of their grants, without their values: a stand-in is a text that the host replaces by the value in a request. */
@@ -74,4 +94,6 @@ export const secrets = {
   sign: (key, algorithm, message) => current().sign(key, algorithm, message),
   /** Whether a message was signed with a secret (HMACs only). @param {string} key @param {Algorithm} algorithm @param {Uint8Array} message @param {Uint8Array} mac */
   verifyMac: (key, algorithm, message, mac) => current().verifyMac(key, algorithm, message, mac),
+  /** The value itself: needs the grant `reveal`. Almost nobody needs it. @param {string} name */
+  reveal: (name) => current().reveal(name),
 };

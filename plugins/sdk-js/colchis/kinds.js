@@ -68,8 +68,8 @@
  * }} EventReceiver
  */
 
-/** Events, where to go on after them, and what `ack` is given when they are durable. @typedef {{events: Event[], cursor?: string, delivery?: number}} Batch */
-/** @typedef {{poll(max: number, waitMs: number): Batch, ack?(delivery: number): void, drain?(): void}} Subscription */
+/** Events, where to go on after them (at most 64 KiB; empty where the other side remembers by itself), and what `ack` is given when they are durable. @typedef {{events: Event[], cursor?: string, delivery?: number}} Batch */
+/** One that is running, with an instance of its own: what it keeps is there in the next call. When it is over, its connections are closed. @typedef {{poll(max: number, waitMs: number): Batch, ack?(delivery: number): void, drain?(): void}} Subscription */
 /**
  * Goes and gets events. The host keeps the cursor, and writes it down after the events: a crash repeats events and loses none.
  * @template C

@@ -19,6 +19,21 @@ class Need:
         """Requests to a host, as `https://*.example.com`; `*` says that the configuration names it."""
         return cls("http", why, host)
 
+    @classmethod
+    def endpoint(cls, address: str, why: str) -> Need:
+        """Connections to a host and port, as `tcp://mqtt.example.com:8883`; `*` says that the configuration names it."""
+        return cls("endpoint", why, address)
+
+    @classmethod
+    def blobs(cls, why: str) -> Need:
+        """Large values that last from call to call."""
+        return cls("blobs", why)
+
+    @classmethod
+    def state(cls, why: str) -> Need:
+        """Values that last from call to call."""
+        return cls("state", why)
+
 
 @dataclass(frozen=True)
 class About:

@@ -7,7 +7,7 @@ from typing import Any, Callable, TypeVar
 
 from componentize_py_types import Err
 from wit_world.exports import description
-from wit_world.imports import cancellation, log, secrets, state
+from wit_world.imports import blobs, cancellation, endpoints, log, secrets, state
 
 from . import config, host
 from .about import About
@@ -22,6 +22,11 @@ try:
     from .transport import send
 except ImportError:
     send = None  # type: ignore[assignment]
+try:
+    # Steps have it.
+    from wit_world.imports import files
+except ImportError:
+    files = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 CLASSES = {
@@ -105,6 +110,51 @@ def _other_kind(about: About) -> Any:
     raise PluginError.not_found(f"{about.name} is not of this kind", "no-such-kind")
 
 
+def several(about: About, *exports: tuple[type, type]) -> tuple[type, ...]:
+    """The exports of a component of several kinds: `Description`, and what each kind's `component` made behind it, in their order."""
+    descriptions = [one() for one, _ in exports]
+    kinds = [kind for one in descriptions for kind in one.describe().kinds]
+
+    class Description:
+        def describe(self) -> Any:
+            first = descriptions[0].describe()
+            return description.Info(first.name, first.version, first.summary, kinds, first.needs, [])
+
+        def check_config(self, of: Any, text: str) -> Any:
+            for one in descriptions:
+                if isinstance(of, type(one.describe().kinds[0].kind)):
+                    return one.check_config(of, text)
+            return answer(lambda: _other_kind(about))
+
+    return Description, *(exported for _, exported in exports)
+
+
+class Lent:
+    """A resource of the host, given back at most once. What it does raises errors as a plugin knows them."""
+
+    def __init__(self, of: Any) -> None:
+        self._of, self._open = of, True
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._of, name)
+        return lambda *args: asked(lambda: method(*args))
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._of.__exit__(None, None, None)
+
+
+class Wire(Lent):
+    """A connection of the host."""
+
+    def read(self, max: int, wait_ms: int) -> bytes | None:
+        came = asked(lambda: self._of.read(max, wait_ms))
+        if isinstance(came, endpoints.Input_Bytes):
+            return came.value
+        return b"" if isinstance(came, endpoints.Input_Closed) else None
+
+
 class Component:
     """The host of a component."""
 
@@ -135,6 +185,9 @@ class Component:
     def state_delete(self, key: str) -> None:
         asked(lambda: state.delete(key))
 
+    def state_keys(self, prefix: str, after: str | None, limit: int) -> list[str]:
+        return asked(lambda: state.keys(prefix, after, limit))
+
     def secret(self, name: str) -> str:
         return asked(lambda: secrets.stand_in(name))
 
@@ -146,6 +199,36 @@ class Component:
 
     def verify_mac(self, key: str, algorithm: str, message: bytes, mac: bytes) -> bool:
         return asked(lambda: secrets.verify_mac(key, _algorithm(algorithm), message, mac))
+
+    def reveal(self, name: str) -> bytes:
+        return asked(lambda: secrets.reveal(name))
+
+    def blob_open(self, name: str) -> Any:
+        return Lent(asked(lambda: blobs.open(name)))
+
+    def blob_create(self, name: str) -> Any:
+        return Lent(asked(lambda: blobs.create(name)))
+
+    def blob_delete(self, name: str) -> None:
+        asked(lambda: blobs.delete(name))
+
+    def connect(self, address: str) -> Wire:
+        return Wire(asked(lambda: endpoints.open(address)))
+
+    def artifact_open(self, name: str) -> Any:
+        return Lent(asked(lambda: _files().open(name)))
+
+    def artifact_create(self, name: str) -> Any:
+        return Lent(asked(lambda: _files().create(name)))
+
+    def output(self, text: bytes) -> None:
+        _files().output(text)
+
+
+def _files() -> Any:
+    if files is None:
+        raise PluginError.denied("a plugin of this kind has no artifacts: steps have them", "no-artifacts")
+    return files
 
 
 def _algorithm(name: str) -> Any:

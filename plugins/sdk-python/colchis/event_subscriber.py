@@ -8,12 +8,15 @@ from typing import Any
 from .about import About, Finding
 from .events import Event
 
-__all__ = ["Batch", "Event", "EventSubscriber", "Subscription", "component"]
+__all__ = ["BATCH_BYTES", "Batch", "Event", "EventSubscriber", "Subscription", "component"]
+
+# How much data a batch has before it is given: what comes behind waits for the next poll, as so many events as are asked for may be more than the memory holds.
+BATCH_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a poll gave: events, where to go on after them, and what `ack` is given when they are durable."""
+    """What a poll gave: events, where to go on after them (at most 64 KiB; empty where the other side remembers by itself), and what `ack` is given when they are durable."""
 
     events: list[Event] = field(default_factory=list)
     cursor: str = ""
@@ -21,7 +24,7 @@ class Batch:
 
 
 class Subscription:
-    """A running subscription."""
+    """A running subscription, with an instance of its own: what it keeps is there in the next call. When it is over, its connections are closed."""
 
     def poll(self, max: int, wait_ms: int) -> Batch:
         """Waits for events, at most `max` of them and at most that long."""

@@ -1,10 +1,20 @@
-"""Is a step of a workflow."""
+"""Is a step of a workflow.
+
+A step reads its input artifacts and writes its output artifacts in pieces, by the names that the template gives them:
+
+    with Artifact.open("orders") as orders, ArtifactWriter.create("report") as report:
+        for path in orders.paths():
+            report.write(path, orders.read(path, 0, orders.size(path)))
+        report.finish()
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
+from . import host
 from .about import About, Finding
 from .errors import PluginError
 
@@ -58,18 +68,79 @@ class Step:
         return Progress("failed", "ended before it was over")
 
 
-def output(text: bytes) -> None:
-    """Adds to the step's log. In components alone."""
-    from wit_world.imports import files
+class Artifact:
+    """An input artifact: a file, or a folder."""
 
-    files.output(text)
+    def __init__(self, lent: host.ArtifactReader) -> None:
+        self._lent = lent
+
+    @classmethod
+    def open(cls, name: str) -> Artifact:
+        """Opens an input artifact of the template; `not-found` is the error's class when it has none of that name."""
+        return cls(host.current().artifact_open(name))
+
+    def paths(self) -> list[str]:
+        """Files in it, by path; the empty path is the artifact itself when it is a file."""
+        return self._lent.paths()
+
+    def size(self, path: str = "") -> int:
+        """A file's size in bytes."""
+        return self._lent.size(path)
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        """Up to `length` bytes of a file from `offset` on; fewer at the end."""
+        return self._lent.read(path, offset, length)
+
+    def close(self) -> None:
+        """Gives it back. Asked twice, it does no harm."""
+        self._lent.close()
+
+    def __enter__(self) -> Artifact:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class ArtifactWriter:
+    """An output artifact that is being written. Closed before `finish`, it never was."""
+
+    def __init__(self, lent: host.ArtifactWriter) -> None:
+        self._lent = lent
+
+    @classmethod
+    def create(cls, name: str) -> ArtifactWriter:
+        """Begins an output artifact of the template."""
+        return cls(host.current().artifact_create(name))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Adds bytes to a file; the empty path is the artifact itself."""
+        self._lent.write(path, data)
+
+    def finish(self) -> None:
+        """It is complete."""
+        self._lent.finish()
+
+    def close(self) -> None:
+        """Gives it back; without `finish`, nothing was written. Asked twice, it does no harm."""
+        self._lent.close()
+
+    def __enter__(self) -> ArtifactWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def output(text: str | bytes) -> None:
+    """Adds to the step's log."""
+    host.current().output(text.encode() if isinstance(text, str) else text)
 
 
 def component(about: About, plugin: Step) -> tuple[type, type]:
     """The exports `Description` and `Step`."""
     # What is imported here is in the component; later, there is no file to import from.
     from wit_world.exports import description, step
-    from wit_world.imports import files  # noqa: F401
 
     from .component import answer, describe, parse
 

@@ -27,6 +27,7 @@ pub const WORLDS: &[(&str, Option<&str>)] = &[
     ("metric-provider", Some("metricprovider")),
     ("manifest-renderer", Some("renderer")),
     ("event-receiver", Some("eventreceiver")),
+    ("event-subscriber", Some("eventsubscriber")),
     ("trigger", Some("trigger")),
     ("workflow-step", Some("step")),
 ];

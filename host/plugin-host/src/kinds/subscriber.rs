@@ -98,7 +98,7 @@ impl Subscription for ComponentSubscription {
     }
 
     fn is_superseded(&self) -> bool {
-        self.session.loaded.superseded.load(Ordering::Relaxed)
+        self.session.loaded.superseded.load(Ordering::Relaxed) || self.session.is_nearly_full()
     }
 }
 

@@ -309,9 +309,9 @@ async fn a_trigger_is_done_with_a_key() {
 
 /// Artifacts of a step in memory, and its log.
 #[derive(Default)]
-struct Artifacts {
-    written: Mutex<BTreeMap<String, Vec<u8>>>,
-    log: Mutex<Vec<u8>>,
+pub(crate) struct Artifacts {
+    pub(crate) written: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub(crate) log: Mutex<Vec<u8>>,
 }
 
 /// What is shared with a writer.
@@ -348,7 +348,7 @@ impl StepArtifactWriter for Writing {
     }
 }
 
-struct Lent(Arc<Artifacts>);
+pub(crate) struct Lent(pub(crate) Arc<Artifacts>);
 
 #[async_trait]
 impl StepFiles for Lent {

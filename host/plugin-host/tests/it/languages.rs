@@ -11,20 +11,20 @@ use tokio::net::TcpListener;
 use crate::support::{Web, World, context, private};
 
 /// A host and the component of a plugin.
-struct Guest {
-    world: World,
+pub(crate) struct Guest {
+    pub(crate) world: World,
     bytes: Vec<u8>,
 }
 
 impl Guest {
-    fn new(name: &str, test: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str, test: &str) -> Option<Self> {
         let world = World::new(test)?;
         let bytes = std::fs::read(testkit::tools::guest(name, test)?).unwrap();
         Some(Self { world, bytes })
     }
 
     /// Takes it into service under a name, with the limits that every plugin has.
-    async fn install(&self, name: &str, grants: Value) {
+    pub(crate) async fn install(&self, name: &str, grants: Value) {
         let component = self.world.component(name, grants, Limits::default());
         self.world.host.load(Component { bytes: self.bytes.clone().into(), ..component }).await.unwrap();
     }

@@ -13,6 +13,7 @@ mod endpoints;
 mod golang;
 mod hostile;
 mod kinds;
+mod kits;
 mod languages;
 mod loading;
 mod reach;

@@ -53,6 +53,14 @@ func Fault(from types.PluginError) error {
 	return own
 }
 
+// Done is what the host did, or its error.
+func Done(result wit.Result[wit.Unit, types.PluginError]) error {
+	if result.IsErr() {
+		return Fault(result.Err())
+	}
+	return nil
+}
+
 // Option is a text that is not there when it is empty.
 func Option(text string) wit.Option[string] {
 	if text == "" {
@@ -158,6 +166,8 @@ func capability(what sdk.Capability) description.Capability {
 		return description.MakeCapabilityReveal(what.Value())
 	case "state":
 		return description.MakeCapabilityState()
+	case "blobs":
+		return description.MakeCapabilityBlobs()
 	default:
 		return description.MakeCapabilityLookup()
 	}

@@ -40,3 +40,41 @@ type Response struct {
 	Headers [][2]string
 	Body    []byte
 }
+
+// BlobReader is a large value that is lent for reading.
+type BlobReader interface {
+	Size() uint64
+	Read(offset uint64, length uint32) ([]byte, error)
+	Close()
+}
+
+// BlobWriter is a large value that is lent for writing.
+type BlobWriter interface {
+	Write(bytes []byte) error
+	Finish() (digest string, err error)
+	Close()
+}
+
+// Connection is one that is lent. Read gives nothing when nothing came, and io.EOF when the other side has ended it.
+type Connection interface {
+	Read(max uint32, wait time.Duration) ([]byte, error)
+	Write(bytes []byte) error
+	WriteSecret(text string) error
+	StartTLS(serverName string) error
+	Close()
+}
+
+// Artifact is an input artifact that is lent.
+type Artifact interface {
+	Paths() ([]string, error)
+	Size(path string) (uint64, error)
+	Read(path string, offset uint64, length uint32) ([]byte, error)
+	Close()
+}
+
+// ArtifactWriter is an output artifact that is lent.
+type ArtifactWriter interface {
+	Write(path string, bytes []byte) error
+	Finish() error
+	Close()
+}

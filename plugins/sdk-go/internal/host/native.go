@@ -41,6 +41,10 @@ type Fakes struct {
 	Log       []Line
 	Cancelled bool
 	Left      time.Duration
+	Peers     func(address string) (Peer, error) // who answers connections; real servers where there is none
+	Blobs     map[string][]byte
+	Artifacts map[string]map[string][]byte // of a step: files by path
+	Output    []byte                       // a step's log
 	state     map[string]entry
 	versions  uint64
 }
@@ -51,7 +55,10 @@ var (
 )
 
 func fresh() *Fakes {
-	return &Fakes{Secrets: map[string][]byte{}, state: map[string]entry{}, Left: time.Minute}
+	return &Fakes{
+		Secrets: map[string][]byte{}, state: map[string]entry{}, Left: time.Minute,
+		Blobs: map[string][]byte{}, Artifacts: map[string]map[string][]byte{},
+	}
 }
 
 // Reset makes everything as at the beginning.

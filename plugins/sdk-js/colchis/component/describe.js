@@ -1,6 +1,8 @@
 // @ts-nocheck: what is imported here is there in components alone.
 // The border between a plugin and the bindings: errors, the description, the host's interfaces. Imported in components alone.
+import * as blobs from "colchis:plugin/blobs@1.0.0";
 import * as cancellation from "colchis:plugin/cancellation@1.0.0";
+import * as endpoints from "colchis:plugin/endpoints@1.0.0";
 import * as logging from "colchis:plugin/log@1.0.0";
 import * as secrets from "colchis:plugin/secrets@1.0.0";
 import * as state from "colchis:plugin/state@1.0.0";
@@ -58,22 +60,73 @@ function expected(version) {
   return version ? { tag: "version", val: BigInt(version) } : { tag: "absent" };
 }
 
-/** Makes the bindings the host, with what requests are sent by. */
-export function answerBy(send) {
+/** A resource of the host with a plugin's words for it, given back at most once. */
+export function lent(resource, words) {
+  let open = true;
+  const close = () => {
+    if (open) resource[Symbol.dispose ?? Symbol.for("dispose")]?.();
+    open = false;
+  };
+  const told = Object.entries(words).map(([name, word]) => [name, (...args) => asked(() => word(...args))]);
+  return { ...Object.fromEntries(told), close };
+}
+
+function input({ tag, val }) {
+  return tag === "bytes" ? { kind: tag, bytes: val } : { kind: tag };
+}
+
+function refuse(message, code) {
+  return () => {
+    throw PluginError.denied(message, code);
+  };
+}
+
+const NO_FILES = refuse("a plugin of this kind has no artifacts: steps have them", "no-artifacts");
+// What not every kind has; a component of several has what one of them has.
+const kinds = {
+  send: refuse("a renderer asks nobody", "no-http"),
+  artifactOpen: NO_FILES,
+  artifactCreate: NO_FILES,
+  output: NO_FILES,
+};
+
+/** Makes the bindings the host, with what a kind has beside what all have: `send`, by which requests are sent, and a step's artifacts. */
+export function answerBy(own = {}) {
+  Object.assign(kinds, own);
   use({
+    ...kinds,
     log: logging.write,
     isCancelled: cancellation.isCancelled,
     remainingMs: () => Number(cancellation.remaining()),
-    send,
     stateGet(key) {
       const entry = asked(() => state.get(key));
       return entry && { value: entry.value, version: Number(entry.version) };
     },
     stateSet: (key, value, version) => Number(asked(() => state.set(key, value, expected(version)))),
     stateDelete: (key) => asked(() => state.delete(key)),
+    stateKeys: (prefix, after, limit) => asked(() => state.keys(prefix, after, limit)),
     secret: (name) => asked(() => secrets.standIn(name)),
     base64: (text) => asked(() => secrets.base64(text)),
     sign: (key, algorithm, message) => asked(() => secrets.sign(key, { tag: algorithm }, message)),
     verifyMac: (key, algorithm, message, mac) => asked(() => secrets.verifyMac(key, { tag: algorithm }, message, mac)),
+    reveal: (name) => asked(() => secrets.reveal(name)),
+    blobOpen(name) {
+      const reader = asked(() => blobs.open(name));
+      return lent(reader, { size: () => Number(reader.size()), read: (offset, length) => reader.read(BigInt(offset), length) });
+    },
+    blobCreate(name) {
+      const writer = asked(() => blobs.create(name));
+      return lent(writer, { write: (bytes) => writer.write(bytes), finish: () => writer.finish() });
+    },
+    blobDelete: (name) => asked(() => blobs.delete(name)),
+    connect(address) {
+      const connection = asked(() => endpoints.open(address));
+      return lent(connection, {
+        read: (max, waitMs) => input(connection.read(max, BigInt(Math.round(waitMs)))),
+        write: (bytes) => connection.write(bytes),
+        writeSecret: (text) => connection.writeSecret(text),
+        startTls: (serverName) => connection.startTls(serverName),
+      });
+    },
   });
 }

@@ -5,7 +5,7 @@ import { send } from "./transport.js";
 
 /** The exports `description` and `receiver`. @template C @param {import("../kinds.js").EventReceiver<C>} plugin */
 export function component(plugin) {
-  answerBy(send);
+  answerBy({ send });
   return {
     description: describe(plugin, "event-source"),
     receiver: {

@@ -5,7 +5,7 @@ import { send } from "./transport.js";
 
 /** The exports `description` and `subscriber`. @template C @param {import("../kinds.js").EventSubscriber<C>} plugin */
 export function component(plugin) {
-  answerBy(send);
+  answerBy({ send });
   /** A subscription as the host holds it. */
   class Subscription {
     constructor(of) {

@@ -1,6 +1,5 @@
 // @ts-nocheck: what is imported here is there in components alone.
 import { lookup as find } from "colchis:manifest-renderer/destination@1.0.0";
-import { PluginError } from "../errors.js";
 import { answerBy, asked, describe, read } from "./describe.js";
 
 const SOURCES = ["helm-chart", "oci", "git"];
@@ -11,7 +10,7 @@ export function lookup(apiVersion, kind, namespace, name) {
 }
 
 /** A tree of the host. */
-function lent(tree) {
+function borrowed(tree) {
   const entry = ({ name, kind, size, executable }) => ({ name, kind: kind.tag, size: Number(size), executable });
   return {
     stat: (path) => entry(asked(() => tree.stat(path))),
@@ -23,13 +22,11 @@ function lent(tree) {
 
 /** The exports `description` and `renderer`. @template C @param {import("../kinds.js").ManifestRenderer<C>} plugin */
 export function component(plugin) {
-  answerBy(() => {
-    throw PluginError.denied("a renderer asks nobody", "no-http");
-  });
+  answerBy();
   const request = ({ files, path, fetched, release }) => ({
-    files: lent(files),
+    files: borrowed(files),
     path,
-    fetched: Object.fromEntries(fetched.map((one) => [one.name, lent(one.files)])),
+    fetched: Object.fromEntries(fetched.map((one) => [one.name, borrowed(one.files)])),
     release: {
       name: release.name,
       namespace: release.namespace,
@@ -46,7 +43,7 @@ export function component(plugin) {
   return {
     description: describe(plugin, "manifest-renderer"),
     renderer: {
-      detect: (files, path) => plugin.detect(lent(files), path),
+      detect: (files, path) => plugin.detect(borrowed(files), path),
       requirements: (of) => (plugin.requirements?.(read(plugin, of.config), request(of)) ?? []).map(required),
       render(of) {
         const { manifests, warnings = [], notes } = plugin.render(read(plugin, of.config), request(of));

@@ -5,7 +5,7 @@ import { send } from "./transport.js";
 
 /** The exports `description` and `provider`. @template C @param {import("../kinds.js").MetricProvider<C>} plugin */
 export function component(plugin) {
-  answerBy(send);
+  answerBy({ send });
   const request = ({ metric, namespace, analysisRun, started }) => ({ metric, namespace, analysisRun, startedMs: Number(started) });
   const told = ({ value = null, phase = "measured", message = "", resumeAfterMs, token, metadata = {} }) => ({
     phase: { tag: phase },

@@ -1,11 +1,26 @@
 // @ts-nocheck: what is imported here is there in components alone.
+import * as files from "colchis:step/files@1.0.0";
 import { PluginError } from "../errors.js";
-import { answerBy, describe, millis, read } from "./describe.js";
+import { answerBy, asked, describe, lent, millis, read } from "./describe.js";
 import { send } from "./transport.js";
+
+function artifactOpen(name) {
+  const artifact = asked(() => files.open(name));
+  return lent(artifact, {
+    paths: () => artifact.paths(),
+    size: (path) => Number(artifact.size(path)),
+    read: (path, offset, length) => artifact.read(path, BigInt(offset), length),
+  });
+}
+
+function artifactCreate(name) {
+  const writer = asked(() => files.create(name));
+  return lent(writer, { write: (path, bytes) => writer.write(path, bytes), finish: () => writer.finish() });
+}
 
 /** The exports `description` and `step`. @template C @param {import("../kinds.js").Step<C>} plugin */
 export function component(plugin) {
-  answerBy(send);
+  answerBy({ send, artifactOpen, artifactCreate, output: files.output });
   const request = ({ parameters, artifacts, namespace, workflow, workflowUid, node, template }) => ({
     parameters: Object.fromEntries(parameters),
     artifacts,
@@ -33,9 +48,9 @@ export function component(plugin) {
   return {
     description: describe(plugin, "step"),
     step: {
-      start: (asked) => told(plugin.start(read(plugin, asked.config), request(asked))),
-      poll: (asked, token) => told((plugin.poll ?? poll).call(plugin, read(plugin, asked.config), request(asked), token)),
-      stop: (asked, token) => told((plugin.stop ?? stop).call(plugin, read(plugin, asked.config), request(asked), token)),
+      start: (given) => told(plugin.start(read(plugin, given.config), request(given))),
+      poll: (given, token) => told((plugin.poll ?? poll).call(plugin, read(plugin, given.config), request(given), token)),
+      stop: (given, token) => told((plugin.stop ?? stop).call(plugin, read(plugin, given.config), request(given), token)),
     },
   };
 }

@@ -4,7 +4,7 @@ import { send } from "./transport.js";
 
 /** The exports `description` and `action`. @template C @param {import("../kinds.js").Trigger<C>} plugin */
 export function component(plugin) {
-  answerBy(send);
+  answerBy({ send });
   const request = ({ namespace, sensor, name }) => ({ namespace, sensor, name });
   return {
     description: describe(plugin, "trigger"),

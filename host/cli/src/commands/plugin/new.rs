@@ -57,11 +57,6 @@ impl New {
             return Err(CliError::usage(format!("{} is there already", dir.display()))
                 .hint("name another folder with --dir, or remove it"));
         }
-        if !self.lang.has(self.kind) {
-            let (kind, lang) = (self.kind.word(), self.lang.word());
-            return Err(CliError::usage(format!("there is no template of a {kind} in {lang} yet"))
-                .hint("--lang rust has all kinds; the interfaces are in `wit/` of a clone"));
-        }
         let sdk = self.sdk.as_deref().map(|path| sdk(path, self.lang)).transpose()?;
         let made = project::files(self.lang, self.kind, &self.name, sdk.as_deref());
         for file in &made {

@@ -50,15 +50,6 @@ impl Lang {
         }
     }
 
-    /// Whether there is a template of a kind.
-    pub(super) fn has(self, form: Form) -> bool {
-        match self {
-            Self::Rust => true,
-            Self::Go => go::has(form),
-            Self::Python | Self::JavaScript | Self::TypeScript => true,
-        }
-    }
-
     /// Where a project finds the kit, and what its README says of that.
     fn kit(self, sdk: Option<&str>) -> (String, &'static str) {
         match (self, sdk) {
@@ -257,10 +248,7 @@ mod tests {
     use super::*;
 
     fn all() -> impl Iterator<Item = (Lang, Form)> {
-        let forms = |lang: &Lang| {
-            let forms = Form::value_variants().iter().filter(|form| lang.has(**form));
-            forms.map(|form| (*lang, *form)).collect::<Vec<_>>()
-        };
+        let forms = |lang: &Lang| Form::value_variants().iter().map(|form| (*lang, *form)).collect::<Vec<_>>();
         Lang::value_variants().iter().flat_map(forms)
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Subject {
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
 
-    /// What the calls are given: parameters of a step, payload of a trigger, request of a receiver, files and path of a renderer; as -f
+    /// What the calls are given: parameters and artifacts of a step, payload of a trigger, request of a receiver, files and path of a renderer; as -f
     #[arg(long, value_name = "FILE|JSON")]
     input: Option<String>,
 

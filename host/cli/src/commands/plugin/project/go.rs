@@ -5,7 +5,7 @@
 
 use include_dir::{Dir, include_dir};
 
-use super::{Form, Made, Project};
+use super::{Made, Project};
 
 static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../plugins/sdk-go");
 
@@ -14,11 +14,6 @@ pub(super) const KIT: &str = "./sdk";
 
 /// What a README says of it.
 pub(super) const KIT_LINE: &str = "- `sdk/`: the Go module colchis/sdk, as it was in the `colchis` that made this project; `--sdk PATH` takes that of a clone instead";
-
-/// Whether there is a template of a kind.
-pub(super) fn has(form: Form) -> bool {
-    form != Form::EventSubscriber
-}
 
 /// The path of a clone's kit as `go.mod` has it: quoted where it has to be.
 pub(super) fn path(sdk: &str) -> String {
