@@ -14,7 +14,7 @@ use futures::stream::{self, BoxStream};
 use plugin::{Desk, ErrorClass, Facts, LogLine, PluginError, Result};
 use plugin_check::{Grant, Order, Refused, Stage, Switch};
 use plugin_host::{
-    Component, EndpointGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets,
+    Component, EndpointGrant, FileGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets,
     Services, Settings, StateKey, StateStore, StoredState,
 };
 use serde_json::json;
@@ -155,6 +155,11 @@ fn grants(granted: &[Grant]) -> std::result::Result<Grants, String> {
             }
             Grant::Blobs => grants.blob_bytes_max = Some(BLOB_BYTES_MAX),
             Grant::Lookup => grants.lookup = true,
+            Grant::Files { path, mount_path, read_only } => grants.files.push(FileGrant {
+                path: path.clone(),
+                mount_path: mount_path.clone(),
+                read_only: *read_only,
+            }),
         }
     }
     Ok(grants)
