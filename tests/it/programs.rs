@@ -5,6 +5,7 @@ use std::process::Command;
 
 use client::v1::WorkflowPhase;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 use tests::{Server, eventually};
 
 use crate::components::{IMPORTED, fails, node, server, submit, template, with, workflow};
@@ -119,6 +120,16 @@ async fn programs_are_bounded_and_counted() {
         let said = format!("OOMKilled (exit code 137, limit {limit} bytes)");
         assert!(ended["message"].as_str().unwrap().contains(&said), "{ended}");
     }
+    let slow = limited(template("slow", &["sleep=600000"]), "8Mi");
+    submit(&server, &workflow("slow", json!([slow]))).await;
+    eventually("it is said what has no effect", || async {
+        let shown: Value = serde_json::from_str(&server.cli(&["wf", "get", "slow", "-o", "json"]).ok()).unwrap();
+        let message = shown["status"]["nodes"]["slow"]["message"].as_str().unwrap_or_default().to_owned();
+        message.contains("cpu is kept and has no effect on a component").then_some(())
+    })
+    .await;
+    server.cli(&["wf", "terminate", "slow"]).ok();
+    client.wait("default", "slow").await.unwrap();
     // The only place is taken: the next waits for it and says so.
     submit(&server, &workflow("holds", json!([template("holds", &["print=begun", "sleep=600000"])]))).await;
     eventually("one is under way", || async {
@@ -143,15 +154,46 @@ async fn programs_are_bounded_and_counted() {
     let page = server.metrics();
     let runs = |outcome: &str| page.sum("colchis_program_runs_total", &[&format!("outcome=\"{outcome}\"")]);
     let counted = ["succeeded", "failed", "broke", "out-of-memory", "cancelled"].map(runs);
-    assert_eq!(counted, [1.0, 0.0, 0.0, 3.0, 1.0], "{}", page.text());
+    assert_eq!(counted, [1.0, 0.0, 0.0, 3.0, 2.0], "{}", page.text());
     for (name, expected) in [
         ("colchis_program_refusals_total", 1.0),
-        ("colchis_program_seconds_count", 5.0),
+        ("colchis_program_seconds_count", 6.0),
         ("colchis_program_ready_seconds_count", 1.0),
         ("colchis_programs_ready", 1.0),
     ] {
         assert_eq!(page.sum(name, &[]), expected, "{name}\n{}", page.text());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layout_with_a_component_is_imported() {
+    let test = "a_layout_with_a_component_is_imported";
+    let Some(component) = testkit::tools::guest("program", test) else { return };
+    let server = Server::with(IMPORTED).await;
+    let client = server.client().await;
+    let layout = server.home().join("layout");
+    std::fs::create_dir_all(layout.join("blobs/sha256")).unwrap();
+    let keep = |bytes: &[u8], media_type: &str| {
+        let digest: String = sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        std::fs::write(layout.join("blobs/sha256").join(&digest), bytes).unwrap();
+        json!({"mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len()})
+    };
+    let layer = keep(&std::fs::read(component).unwrap(), "application/wasm");
+    let config = keep(br#"{"architecture": "wasm", "os": "wasip2"}"#, "application/vnd.wasm.config.v0+json");
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]}).to_string();
+    let mut manifest = keep(manifest.as_bytes(), "application/vnd.oci.image.manifest.v1+json");
+    manifest["annotations"] = json!({"org.opencontainers.image.ref.name": "layout:1"});
+    std::fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion": "1.0.0"}"#).unwrap();
+    let shown = layout.display().to_string();
+    let said = server.cli(&["image", "import", &shown]).fails();
+    assert!(said.contains("no OCI layout"), "{said}");
+    std::fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string()).unwrap();
+    server.cli(&["image", "import", &shown]).ok();
+    assert!(layout.join("index.json").is_file(), "the folder stays as it was");
+    let step = json!({"name": "laid", "container": {"image": "layout:1", "args": ["args"]}});
+    let (phase, shown) = run(&server, &client, &workflow("laid", json!([step]))).await;
+    assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
+    assert_eq!(node(&shown, "laid")["outputs"]["result"], "layout\nargs");
 }
 
 /// A program as anybody would write it.

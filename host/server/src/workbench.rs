@@ -245,3 +245,16 @@ impl LogSink for NoLogs {
         stream::empty().boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_granted_as_it_is_said() {
+        let lent = Grant::Files { path: "/srv/lent".into(), mount_path: "/lent".into(), read_only: false };
+        let granted = grants(&[Grant::Lookup, lent]).unwrap();
+        let [folder] = granted.files.as_slice() else { panic!("{granted:?}") };
+        assert_eq!((folder.path.as_path(), folder.mount_path.as_str(), folder.read_only), (std::path::Path::new("/srv/lent"), "/lent", false));
+    }
+}

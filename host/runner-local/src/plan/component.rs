@@ -10,6 +10,7 @@
 
 use std::path::{Component as Part, Path, PathBuf};
 
+use model::core::{Container, ResourceRequirements};
 use model::workflow::{Artifact, TemplateKind};
 use plugin::{Folder, Invocation};
 use runner::Unit;
@@ -116,7 +117,7 @@ pub(super) async fn plan(
     let arguments = arguments(main, &component.name, &variables);
     let resources = security::limits(spec, &main.field)?;
     Ok(Plan {
-        message: format!("runs as {}", root.describe),
+        message: format!("runs as {}{}", root.describe, without_effect(spec)),
         parameters: super::parameters(unit),
         artifacts: super::output_paths(unit),
         termination_message_path: match spec.termination_message_path.as_str() {
@@ -140,6 +141,17 @@ pub(super) async fn plan(
             memory_bytes_max: resources.memory_bytes,
         },
     })
+}
+
+/// What of its resources is kept and has no effect: a component computes in threads that all share.
+fn without_effect(container: &Container) -> &'static str {
+    let asks = |resources: &ResourceRequirements| {
+        resources.limits.contains_key("cpu") || resources.requests.contains_key("cpu")
+    };
+    match container.resources.as_deref().is_some_and(asks) {
+        true => "; resources: cpu is kept and has no effect on a component",
+        false => "",
+    }
 }
 
 /// The one container that there may be.
