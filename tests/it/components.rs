@@ -307,7 +307,10 @@ async fn what_a_component_cannot_have_is_refused_by_its_path() {
             with(template("x", &[]), json!({"container": {"readinessProbe": {"exec": {"command": ["x"]}}}})),
             "container.readinessProbe",
         ),
-        (with(template("x", &[]), json!({"container": {"lifecycle": {"preStop": {"exec": {"command": ["x"]}}}}})), "container.lifecycle"),
+        (
+            with(template("x", &[]), json!({"container": {"lifecycle": {"preStop": {"exec": {"command": ["x"]}}}}})),
+            "container.lifecycle",
+        ),
         (mounted(host, json!({"mountPath": "/v"})), "hostPath"),
         (mounted(empty, json!({"mountPath": "/v", "subPath": "s"})), "container.volumeMounts[0].subPath"),
         (mounted(secret, json!({"mountPath": "/v"})), "only ever held in memory"),

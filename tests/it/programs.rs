@@ -54,8 +54,7 @@ async fn claims_are_mounted_in_a_component() {
 async fn what_a_component_notes_is_told() {
     let Some(server) = server("what_a_component_notes_is_told", IMPORTED).await else { return };
     let client = server.client().await;
-    let progresses =
-        template("progresses", &["env=ARGO_PROGRESS_FILE", "write=/argo/progress=3/8", "sleep=600000"]);
+    let progresses = template("progresses", &["env=ARGO_PROGRESS_FILE", "write=/argo/progress=3/8", "sleep=600000"]);
     submit(&server, &workflow("progresses", json!([progresses]))).await;
     eventually("its progress is told", || async {
         let shown: Value = serde_json::from_str(&server.cli(&["wf", "get", "progresses", "-o", "json"]).ok()).unwrap();
@@ -68,8 +67,19 @@ async fn what_a_component_notes_is_told() {
 
     let policy = json!({"container": {"terminationMessagePolicy": "FallbackToLogsOnError"}});
     for (name, step, said) in [
-        ("from-log", with(template("from-log", &["error=no ships", "exit=3"]), policy.clone()), "exit code 3): no ships"),
-        ("from-file", with(template("from-file", &["error=no ships", "folder=/dev", "write=/dev/termination-log=storm", "exit=3"]), policy), "exit code 3): storm"),
+        (
+            "from-log",
+            with(template("from-log", &["error=no ships", "exit=3"]), policy.clone()),
+            "exit code 3): no ships",
+        ),
+        (
+            "from-file",
+            with(
+                template("from-file", &["error=no ships", "folder=/dev", "write=/dev/termination-log=storm", "exit=3"]),
+                policy,
+            ),
+            "exit code 3): storm",
+        ),
     ] {
         let ended = fails(&server, &client, name, step, "Failed").await;
         assert!(ended["message"].as_str().unwrap().ends_with(said), "{ended}");
@@ -89,9 +99,11 @@ async fn a_light_component_leaves_nothing() {
     assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
     assert_eq!(folders(), begun_with, "it looked at no file, and no folder was made");
     // What one wrote in its root, the next does not see, also where the folder is used again.
-    for (name, actions) in
-        [("writes", ["write=/tmp/x=1", "list=/tmp"]), ("looks", ["list=/tmp", "list=/argo"]), ("again", ["list=/tmp", "list=/argo"])]
-    {
+    for (name, actions) in [
+        ("writes", ["write=/tmp/x=1", "list=/tmp"]),
+        ("looks", ["list=/tmp", "list=/argo"]),
+        ("again", ["list=/tmp", "list=/argo"]),
+    ] {
         let (phase, shown) = run(&server, &client, &workflow(name, json!([template(name, &actions)]))).await;
         assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
         let expected = if name == "writes" { "x" } else { "\nstaging" };
@@ -102,8 +114,12 @@ async fn a_light_component_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_are_bounded_and_counted() {
     let test = "programs_are_bounded_and_counted";
-    let settings =
-        [("images", "imported"), ("plugins.programsMax", "1"), ("plugins.programsReadyMax", "1"), ("plugins.programMemory", "16Mi")];
+    let settings = [
+        ("images", "imported"),
+        ("plugins.programsMax", "1"),
+        ("plugins.programsReadyMax", "1"),
+        ("plugins.programMemory", "16Mi"),
+    ];
     let Some(server) = server(test, &settings).await else { return };
     let client = server.client().await;
     // The container's limit acts below the server's, and never above it.
@@ -187,7 +203,8 @@ async fn a_layout_with_a_component_is_imported() {
     let shown = layout.display().to_string();
     let said = server.cli(&["image", "import", &shown]).fails();
     assert!(said.contains("no OCI layout"), "{said}");
-    std::fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string()).unwrap();
+    std::fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string())
+        .unwrap();
     server.cli(&["image", "import", &shown]).ok();
     assert!(layout.join("index.json").is_file(), "the folder stays as it was");
     let step = json!({"name": "laid", "container": {"image": "layout:1", "args": ["args"]}});
@@ -270,7 +287,8 @@ async fn a_program_of_go_is_a_step() {
     assert_eq!(phase, WorkflowPhase::Succeeded, "{shown}");
     let result = node(&shown, "script")["outputs"]["result"].as_str().unwrap();
     assert!(result.ends_with("stdin: EOF\na line\n<nil>"), "{result}");
-    let failing = json!({"name": "failing", "container": {"image": "report:1", "env": [{"name": "FAIL", "value": "1"}]}});
+    let failing =
+        json!({"name": "failing", "container": {"image": "report:1", "env": [{"name": "FAIL", "value": "1"}]}});
     let ended = fails(&server, &client, "failing", failing, "Failed").await;
     // WASI preview 1, by its adapter, tells that a program failed and not with which code.
     assert_eq!(ended["outputs"]["exitCode"], "1", "{ended}");

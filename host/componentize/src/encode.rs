@@ -58,9 +58,7 @@ pub fn encode_program(module: &[u8]) -> Result<Vec<u8>, ComponentError> {
 fn of_module(bytes: &[u8], adapter: &[u8]) -> Result<Vec<u8>, ComponentError> {
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true);
-    encoder
-        .module(bytes)
-        .map_err(|e| ComponentError::failed("the module does not say which interfaces it has", e))?;
+    encoder.module(bytes).map_err(|e| ComponentError::failed("the module does not say which interfaces it has", e))?;
     if bytes.windows(PREVIEW_1.len()).any(|window| window == PREVIEW_1.as_bytes()) {
         encoder
             .adapter(PREVIEW_1, adapter)

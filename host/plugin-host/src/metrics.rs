@@ -109,7 +109,12 @@ pub(crate) fn write_programs(out: &mut String, shelf: &Shelf) {
     family(out, name, "How long programs took, waiting for a place and for being compiled included", "histogram");
     counts.times.write(out, name, "");
     let name = "colchis_program_ready_seconds";
-    family(out, name, "How long it took to make programs ready: to compile them, or to load what was compiled", "histogram");
+    family(
+        out,
+        name,
+        "How long it took to make programs ready: to compile them, or to load what was compiled",
+        "histogram",
+    );
     counts.made_ready.write(out, name, "");
     for (name, help, now) in [
         ("colchis_program_places_free", "Programs that could begin now", shelf.places.available_permits()),

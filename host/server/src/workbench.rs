@@ -14,8 +14,8 @@ use futures::stream::{self, BoxStream};
 use plugin::{Desk, ErrorClass, Facts, LogLine, PluginError, Result};
 use plugin_check::{Grant, Order, Refused, Stage, Switch};
 use plugin_host::{
-    Component, EndpointGrant, FileGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets,
-    Services, Settings, StateKey, StateStore, StoredState,
+    Component, EndpointGrant, FileGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant,
+    Secrets, Services, Settings, StateKey, StateStore, StoredState,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -255,6 +255,9 @@ mod tests {
         let lent = Grant::Files { path: "/srv/lent".into(), mount_path: "/lent".into(), read_only: false };
         let granted = grants(&[Grant::Lookup, lent]).unwrap();
         let [folder] = granted.files.as_slice() else { panic!("{granted:?}") };
-        assert_eq!((folder.path.as_path(), folder.mount_path.as_str(), folder.read_only), (std::path::Path::new("/srv/lent"), "/lent", false));
+        assert_eq!(
+            (folder.path.as_path(), folder.mount_path.as_str(), folder.read_only),
+            (std::path::Path::new("/srv/lent"), "/lent", false)
+        );
     }
 }

@@ -127,7 +127,8 @@ impl Watched {
         self.pause = LOOK;
         let Some(begun_ms) = output.begun_ms() else {
             if !self.told {
-                let message = "Waiting: it is being compiled, or as many components run as may at once (plugins.programsMax)";
+                let message =
+                    "Waiting: it is being compiled, or as many components run as may at once (plugins.programsMax)";
                 inner.hint(&handle.key, UnitHappening::Waiting { message: message.to_owned() });
             }
             // It may be there any moment.

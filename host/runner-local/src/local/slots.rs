@@ -161,7 +161,10 @@ fn untouched_root(root: &Path) -> bool {
         fs::read_dir(folder).is_ok_and(|mut entries| entries.all(known))
     };
     let empty = |folder: &str| !root.join(folder).exists() || has_only(&root.join(folder), &[]);
-    has_only(root, &["tmp", "argo"]) && empty("tmp") && (!root.join("argo").exists() || has_only(&root.join("argo"), &["staging"])) && empty("argo/staging")
+    has_only(root, &["tmp", "argo"])
+        && empty("tmp")
+        && (!root.join("argo").exists() || has_only(&root.join("argo"), &["staging"]))
+        && empty("argo/staging")
 }
 
 /// Whether a layer is as it was made: names, owners, modes, and no attributes but overlay's own.

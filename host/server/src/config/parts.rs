@@ -215,7 +215,11 @@ fn places(reader: &mut Reader<'_>) -> Option<[u32; 3]> {
         let reason = format!(
             "with plugins.subscriptionsMax ({subscriptions}) and plugins.programsMax ({programs}) these are {all}: expected at most {PLACES_MAX} together"
         );
-        reader.problem("plugins.instancesMax", reason, "each has a place of its own in the address space of the server");
+        reader.problem(
+            "plugins.instancesMax",
+            reason,
+            "each has a place of its own in the address space of the server",
+        );
         return None;
     }
     Some(counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))

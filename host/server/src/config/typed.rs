@@ -374,7 +374,8 @@ mod tests {
 
     #[test]
     fn programs_are_bounded() {
-        let loaded = load(&[("plugins.programsMax", "7"), ("plugins.subscriptionsMax", "0"), ("plugins.programMemory", "2Gi")]);
+        let loaded =
+            load(&[("plugins.programsMax", "7"), ("plugins.subscriptionsMax", "0"), ("plugins.programMemory", "2Gi")]);
         let plugins = loaded.config.unwrap().plugins;
         assert_eq!((plugins.programs_max, plugins.subscriptions_max, plugins.programs_ready_max), (7, 0, 64));
         assert_eq!(plugins.program_memory_bytes_max, 2 << 30);

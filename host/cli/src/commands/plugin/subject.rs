@@ -127,7 +127,9 @@ fn folder_grant(text: &str) -> CliResult<Grant> {
     }
     let mount_path = mount.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
     if !mount_path.starts_with('/') {
-        return Err(wrong(format!("{mount_path} is no absolute path: expected one that the plugin finds the folder at")));
+        return Err(wrong(format!(
+            "{mount_path} is no absolute path: expected one that the plugin finds the folder at"
+        )));
     }
     Ok(Grant::Files { path, mount_path, read_only })
 }
