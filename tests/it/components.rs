@@ -9,7 +9,7 @@ use tests::{Server, eventually};
 use crate::plugins::{apply, plugin, run, stands};
 
 /// A server that has the program as an image.
-async fn server(test: &str, settings: &[(&str, &str)]) -> Option<Server> {
+pub(crate) async fn server(test: &str, settings: &[(&str, &str)]) -> Option<Server> {
     let component = testkit::tools::guest("program", test)?;
     let server = Server::with(settings).await;
     let said = server.cli(&["image", "import", &component.display().to_string(), "--name", "program:1"]).ok();
@@ -17,15 +17,15 @@ async fn server(test: &str, settings: &[(&str, &str)]) -> Option<Server> {
     Some(server)
 }
 
-const IMPORTED: &[(&str, &str)] = &[("images", "imported")];
+pub(crate) const IMPORTED: &[(&str, &str)] = &[("images", "imported")];
 
 /// A container template of the program.
-fn template(name: &str, actions: &[&str]) -> Value {
+pub(crate) fn template(name: &str, actions: &[&str]) -> Value {
     json!({"name": name, "container": {"image": "program:1", "args": actions}})
 }
 
 /// With more of what a template may have.
-fn with(mut template: Value, more: Value) -> Value {
+pub(crate) fn with(mut template: Value, more: Value) -> Value {
     for (key, value) in more.as_object().unwrap() {
         match (template.get_mut(key), value) {
             (Some(Value::Object(there)), Value::Object(more)) => there.extend(more.clone()),
@@ -35,25 +35,25 @@ fn with(mut template: Value, more: Value) -> Value {
     template
 }
 
-fn workflow(name: &str, templates: Value) -> Value {
+pub(crate) fn workflow(name: &str, templates: Value) -> Value {
     let entrypoint = templates[0]["name"].clone();
     json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name},
         "spec": {"entrypoint": entrypoint, "templates": templates}})
 }
 
-fn node<'v>(workflow: &'v Value, name: &str) -> &'v Value {
+pub(crate) fn node<'v>(workflow: &'v Value, name: &str) -> &'v Value {
     let nodes = workflow["status"]["nodes"].as_object().unwrap();
     nodes.values().find(|node| node["displayName"] == name).unwrap_or_else(|| panic!("no node {name}: {workflow}"))
 }
 
-async fn submit(server: &Server, workflow: &Value) {
+pub(crate) async fn submit(server: &Server, workflow: &Value) {
     let file = server.home().join("submitted.json");
     std::fs::write(&file, workflow.to_string()).unwrap();
     server.cli(&["wf", "submit", &file.display().to_string()]).ok();
 }
 
 /// The message of a run of one step that has to fail so.
-async fn fails(server: &Server, client: &Client, name: &str, template: Value, phase: &str) -> Value {
+pub(crate) async fn fails(server: &Server, client: &Client, name: &str, template: Value, phase: &str) -> Value {
     let (ended, shown) = run(server, client, &workflow(name, json!([template]))).await;
     let expected = if phase == "Error" { WorkflowPhase::Error } else { WorkflowPhase::Failed };
     assert_eq!(ended, expected, "{shown}");
@@ -302,6 +302,14 @@ async fn what_a_component_cannot_have_is_refused_by_its_path() {
         (
             with(template("x", &[]), json!({"container": {"livenessProbe": {"exec": {"command": ["x"]}}}})),
             "container.livenessProbe",
+        ),
+        (
+            with(template("x", &[]), json!({"container": {"readinessProbe": {"exec": {"command": ["x"]}}}})),
+            "container.readinessProbe",
+        ),
+        (
+            with(template("x", &[]), json!({"container": {"lifecycle": {"preStop": {"exec": {"command": ["x"]}}}}})),
+            "container.lifecycle",
         ),
         (mounted(host, json!({"mountPath": "/v"})), "hostPath"),
         (mounted(empty, json!({"mountPath": "/v", "subPath": "s"})), "container.volumeMounts[0].subPath"),

@@ -18,6 +18,7 @@ mod faults;
 mod hostile;
 mod metrics;
 mod plugins;
+mod programs;
 mod providers;
 mod registries;
 mod rendering;

@@ -1,7 +1,8 @@
 //! A core module becomes a component.
 
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wit_component::ComponentEncoder;
 
@@ -38,20 +39,32 @@ pub fn encode(bytes: &[u8]) -> Result<Vec<u8>, ComponentError> {
             Ok(bytes.to_vec())
         }
         Kind::Neither => Err(ComponentError::NotWasm),
-        Kind::Module => {
-            let mut encoder = ComponentEncoder::default();
-            encoder.validate(true);
-            encoder
-                .module(bytes)
-                .map_err(|e| ComponentError::failed("the module does not say which interfaces it has", e))?;
-            if bytes.windows(PREVIEW_1.len()).any(|window| window == PREVIEW_1.as_bytes()) {
-                encoder
-                    .adapter(PREVIEW_1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
-                    .map_err(|e| ComponentError::failed("the adapter for WASI preview 1 does not fit", e))?;
-            }
-            encoder.encode().map_err(|e| ComponentError::failed("the module is no component of its interfaces", e))
-        }
+        Kind::Module => of_module(bytes, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
     }
+}
+
+/// Makes a program (`wasi:cli/command`) of a module with a `main` for WASI preview 1, and validates it.
+///
+/// # Errors
+/// What is no module of WebAssembly, and one that does not export `_start`.
+pub fn encode_program(module: &[u8]) -> Result<Vec<u8>, ComponentError> {
+    match kind(module) {
+        Kind::Module => of_module(module, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER),
+        Kind::Component | Kind::Neither => Err(ComponentError::NotWasm),
+    }
+}
+
+/// `adapter` gives what the module wants of WASI preview 1.
+fn of_module(bytes: &[u8], adapter: &[u8]) -> Result<Vec<u8>, ComponentError> {
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true);
+    encoder.module(bytes).map_err(|e| ComponentError::failed("the module does not say which interfaces it has", e))?;
+    if bytes.windows(PREVIEW_1.len()).any(|window| window == PREVIEW_1.as_bytes()) {
+        encoder
+            .adapter(PREVIEW_1, adapter)
+            .map_err(|e| ComponentError::failed("the adapter for WASI preview 1 does not fit", e))?;
+    }
+    encoder.encode().map_err(|e| ComponentError::failed("the module is no component of its interfaces", e))
 }
 
 #[cfg(test)]
@@ -76,5 +89,6 @@ mod tests {
         let error = encode(b"#!/bin/sh").unwrap_err();
         assert_eq!(error.to_string(), "it is not WebAssembly");
         assert!(encode(b"\0asm\x0d\0\x01\0\xff\xff").is_err());
+        assert!(encode_program(b"#!/bin/sh").is_err());
     }
 }

@@ -4,6 +4,8 @@
 //!   core module ─► say which world it is of (embed) ─► imports, exports, the adapter of WASI preview 1 (encode) ─► component
 //!                        ▲
 //!         wit/, of a folder or as it is in this binary
+//!
+//!   core module with a main ─► the adapter of WASI preview 1 (encode_program) ─► component that exports `wasi:cli/run`
 //! ```
 //!
 //! Compilers that know WASI preview 1 alone, as Go's, write core modules. What is done with those here is what `wasm-tools component embed` and `new` do, so that an
@@ -19,6 +21,6 @@ mod encode;
 mod error;
 mod interfaces;
 
-pub use encode::{Kind, encode, kind};
+pub use encode::{Kind, encode, encode_program, kind};
 pub use error::ComponentError;
 pub use interfaces::{Interfaces, KIT, resolve};

@@ -26,6 +26,15 @@ pub enum Grant {
     Blobs,
     /// Objects of the destination: there is none here, so that nothing is found.
     Lookup,
+    /// A folder of this machine, as `spec.grants.files` has it.
+    Files {
+        /// Where it is.
+        path: PathBuf,
+        /// Where the plugin finds it.
+        mount_path: String,
+        /// Nothing in it may be changed.
+        read_only: bool,
+    },
 }
 
 /// How a host is to be set up.

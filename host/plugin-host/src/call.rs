@@ -179,7 +179,7 @@ impl Ground {
         folders_there(&loaded.shared)?;
         let place = self.subscriptions.clone().try_acquire_owned().map_err(|_| {
             loaded.counters.busy();
-            let message = "no more subscriptions can be open at once (limit: subscriptions_max)";
+            let message = "no more subscriptions can be open at once (limit: subscriptions_max, setting plugins.subscriptionsMax)";
             PluginError::new(ErrorClass::Unavailable, "busy", message)
         })?;
         let begun = Instant::now();

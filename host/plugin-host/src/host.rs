@@ -55,8 +55,12 @@ pub struct Settings {
     pub subscriptions_max: u32,
     /// Programs at once, beside these (`programs_max`); others wait for a place.
     pub programs_max: u32,
-    /// The most memory that one may be given (bytes).
+    /// Compiled programs that are kept ready in memory (`programs_ready_max`), at least one; the one used longest ago gives way.
+    pub programs_ready_max: u32,
+    /// The most memory that an instance of a plugin may be given (bytes).
     pub memory_bytes_max: usize,
+    /// The most memory that a program may have, and what one has that asks for none (bytes; `program_memory_bytes_max`).
+    pub program_memory_bytes_max: usize,
     /// The largest component (`component_bytes_max`).
     pub component_bytes_max: usize,
     /// Results of renderers that are kept, in bytes of manifests as text (`renders_bytes_max`); none for 0.
@@ -73,7 +77,9 @@ impl Default for Settings {
             instances_max: 64,
             subscriptions_max: 192,
             programs_max: 128,
+            programs_ready_max: 64,
             memory_bytes_max: 1 << 30,
+            program_memory_bytes_max: 1 << 30,
             component_bytes_max: 64 << 20,
             renders_bytes_max: 32 << 20,
             prepares_renderers: true,
@@ -85,7 +91,7 @@ impl Settings {
     fn pool(&self) -> Pool {
         Pool {
             instances: self.instances_max.saturating_add(self.subscriptions_max).saturating_add(self.programs_max),
-            memory_bytes: self.memory_bytes_max,
+            memory_bytes: self.memory_bytes_max.max(self.program_memory_bytes_max),
         }
     }
 }
@@ -111,7 +117,7 @@ struct Expected {
 impl PluginHost {
     /// A host without plugins. It costs next to nothing until the first is loaded.
     pub fn new(settings: Settings, services: Services) -> Arc<Self> {
-        let programs = Shelf::new(settings.programs_max);
+        let programs = Shelf::new(&settings);
         Arc::new(Self {
             settings,
             services,
@@ -156,12 +162,13 @@ impl PluginHost {
         Cache::in_folder(folder)?.keep_only(&ground.engine, digests).map_err(failed)
     }
 
-    /// Writes how calls went, in Prometheus' text format; nothing while there is no plugin.
+    /// Writes how calls and programs went, in Prometheus' text format; nothing before there was a plugin or a program.
     pub fn metrics(&self, out: &mut String) {
         let Some(Ok((ground, _))) = self.ground.get() else { return };
         let mut loaded: Vec<Arc<Loaded>> = crate::read(&self.table).values().cloned().collect();
         loaded.sort_by(|a, b| a.shared.name.cmp(&b.shared.name));
         metrics::write(out, ground, &loaded);
+        metrics::write_programs(out, &self.programs);
     }
 
     /// The most memory that one instance of a plugin had since this was asked last (bytes).

@@ -1,7 +1,7 @@
 //! What stands behind one instance while it runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plugin::{CallContext, Destination, LogLevel, LogLine, Lookup, StepFiles};
@@ -12,6 +12,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::engine::TICK;
+use crate::folders::Unopened;
 use crate::limits::Limits;
 use crate::loaded::Shared;
 use crate::pure::Anew;
@@ -28,7 +29,7 @@ pub(crate) const CANCEL_GRACE: Duration = Duration::from_millis(200);
 
 /// The data of a store.
 pub(crate) struct State {
-    wasi: WasiCtx,
+    pub(crate) wasi: WasiCtx,
     http: WasiHttpCtx,
     pub(crate) table: ResourceTable,
     requests: Requests,
@@ -42,6 +43,10 @@ pub(crate) struct State {
     pub(crate) connections: u32,
     /// Of a renderer.
     anew: Option<Anew>,
+    /// Of a program: its folders, until it asks for them.
+    pub(crate) unopened: Option<Unopened>,
+    /// Set when it has computed for a tick.
+    pub(crate) computes: Arc<AtomicBool>,
 }
 
 /// What one call is lent, and what it used of it.
@@ -118,6 +123,8 @@ impl State {
             lent: Lent::default(),
             connections: 0,
             anew: None,
+            unopened: None,
+            computes: Arc::default(),
             shared: shared.clone(),
         };
         let mut store = Store::new(engine, state);
@@ -148,6 +155,7 @@ impl State {
     /// Called every tick that the instance computes.
     fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.call.ticks += 1;
+        self.computes.store(true, Ordering::Relaxed);
         let used = TICK * self.call.ticks;
         if used > self.shared.limits.cpu_time_max {
             return Err(Ended::CpuTime(self.shared.limits.cpu_time_max).into());

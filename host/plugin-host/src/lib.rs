@@ -7,7 +7,7 @@
 //!   call ─► place (of the plugin, of the pool) ─► fresh instance ─► export ─► answer, or an error that says what to do
 //!                       epochs: CPU time, cancellation      limits: memory, tables, log, host calls      wall clock around it all
 //!
-//!   program (`wasi:cli/run`) ─► place ─► fresh instance with arguments, variables, folders ─► exit code          in threads of their own
+//!   program (`wasi:cli/run`) ─► place ─► fresh instance with arguments, variables, folders ─► exit code; in threads of its own once it computes for a tick
 //! ```
 //!
 //! Invariants
@@ -28,6 +28,7 @@ mod compiler;
 mod convert;
 mod engine;
 mod error;
+mod folders;
 mod grants;
 mod host;
 mod instance;

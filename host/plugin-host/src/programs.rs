@@ -1,14 +1,20 @@
 //! Programs: components that export `wasi:cli/run`.
 //!
-//! They run in threads of their own, because a step may compute for hours and the server's own work must not wait for its turn behind it. What was compiled is kept by
-//! content, in memory and in a folder beside that of the plugins.
+//! One begins where it was asked for, because most are over in a moment and two hops between threads take as long as they do. When it has computed for a tick, or
+//! from its begin where files wait for it, it runs in threads of its own: a step may compute for hours, and the server's own work must not wait for its turn behind it.
+//! What was compiled is kept by content, in memory and in a folder beside that of the plugins.
 
 use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use lru::LruCache;
 use plugin::{
     CallContext, ErrorClass, Invocation, ObjectRef, PluginError, ProgramEnd, ProgramOutput, ProgramResult, Programs,
@@ -20,20 +26,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
 
 use crate::compile;
 use crate::convert;
 use crate::error::LoadError;
-use crate::host::PluginHost;
+use crate::folders::{NoFolders, Unopened};
+use crate::host::{PluginHost, Settings};
 use crate::instance::{Ended, State};
 use crate::limits::Limits;
 use crate::loaded::Shared;
+use crate::metrics::ProgramCounts;
 use crate::streams::{Stderr, Stdout, Stream, Tail};
 
-/// Programs that are kept ready in memory (`programs_ready_max`).
-const READY_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
-/// Compiled programs that are kept in the folder (`programs_kept_max`).
+/// Compiled programs that are kept in the folder, at least (`programs_kept_max`): as many as are kept in memory if these are more.
 const KEPT_MAX: usize = 64;
 /// Files and streams that a program may hold open (`handles_max`).
 const HANDLES_MAX: usize = 10_000;
@@ -44,8 +50,9 @@ type Ready = Arc<OnceCell<CommandPre<State>>>;
 
 /// The programs that are ready, and where they run.
 pub(crate) struct Shelf {
-    places: Arc<Semaphore>,
+    pub(crate) places: Arc<Semaphore>,
     ready: Mutex<LruCache<String, Ready>>,
+    pub(crate) counts: ProgramCounts,
     threads: OnceLock<std::result::Result<Threads, String>>,
 }
 
@@ -61,9 +68,16 @@ impl Drop for Threads {
 }
 
 impl Shelf {
-    pub(crate) fn new(places: u32) -> Self {
-        let places = Arc::new(Semaphore::new(places as usize));
-        Self { places, ready: Mutex::new(LruCache::new(READY_MAX)), threads: OnceLock::new() }
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let places = Arc::new(Semaphore::new(settings.programs_max as usize));
+        let ready_max = NonZeroUsize::new(settings.programs_ready_max as usize).unwrap_or(NonZeroUsize::MIN);
+        let ready = Mutex::new(LruCache::new(ready_max));
+        Self { places, ready, counts: ProgramCounts::default(), threads: OnceLock::new() }
+    }
+
+    /// How many programs are kept ready.
+    pub(crate) fn ready_now(&self) -> usize {
+        crate::lock(&self.ready).len()
     }
 
     /// The place of a program by its content; the one that was used longest ago gives way.
@@ -98,6 +112,20 @@ impl Programs for PluginHost {
         output: Arc<dyn ProgramOutput>,
         cancel: CancellationToken,
     ) -> Result<ProgramResult> {
+        let begun = Instant::now();
+        let result = self.run_counted(invocation, output, cancel).await;
+        self.programs.counts.ended(result.as_ref().ok().map(|result| &result.end), begun.elapsed());
+        result
+    }
+}
+
+impl PluginHost {
+    async fn run_counted(
+        &self,
+        invocation: Invocation,
+        output: Arc<dyn ProgramOutput>,
+        cancel: CancellationToken,
+    ) -> Result<ProgramResult> {
         let none = ProgramResult { end: ProgramEnd::Cancelled, cpu: Duration::ZERO, memory_peak_bytes: 0 };
         let (pre, place) = tokio::select! {
             biased;
@@ -113,16 +141,30 @@ impl Programs for PluginHost {
         })?;
         let place = place.map_err(|_| unavailable("no program begins any more"))?;
         let store = self.store(&invocation, &output)?;
+        let computes = store.data().computes.clone();
         let running = async move {
             let _place = place;
             run(pre, store, output, cancel).await
         };
-        let ended = AbortOnDropHandle::new(self.programs.threads()?.spawn(running)).await;
-        ended.map_err(|error| unavailable(&format!("the program {} was lost: {error}", invocation.name)))
+        // As of a task of its own, a panic is this program's end alone.
+        let mut running = AssertUnwindSafe(running).catch_unwind().boxed();
+        let mut ended = None;
+        if !invocation.has_files {
+            ended = until(&mut running, &computes).await;
+        }
+        let lost = |why: String| unavailable(&format!("the program {} was lost: {why}", invocation.name));
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                let moved = AbortOnDropHandle::new(self.programs.threads()?.spawn(running)).await;
+                moved.map_err(|error| lost(error.to_string()))?
+            }
+        };
+        let (result, refusals) = ended.map_err(|_| lost("the host's own code broke off".to_owned()))??;
+        self.programs.counts.refused(refusals);
+        Ok(result)
     }
-}
 
-impl PluginHost {
     /// The program, compiled; once however many ask for it at the same time.
     async fn ready(&self, invocation: &Invocation) -> std::result::Result<CommandPre<State>, LoadError> {
         let slot = self.programs.slot(&invocation.digest);
@@ -144,10 +186,13 @@ impl PluginHost {
             return Err(LoadError::Digest { expected: invocation.digest.clone(), actual });
         }
         let folder = self.settings.cache.as_ref().map(|cache| cache.with_file_name("programs"));
+        let begun = Instant::now();
         let (_, pre) = self.compile(bytes, &actual, folder.clone()).await?;
+        self.programs.counts.made_ready(begun.elapsed());
         if let Some(folder) = folder {
+            let kept_max = KEPT_MAX.max(self.settings.programs_ready_max as usize);
             // Not waited for.
-            tokio::task::spawn_blocking(move || forget_oldest(&folder));
+            tokio::task::spawn_blocking(move || forget_oldest(&folder, kept_max));
         }
         CommandPre::new(pre).map_err(|_| LoadError::Exports {
             why: "the component does not export wasi:cli/run@0.2, as the component of a program does (a plugin runs as a `plugin` template)"
@@ -156,7 +201,7 @@ impl PluginHost {
     }
 
     fn store(&self, invocation: &Invocation, output: &Arc<dyn ProgramOutput>) -> Result<Store<State>> {
-        let most = self.settings.memory_bytes_max;
+        let most = self.settings.program_memory_bytes_max;
         let asked = invocation.memory_bytes_max.map_or(most, |bytes| usize::try_from(bytes).unwrap_or(most));
         let limits = Limits {
             memory_bytes_max: asked.min(most),
@@ -169,39 +214,46 @@ impl PluginHost {
         let shared = Shared::new(name.clone(), Default::default(), limits, self.services.clone());
         let shared = Arc::new(shared.map_err(|error| unavailable(&error.to_string()))?);
         let object = ObjectRef { kind: "Program".into(), namespace: "".into(), name };
-        let (wasi, last_words) = seen(invocation, output)?;
+        let (wasi, last_words) = seen(invocation, output);
         let (ground, _) = self.started().map_err(|error| unavailable(&error.to_string()))?;
-        Ok(State::store_with(&ground.engine, &shared, CallContext::new(object, FOR_EVER), wasi, last_words))
+        let context = CallContext::new(object, FOR_EVER);
+        let mut store = State::store_with(&ground.engine, &shared, context, wasi, last_words);
+        // Where nobody else can keep a file from being read, waiting for it in the thread that runs the program is much the faster.
+        let unopened = Unopened { of: output.clone(), waits: !invocation.shares_folders };
+        store.data_mut().unopened = Some(unopened);
+        Ok(store)
     }
 }
 
-/// What a program sees.
-fn seen(invocation: &Invocation, output: &Arc<dyn ProgramOutput>) -> Result<(WasiCtxBuilder, Tail)> {
+/// Lets a program run here until it has computed for a tick; nothing when it is not over then.
+async fn until<T>(running: &mut (impl Future<Output = T> + Unpin), computes: &AtomicBool) -> Option<T> {
+    let here = std::future::poll_fn(|context| match Pin::new(&mut *running).poll(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending if computes.load(Ordering::Relaxed) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    here.await
+}
+
+/// What a program sees beside its folders.
+fn seen(invocation: &Invocation, output: &Arc<dyn ProgramOutput>) -> (WasiCtxBuilder, Tail) {
     let last_words = Tail::default();
     let mut wasi = WasiCtxBuilder::new();
     wasi.args(&invocation.arguments)
         .envs(&invocation.environment)
         .initial_cwd(&invocation.working_dir)
         .stdout(Stream(Stdout(output.clone())))
-        .stderr(Stream(Stderr(output.clone(), last_words.clone())))
-        // In threads of their own, and where nobody else can keep a file from being read, that is much the faster.
-        .allow_blocking_current_thread(!invocation.shares_folders);
-    for folder in &invocation.folders {
-        let perms = if folder.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-        wasi.preopened_dir(&folder.path, &folder.target, perms).map_err(|error| {
-            let message = format!("the folder {} of the program {}: {error}", folder.target, invocation.name);
-            PluginError::new(ErrorClass::Permanent, "no-folder", message)
-        })?;
-    }
-    Ok((wasi, last_words))
+        .stderr(Stream(Stderr(output.clone(), last_words.clone())));
+    (wasi, last_words)
 }
 
+/// Its end, and how many different things were refused to it.
 async fn run(
     pre: CommandPre<State>,
     mut store: Store<State>,
     output: Arc<dyn ProgramOutput>,
     cancel: CancellationToken,
-) -> ProgramResult {
+) -> Result<(ProgramResult, usize)> {
     output.begun();
     let running = async {
         let command = pre.instantiate_async(&mut store).await?;
@@ -213,15 +265,22 @@ async fn run(
         () = cancel.cancelled() => None,
         ended = running => Some(ended),
     };
+    let refusals = store.data_mut().refusals().len();
     let state = store.data();
     let end = match ended {
         None => ProgramEnd::Cancelled,
         Some(Ok(Ok(()))) => ProgramEnd::Exit(0),
         Some(Ok(Err(()))) => ProgramEnd::Exit(1),
-        Some(Err(trap)) => end_of(state, &trap),
+        Some(Err(trap)) => match trap.downcast_ref::<NoFolders>() {
+            Some(why) => {
+                let message = format!("the program {}: {why}", state.shared.name);
+                return Err(PluginError::new(ErrorClass::Permanent, "no-folder", message));
+            }
+            None => end_of(state, &trap),
+        },
     };
-    let peak = state.shared.memory_peak.load(std::sync::atomic::Ordering::Relaxed);
-    ProgramResult { end, cpu: state.computed(), memory_peak_bytes: peak }
+    let peak = state.shared.memory_peak.load(Ordering::Relaxed);
+    Ok((ProgramResult { end, cpu: state.computed(), memory_peak_bytes: peak }, refusals))
 }
 
 fn end_of(state: &State, trap: &wasmtime::Error) -> ProgramEnd {
@@ -239,12 +298,12 @@ fn end_of(state: &State, trap: &wasmtime::Error) -> ProgramEnd {
 }
 
 /// Keeps the folder from growing: of the programs there, those that were compiled longest ago are compiled anew when they are wanted again.
-fn forget_oldest(folder: &Path) {
+fn forget_oldest(folder: &Path, kept_max: usize) {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<(std::time::SystemTime, PathBuf)> =
         entries.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
     files.sort();
-    for (_, path) in files.iter().take(files.len().saturating_sub(KEPT_MAX)) {
+    for (_, path) in files.iter().take(files.len().saturating_sub(kept_max)) {
         if let Err(error) = std::fs::remove_file(path) {
             tracing::debug!(file = %path.display(), %error, "a compiled program stays");
         }
@@ -263,22 +322,23 @@ mod tests {
             let file = std::fs::File::create(folder.path().join(nth.to_string())).unwrap();
             file.set_modified(begun + Duration::from_secs(nth as u64)).unwrap();
         }
-        forget_oldest(folder.path());
+        forget_oldest(folder.path(), KEPT_MAX);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), KEPT_MAX);
         assert!(!folder.path().join("2").exists() && folder.path().join("3").exists());
     }
 
     #[test]
     fn the_shelf_is_bounded() {
-        let shelf = Shelf::new(1);
+        let settings = Settings { programs_ready_max: 3, ..Settings::default() };
+        let shelf = Shelf::new(&settings);
         let first = shelf.slot("0");
         assert!(Arc::ptr_eq(&first, &shelf.slot("0")));
-        for nth in 1..=READY_MAX.get() {
+        for nth in 1..=3 {
             shelf.slot(&nth.to_string());
             assert!(Arc::ptr_eq(&first, &shelf.slot("0")), "what is used stays");
         }
-        (1..=READY_MAX.get()).for_each(|nth| drop(shelf.slot(&nth.to_string())));
+        (1..=3).for_each(|nth| drop(shelf.slot(&nth.to_string())));
         assert!(!Arc::ptr_eq(&first, &shelf.slot("0")), "it gave way");
-        assert_eq!(crate::lock(&shelf.ready).len(), READY_MAX.get());
+        assert_eq!(shelf.ready_now(), 3);
     }
 }

@@ -26,8 +26,8 @@ pub struct Invocation {
     pub environment: Vec<(String, String)>,
     /// Where it begins: an absolute path.
     pub working_dir: String,
-    /// What it sees of files.
-    pub folders: Vec<Folder>,
+    /// Whether something was put into its folders, or is expected there afterwards.
+    pub has_files: bool,
     /// Whether others write to its folders meanwhile: then it is not waited for in the thread that runs it.
     pub shares_folders: bool,
     /// How much memory it may have (bytes); as much as the host gives at most when absent.
@@ -45,10 +45,15 @@ pub struct Folder {
     pub read_only: bool,
 }
 
-/// Takes what a program tells while it runs. Called in the thread that runs it.
+/// Takes what a program tells while it runs, and gives it its folders. Called in the thread that runs it.
 pub trait ProgramOutput: Send + Sync + 'static {
     /// It has its place and begins.
     fn begun(&self);
+    /// What it sees of files. Asked for once, when it first looks: most never do, and need no folder to be made.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    fn folders(&self) -> std::io::Result<Vec<Folder>>;
     /// A piece of its standard output.
     fn stdout(&self, bytes: &[u8]);
     /// A piece of its standard error.
@@ -91,7 +96,7 @@ pub trait Programs: Send + Sync + 'static {
     /// Runs one to its end. Cancelled or dropped, it is ended at once: there is no signal that it could take. When this returns, nothing of it runs any more.
     ///
     /// # Errors
-    /// It could not begin: no component that can be run, or none that exports `wasi:cli/run`.
+    /// It could not begin: no component that can be run, or none that exports `wasi:cli/run`; or its folders could not be made.
     async fn run(
         &self,
         invocation: Invocation,

@@ -14,8 +14,8 @@ use futures::stream::{self, BoxStream};
 use plugin::{Desk, ErrorClass, Facts, LogLine, PluginError, Result};
 use plugin_check::{Grant, Order, Refused, Stage, Switch};
 use plugin_host::{
-    Component, EndpointGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant, Secrets,
-    Services, Settings, StateKey, StateStore, StoredState,
+    Component, EndpointGrant, FileGrant, Grants, HttpGrant, Limits, LoadError, LogSink, PluginHost, SecretGrant,
+    Secrets, Services, Settings, StateKey, StateStore, StoredState,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -155,6 +155,11 @@ fn grants(granted: &[Grant]) -> std::result::Result<Grants, String> {
             }
             Grant::Blobs => grants.blob_bytes_max = Some(BLOB_BYTES_MAX),
             Grant::Lookup => grants.lookup = true,
+            Grant::Files { path, mount_path, read_only } => grants.files.push(FileGrant {
+                path: path.clone(),
+                mount_path: mount_path.clone(),
+                read_only: *read_only,
+            }),
         }
     }
     Ok(grants)
@@ -238,5 +243,21 @@ impl LogSink for NoLogs {
 
     fn read(&self, _: &str, _: bool) -> BoxStream<'static, LogLine> {
         stream::empty().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_granted_as_it_is_said() {
+        let lent = Grant::Files { path: "/srv/lent".into(), mount_path: "/lent".into(), read_only: false };
+        let granted = grants(&[Grant::Lookup, lent]).unwrap();
+        let [folder] = granted.files.as_slice() else { panic!("{granted:?}") };
+        assert_eq!(
+            (folder.path.as_path(), folder.mount_path.as_str(), folder.read_only),
+            (std::path::Path::new("/srv/lent"), "/lent", false)
+        );
     }
 }

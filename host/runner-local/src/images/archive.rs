@@ -69,8 +69,17 @@ struct Document {
     layers: Vec<Descriptor>,
 }
 
-/// Imports all images of an archive.
+/// Imports all images of an archive, or of a folder that is an OCI layout.
 pub(super) fn import(store: &ImageStore, archive: &Path, name: Option<&str>) -> Result<Vec<ImageRecord>, ImageError> {
+    if archive.is_dir() {
+        let files = Files { store, dir: archive, name };
+        return match archive.join("index.json").is_file() {
+            true => files.layout(),
+            false => {
+                Err(ImageError::new(format!("{}: a folder that is no OCI layout (index.json)", archive.display())))
+            }
+        };
+    }
     let tmp = store.tmp_path("import").map_err(|e| ImageError::io("make a folder", e))?;
     fs::create_dir_all(&tmp).map_err(|e| ImageError::io("make a folder", e))?;
     let result = (|| {

@@ -107,7 +107,7 @@ pub(super) fn keep(store: &Path, file: &Path, digest: Option<&str>) -> Result<(S
     if head != COMPONENT {
         return Err(ImageError::new(match head.starts_with(WASM) {
             true => {
-                "it is a core module of WebAssembly, not a component: build for wasm32-wasip2, or use `wasm-tools component new`"
+                "it is a core module of WebAssembly, not a component: build for wasm32-wasip2, or make one of it with `colchis plugin componentize FILE --program`"
             }
             false => "it is no component of WebAssembly",
         }));

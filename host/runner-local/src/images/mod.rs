@@ -113,6 +113,9 @@ impl ImageError {
     }
 }
 
+/// Names of images that are remembered with what they mean.
+const NAMES_MAX: usize = 1024;
+
 /// The store.
 #[derive(Debug)]
 pub struct ImageStore {
@@ -120,6 +123,8 @@ pub struct ImageStore {
     lock: fs::File,
     insecure: Vec<String>,
     ready: Mutex<HashMap<String, Arc<RootImage>>>,
+    /// Whole names by names as steps have them.
+    names: Mutex<HashMap<String, String>>,
     pulling: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     unreachable: Mutex<HashMap<String, (Instant, String)>>,
     pulls: Mutex<Pulls>,
@@ -156,6 +161,7 @@ impl ImageStore {
             lock,
             insecure: insecure.to_vec(),
             ready: Mutex::default(),
+            names: Mutex::default(),
             pulling: Mutex::default(),
             unreachable: Mutex::default(),
             pulls: Mutex::default(),
@@ -194,15 +200,15 @@ impl ImageStore {
         *self.pulls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Imports the images of a `docker save` archive or an OCI layout, plain or compressed, or a component of WebAssembly. `name` names an image that
-    /// has none.
+    /// Imports the images of a `docker save` archive or an OCI layout, plain, compressed or as a folder, or a component of WebAssembly. `name` names an
+    /// image that has none.
     ///
     /// # Errors
     /// When the file is none of these, or is damaged or hostile.
     pub async fn import(self: &Arc<Self>, archive: &Path, name: Option<&str>) -> Result<Vec<ImageRecord>, ImageError> {
         let (store, archive, name) = (self.clone(), archive.to_owned(), name.map(str::to_owned));
         let done = tokio::task::spawn_blocking(move || {
-            let wasm = component::is_wasm(&archive);
+            let wasm = if archive.is_dir() { Ok(false) } else { component::is_wasm(&archive) };
             let records = match wasm.map_err(|e| ImageError::io(archive.display().to_string(), e))? {
                 true => vec![component::import(&store, &archive, name.as_deref())?],
                 false => archive::import(&store, &archive, name.as_deref())?,
@@ -304,7 +310,7 @@ impl ImageStore {
         name: &str,
         policy: Option<PullPolicy>,
     ) -> Result<Arc<RootImage>, ImageError> {
-        let whole = parse(name)?.whole();
+        let whole = self.whole(name)?;
         let may_pull = planner.settings.images != ImagesMode::Imported && policy != Some(PullPolicy::Never);
         if policy != Some(PullPolicy::Always) || !may_pull {
             if let Some(found) = self.ready(&whole) {
@@ -353,7 +359,7 @@ impl ImageStore {
 
     /// The component that an image is, where it is here and is one. Asks no registry.
     pub(crate) fn component_here(&self, name: &str) -> Option<Arc<RootImage>> {
-        let whole = parse(name).ok()?.whole();
+        let whole = self.whole(name).ok()?;
         let found = self.ready(&whole).or_else(|| self.stored(name).ok().flatten());
         found.filter(|image| image.component.is_some())
     }
@@ -373,6 +379,20 @@ impl ImageStore {
             }
             _ => Ok(()),
         }
+    }
+
+    /// An image's whole name. It is asked for with each step, and reading one takes a regular expression.
+    fn whole(&self, name: &str) -> Result<String, ImageError> {
+        if let Some(whole) = self.names.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(whole.clone());
+        }
+        let whole = parse(name)?.whole();
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= NAMES_MAX {
+            names.clear();
+        }
+        names.insert(name.to_owned(), whole.clone());
+        Ok(whole)
     }
 
     fn ready(&self, whole: &str) -> Option<Arc<RootImage>> {

@@ -8,10 +8,10 @@
 //! that is gone begins it anew.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use plugin::{NoPrograms, PluginError, ProgramEnd, ProgramOutput, ProgramResult, Programs};
+use plugin::{Folder, NoPrograms, PluginError, ProgramEnd, ProgramOutput, ProgramResult, Programs};
 use runner::{ContainerResult, EndClass, EndPhase, Unit, UnitHappening, UnitResult};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ use crate::agent::protocol::Outcome;
 use crate::agent::supervisor::log::{Stream, Tail};
 use crate::agent::supervisor::outputs::{OutputRoot, artifacts, parameters};
 use crate::plan::PROGRESS_PATH;
-use crate::plan::component::Plan;
+use crate::plan::component::{Files, Plan, make_root};
 
 /// One that is over sooner is not told as running: what takes a moment costs one commit.
 const QUIET: Duration = Duration::from_millis(50);
@@ -53,7 +53,7 @@ pub(super) async fn run(
     unit: &Unit,
     plan: Plan,
 ) {
-    let output = Arc::new(Output::new(inner, unit));
+    let output = Arc::new(Output::new(inner, handle, &plan.files));
     let (lived, cut) = live(inner, handle, orders, unit, &plan, &output).await;
     let mut outcome = match lived {
         Ok(result) => outcome(&plan, &output, result, cut, inner.settings.parameter_bytes_max),
@@ -72,7 +72,7 @@ pub(super) async fn run(
                 layers: Vec::new(),
             };
             outcome.result.finished_ms = now_ms();
-            let root = |_: &Outcome| Folders::open(&plan.invocation.folders).map(Root::Program);
+            let root = |_: &Outcome| Folders::open(output.seen()).map(Root::Program);
             let places = inner.places(&unit.key);
             unless_stopped(orders, outputs::save(inner, &places, &claim, outcome, root)).await
         }
@@ -127,7 +127,8 @@ impl Watched {
         self.pause = LOOK;
         let Some(begun_ms) = output.begun_ms() else {
             if !self.told {
-                let message = "Waiting: it is being compiled, or as many components run as may at once (programs_max)";
+                let message =
+                    "Waiting: it is being compiled, or as many components run as may at once (plugins.programsMax)";
                 inner.hint(&handle.key, UnitHappening::Waiting { message: message.to_owned() });
             }
             // It may be there any moment.
@@ -136,7 +137,7 @@ impl Watched {
             return;
         };
         retell_started(inner, handle, begun_ms, plan.message.clone(), None).await;
-        let progress = read_note(plan, PROGRESS_PATH).as_deref().and_then(read_progress);
+        let progress = read_note(output, PROGRESS_PATH).as_deref().and_then(read_progress);
         if let Some((done, total)) = progress.filter(|_| progress != self.progress) {
             self.progress = progress;
             inner.tell(&handle.key, now_ms(), UnitHappening::Progress { done, total }).await;
@@ -152,13 +153,18 @@ fn read_progress(text: &str) -> Option<(u64, u64)> {
 }
 
 /// A small file that it may have written.
-fn read_note(plan: &Plan, path: &str) -> Option<String> {
-    let folders = Folders::open(&plan.invocation.folders).ok()?;
+fn read_note(output: &Output, path: &str) -> Option<String> {
+    let folders = Folders::open(output.seen()).ok()?;
     OutputRoot::Other(&|path, flags| folders.look(path, flags)).read(path, NOTE_BYTES_MAX).ok()
 }
 
-/// What it tells while it runs.
+/// What it tells while it runs, and what it sees of files.
 struct Output {
+    inner: Arc<Inner>,
+    handle: Arc<Handle>,
+    /// What is to be made when it first looks.
+    unmade: Vec<String>,
+    folders: OnceLock<Vec<Folder>>,
     log: OwnLog,
     /// Milliseconds since the epoch; 0 before it began.
     begun_ms: AtomicI64,
@@ -171,9 +177,26 @@ struct Tails {
 }
 
 impl Output {
-    fn new(inner: &Inner, unit: &Unit) -> Self {
+    fn new(inner: &Arc<Inner>, handle: &Arc<Handle>, files: &Files) -> Self {
         let tails = Tails { stdout: Tail::new(inner.settings.result_bytes_max), log: Tail::new(LOG_TAIL_BYTES_MAX) };
-        Self { log: OwnLog::new(inner, &unit.key), begun_ms: AtomicI64::new(0), tails: Mutex::new(tails) }
+        let (folders, unmade) = match files {
+            Files::Made(folders) => (OnceLock::from(folders.clone()), Vec::new()),
+            Files::Unmade(unmade) => (OnceLock::new(), unmade.clone()),
+        };
+        Self {
+            log: OwnLog::new(inner, &handle.key),
+            inner: inner.clone(),
+            handle: handle.clone(),
+            unmade,
+            folders,
+            begun_ms: AtomicI64::new(0),
+            tails: Mutex::new(tails),
+        }
+    }
+
+    /// What it sees of files; nothing while it has not looked.
+    fn seen(&self) -> &[Folder] {
+        self.folders.get().map_or(&[], Vec::as_slice)
     }
 
     fn tails(&self) -> MutexGuard<'_, Tails> {
@@ -188,6 +211,16 @@ impl Output {
 impl ProgramOutput for Output {
     fn begun(&self) {
         self.begun_ms.store(now_ms(), Ordering::Relaxed);
+    }
+
+    fn folders(&self) -> std::io::Result<Vec<Folder>> {
+        if let Some(folders) = self.folders.get() {
+            return Ok(folders.clone());
+        }
+        let slot = self.inner.slots.take(&self.handle.key)?;
+        self.handle.offer_slot(slot.clone());
+        let root = make_root(&slot, &self.unmade)?;
+        Ok(self.folders.get_or_init(|| vec![root]).clone())
     }
 
     fn stdout(&self, bytes: &[u8]) {
@@ -221,7 +254,7 @@ fn outcome(
         (phase, class, message) = (EndPhase::Failed, cut.class, cut.message.to_owned());
     }
     if class == EndClass::ExitCode {
-        let said = read_note(plan, &plan.termination_message_path).map(|said| said.trim().to_owned());
+        let said = read_note(output, &plan.termination_message_path).map(|said| said.trim().to_owned());
         let from_log = || plan.termination_message_from_log.then(|| output.tails().log.text().trim().to_owned());
         let said = said.filter(|said| !said.is_empty()).or_else(from_log);
         if let Some(said) = said {
@@ -246,7 +279,7 @@ fn outcome(
     };
     let artifacts_found = match plan.parameters.is_empty() && plan.artifacts.is_empty() {
         true => Vec::new(),
-        false => read_outputs(plan, &mut result, parameter_bytes_max),
+        false => read_outputs(plan, output, &mut result, parameter_bytes_max),
     };
     Outcome { result, root_fd: None, artifacts_found }
 }
@@ -271,8 +304,8 @@ fn verdict(end: &ProgramEnd) -> (EndPhase, EndClass, String, Option<i32>) {
 }
 
 /// Reads the output parameters into the result; answers the names of the artifacts that are there.
-fn read_outputs(plan: &Plan, result: &mut UnitResult, bytes_max: usize) -> Vec<String> {
-    let folders = match Folders::open(&plan.invocation.folders) {
+fn read_outputs(plan: &Plan, output: &Output, result: &mut UnitResult, bytes_max: usize) -> Vec<String> {
+    let folders = match Folders::open(output.seen()) {
         Ok(folders) => folders,
         Err(error) => {
             result.message = format!("{}\nits files cannot be read: {error}", result.message).trim().to_owned();

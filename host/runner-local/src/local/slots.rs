@@ -3,6 +3,7 @@
 //! ```text
 //!   <data>/agent/units/<n>/unit      the key of the unit it belongs to; empty when free
 //!                         /c/0.0/    upper, work, root: a container's private layer
+//!                         /root/     what a program sees as `/`
 //!                         /…         volumes, inputs, socket: removed when the unit is released
 //! ```
 //!
@@ -127,7 +128,7 @@ fn owner(path: &Path) -> Option<String> {
     fs::read_to_string(path.join(UNIT_FILE)).ok().filter(|key| !key.is_empty())
 }
 
-/// Removes everything but a first container's layer that nobody touched.
+/// Removes everything but a first container's layer and a program's root that nobody touched.
 fn reset(path: &Path) {
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -145,8 +146,25 @@ fn reset(path: &Path) {
             }
             continue;
         }
-        remove(&entry.path());
+        if name != "root" || !untouched_root(&entry.path()) {
+            remove(&entry.path());
+        }
     }
+}
+
+/// Whether a program's root is as every root is made: no name too many, and folders that are no links.
+fn untouched_root(root: &Path) -> bool {
+    let has_only = |folder: &Path, names: &[&str]| {
+        let known = |entry: io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|e| names.iter().any(|n| e.file_name() == *n) && e.file_type().is_ok_and(|t| t.is_dir()))
+        };
+        fs::read_dir(folder).is_ok_and(|mut entries| entries.all(known))
+    };
+    let empty = |folder: &str| !root.join(folder).exists() || has_only(&root.join(folder), &[]);
+    has_only(root, &["tmp", "argo"])
+        && empty("tmp")
+        && (!root.join("argo").exists() || has_only(&root.join("argo"), &["staging"]))
+        && empty("argo/staging")
 }
 
 /// Whether a layer is as it was made: names, owners, modes, and no attributes but overlay's own.
@@ -225,5 +243,31 @@ mod tests {
             assert_eq!(slots.take("c/d").unwrap(), slot, "the folder itself is used again");
             slots.give_back(slot, Path::new("/nowhere"));
         }
+    }
+    #[test]
+    fn only_an_untouched_root_is_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let slots = Slots::open(dir.path().join("units")).unwrap();
+        for (touch, kept) in [
+            ((|_: &Path| ()) as fn(&Path), true),
+            (|root| fs::write(root.join("tmp/x"), b"x").unwrap(), false),
+            (|root| fs::write(root.join("argo/progress"), b"1/2").unwrap(), false),
+            (|root| fs::create_dir(root.join("work")).unwrap(), false),
+            (
+                |root| {
+                    fs::remove_dir(root.join("tmp")).unwrap();
+                    std::os::unix::fs::symlink("/etc", root.join("tmp")).unwrap();
+                },
+                false,
+            ),
+        ] {
+            let slot = slots.take("a/b").unwrap();
+            let root = slot.join("root");
+            ["tmp", "argo/staging"].iter().for_each(|folder| fs::create_dir_all(root.join(folder)).unwrap());
+            touch(&root);
+            slots.give_back(slot, Path::new("/nowhere"));
+            assert_eq!(root.exists(), kept);
+        }
+        assert!(Path::new("/etc").is_dir());
     }
 }

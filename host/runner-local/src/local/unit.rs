@@ -69,7 +69,7 @@ impl Handle {
         self.lock().slot.take()
     }
 
-    /// Its scratch, found by somebody else.
+    /// Its scratch, found or made by somebody else.
     pub(super) fn offer_slot(&self, slot: std::path::PathBuf) {
         self.lock().slot.get_or_insert(slot);
     }
@@ -148,13 +148,21 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
     }
     let Ok(_permit) = inner.preparing.acquire().await else { return Err(error("the server is stopping".to_owned())) };
     let places = inner.places(&unit.key);
-    let made = inner.slots.take(&unit.key).and_then(|slot| {
-        handle.lock().slot = Some(slot.clone());
-        std::fs::create_dir_all(&places.log_dir)?;
-        Ok(slot)
-    });
-    let slot =
-        made.map_err(|e| error(format!("the step's folder below {}: {e}", inner.environment.data_dir.display())))?;
+    // Of a component, folders and log are made when there is something to put there.
+    let slot = match component && !plan::component::wants_files(unit) {
+        true => None,
+        false => {
+            let made = inner.slots.take(&unit.key).and_then(|slot| {
+                handle.lock().slot = Some(slot.clone());
+                if !component {
+                    std::fs::create_dir_all(&places.log_dir)?;
+                }
+                Ok(slot)
+            });
+            let below = inner.environment.data_dir.display();
+            Some(made.map_err(|e| error(format!("the step's folder below {below}: {e}")))?)
+        }
+    };
     let waiting = {
         let (inner, key) = (inner.clone(), handle.key.clone());
         // In order with what follows, and not worth waiting for.
@@ -166,7 +174,7 @@ async fn prepare(inner: &Arc<Inner>, handle: &Arc<Handle>, unit: &Unit) -> Resul
         images: &inner.images,
         isolation,
         places: &places,
-        unit_dir: &slot,
+        unit_dir: slot.as_deref(),
         waiting: &waiting,
     };
     let plan = plan::plan(&planner, unit).await.map_err(|c| ended(EndPhase::Error, c.class, c.message))?;

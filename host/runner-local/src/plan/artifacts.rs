@@ -41,7 +41,7 @@ pub(super) async fn load_inputs(planner: &Planner<'_>, unit: &Unit) -> Result<Ve
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let folder = planner.unit_dir.join("inputs");
+    let folder = planner.scratch()?.join("inputs");
     std::fs::create_dir_all(&folder).map_err(|e| Cannot::start(format!("make {}: {e}", folder.display())))?;
     let places = wanted.into_iter().enumerate().map(|(at, artifact)| (artifact, folder.join(at.to_string())));
     load_into(planner, unit, places.collect()).await

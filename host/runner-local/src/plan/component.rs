@@ -5,10 +5,12 @@
 //!             volumes/<name>/  seen at their mount paths
 //! ```
 //!
-//! Everything is made before anything from outside is put there, so that no link of an artifact is ever followed by us. What a component cannot have is refused by its path.
+//! Everything is made before anything from outside is put there, so that no link of an artifact is ever followed by us; where nothing is put there and nothing expected,
+//! it is made when the program first looks. What a component cannot have is refused by its path.
 
 use std::path::{Component as Part, Path, PathBuf};
 
+use model::core::{Container, ResourceRequirements};
 use model::workflow::{Artifact, TemplateKind};
 use plugin::{Folder, Invocation};
 use runner::Unit;
@@ -23,6 +25,8 @@ use crate::images::{ImageConfig, RootImage};
 pub(crate) struct Plan {
     /// The program and what it is run with.
     pub(crate) invocation: Invocation,
+    /// What it sees of files.
+    pub(crate) files: Files,
     /// For people: what it runs as.
     pub(crate) message: String,
     /// Output parameters.
@@ -33,6 +37,44 @@ pub(crate) struct Plan {
     pub(crate) termination_message_path: String,
     /// Whether the end of its log says so where it does not.
     pub(crate) termination_message_from_log: bool,
+}
+
+/// What a program sees of files.
+#[derive(Debug)]
+pub(crate) enum Files {
+    /// They were made.
+    Made(Vec<Folder>),
+    /// A root with nothing but these folders, made when it first looks ([`make_root`]).
+    Unmade(Vec<String>),
+}
+
+/// Whether something is put into a program's folders, or expected there when it has ended.
+pub(crate) fn wants_files(unit: &Unit) -> bool {
+    let mounts = match unit.template.kind() {
+        Some(TemplateKind::Container(container)) => !container.volume_mounts.is_empty(),
+        // A script is a file.
+        _ => true,
+    };
+    mounts
+        || unit.input_artifacts.iter().any(|artifact| artifact.path.is_some())
+        || !super::parameters(unit).is_empty()
+        || !super::output_paths(unit).is_empty()
+}
+
+/// Makes a root with these folders (absolute paths in it) in the unit's scratch.
+///
+/// # Errors
+/// One cannot be made.
+pub(crate) fn make_root(unit_dir: &Path, folders: &[String]) -> std::io::Result<Folder> {
+    let root = root_of(unit_dir);
+    for path in folders {
+        std::fs::create_dir_all(root.path.join(path.trim_start_matches('/')))?;
+    }
+    Ok(root)
+}
+
+fn root_of(unit_dir: &Path) -> Folder {
+    Folder { path: unit_dir.join("root"), target: "/".to_owned(), read_only: false }
 }
 
 /// How a component is told to people.
@@ -55,19 +97,27 @@ pub(super) async fn plan(
     let mounted = volumes::prepare(&as_plain, unit, wanted).await?;
     let mut variables =
         env::build(planner, unit, spec, &main.name, &main.field, &ImageConfig::default(), false).await?;
-    let folders = folders(planner, unit, main, wanted, &mounted, &variables)?;
     let working_dir = match env::expand(&spec.working_dir, &variables).as_str() {
         "" => "/".to_owned(),
         own => absolute(own).ok_or_else(|| not_a_place(&format!("{}.workingDir", main.field), own))?,
     };
-    place(planner, unit, main, &folders, &working_dir).await?;
+    let mut shares_folders = false;
+    let files = match planner.unit_dir {
+        None => Files::Unmade(own_folders(&working_dir).map(str::to_owned).to_vec()),
+        Some(unit_dir) => {
+            let folders = folders(unit_dir, unit, main, wanted, &mounted, &variables)?;
+            place(planner, unit_dir, unit, main, &folders, &working_dir).await?;
+            shares_folders = folders.iter().any(|folder| !folder.path.starts_with(unit_dir));
+            Files::Made(folders)
+        }
+    };
     variables.retain(|(name, _)| name != "PWD");
     // There is no such thing as the current folder in WASI: libraries take it from here.
     variables.push(("PWD".to_owned(), working_dir.clone()));
     let arguments = arguments(main, &component.name, &variables);
     let resources = security::limits(spec, &main.field)?;
     Ok(Plan {
-        message: format!("runs as {}", root.describe),
+        message: format!("runs as {}{}", root.describe, without_effect(spec)),
         parameters: super::parameters(unit),
         artifacts: super::output_paths(unit),
         termination_message_path: match spec.termination_message_path.as_str() {
@@ -75,6 +125,7 @@ pub(super) async fn plan(
             path => path.to_owned(),
         },
         termination_message_from_log: spec.termination_message_policy == "FallbackToLogsOnError",
+        files,
         invocation: Invocation {
             file: component.file.clone(),
             digest: component.digest.clone(),
@@ -85,11 +136,22 @@ pub(super) async fn plan(
                 .map(|(name, value)| (name, value.replace(env::ADDRESS_TOKEN, LOOPBACK)))
                 .collect(),
             working_dir,
-            shares_folders: folders.iter().any(|folder| !folder.path.starts_with(planner.unit_dir)),
-            folders,
+            has_files: wants_files(unit),
+            shares_folders,
             memory_bytes_max: resources.memory_bytes,
         },
     })
+}
+
+/// What of its resources is kept and has no effect: a component computes in threads that all share.
+fn without_effect(container: &Container) -> &'static str {
+    let asks = |resources: &ResourceRequirements| {
+        resources.limits.contains_key("cpu") || resources.requests.contains_key("cpu")
+    };
+    match container.resources.as_deref().is_some_and(asks) {
+        true => "; resources: cpu is kept and has no effect on a component",
+        false => "",
+    }
 }
 
 /// The one container that there may be.
@@ -154,16 +216,21 @@ fn not_a_place(field: &str, path: &str) -> Cannot {
     Cannot::start(format!("{field}: {path:?} is not a place: expected a path without `..`"))
 }
 
+/// What is in every root.
+fn own_folders(working_dir: &str) -> [&str; 3] {
+    ["/tmp", "/argo/staging", working_dir]
+}
+
 /// The root, then what is mounted.
 fn folders(
-    planner: &Planner<'_>,
+    unit_dir: &Path,
     unit: &Unit,
     main: &Wanted<'_>,
     all: &[Wanted<'_>],
     mounted: &volumes::Volumes,
     variables: &[(String, String)],
 ) -> Result<Vec<Folder>, Cannot> {
-    let mut folders = vec![Folder { path: planner.unit_dir.join("root"), target: "/".to_owned(), read_only: false }];
+    let mut folders = vec![root_of(unit_dir)];
     let of_container = main.container.volume_mounts.iter().enumerate();
     for (at, mount) in of_container {
         let field = format!("{}.volumeMounts[{at}]", main.field);
@@ -193,6 +260,7 @@ fn folders(
 /// Makes the root and puts into it what the template wants there.
 async fn place(
     planner: &Planner<'_>,
+    unit_dir: &Path,
     unit: &Unit,
     main: &Wanted<'_>,
     folders: &[Folder],
@@ -217,7 +285,7 @@ async fn place(
         if deepest(folders, Path::new(&target)).is_some_and(|(folder, _)| folder.read_only) {
             return Err(Cannot::start(format!("{field}: {path} lies in a volume that is mounted read-only")));
         }
-        if !at.starts_with(planner.unit_dir) {
+        if !at.starts_with(unit_dir) {
             return Err(Cannot::start(format!(
                 "{field}: {path} lies in a volume that others write to; a component of WebAssembly has artifacts beside it"
             )));
@@ -225,11 +293,11 @@ async fn place(
         wanted.push((artifact, target, at));
     }
     let within_artifact = |path: &str| wanted.iter().any(|(_, target, _)| Path::new(path).starts_with(target));
-    let root = planner.unit_dir.join("root");
+    let root = root_of(unit_dir).path;
     let mut made = vec![root.clone()];
-    let own = ["/tmp", "/argo/staging", working_dir].into_iter().chain(folders.iter().map(|f| f.target.as_str()));
+    let own = own_folders(working_dir).into_iter().chain(folders.iter().map(|f| f.target.as_str()));
     for path in own.filter(|path| !within_artifact(path)) {
-        made.extend(host_path(folders, path).filter(|at| at.starts_with(planner.unit_dir)));
+        made.extend(host_path(folders, path).filter(|at| at.starts_with(unit_dir)));
         made.push(root.join(path.trim_start_matches('/')));
     }
     made.extend(wanted.iter().filter_map(|(_, _, at)| Some(at.parent()?.to_owned())));

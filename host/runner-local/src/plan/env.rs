@@ -83,8 +83,8 @@ fn argo(planner: &Planner<'_>, unit: &Unit, name: &str, env: &mut Environment) {
     env.set("ARGO_WORKFLOW_NAME", unit.workflow_name.to_string());
     env.set("ARGO_WORKFLOW_UID", unit.workflow_uid.to_string());
     env.set("ARGO_INCLUDE_SCRIPT_OUTPUT", unit.template.script.is_some().to_string());
-    let progress = match planner.isolation {
-        Isolation::Plain => planner.unit_dir.join("argo/progress").to_string_lossy().into_owned(),
+    let progress = match (planner.isolation, planner.unit_dir) {
+        (Isolation::Plain, Some(scratch)) => scratch.join("argo/progress").to_string_lossy().into_owned(),
         _ => PROGRESS_PATH.to_owned(),
     };
     env.set("ARGO_PROGRESS_FILE", progress);

@@ -60,10 +60,17 @@ pub(crate) struct Planner<'a> {
     pub images: &'a ImageStore,
     pub isolation: Isolation,
     pub places: &'a Places,
-    /// The unit's scratch.
-    pub unit_dir: &'a Path,
+    /// The unit's scratch; none for a component that nothing is put beside.
+    pub unit_dir: Option<&'a Path>,
     /// Says what is being waited for.
     pub waiting: &'a (dyn Fn(String) + Send + Sync),
+}
+
+impl<'a> Planner<'a> {
+    /// The unit's scratch, where something is to be put there.
+    fn scratch(&self) -> Result<&'a Path, Cannot> {
+        self.unit_dir.ok_or_else(|| Cannot::start("the step has no folder of its own"))
+    }
 }
 
 /// A container of the template, before translation.
@@ -130,7 +137,7 @@ pub(crate) async fn plan(planner: &Planner<'_>, unit: &Unit) -> Result<Plan, Can
     Ok(Plan::Launch(Box::new(LaunchSpec {
         key: unit.key.to_string(),
         claim: serde_json::Value::Null,
-        unit_dir: planner.unit_dir.to_owned(),
+        unit_dir: planner.scratch()?.to_owned(),
         log_dir: planner.places.log_dir.clone(),
         hostname: hostname(&unit.pod_name),
         isolation: planner.isolation,
@@ -335,7 +342,7 @@ async fn container(
     let mut files = Vec::new();
     let script = match wanted.script {
         Some(source) if plain => {
-            let path = planner.unit_dir.join("argo/staging/script");
+            let path = planner.scratch()?.join("argo/staging/script");
             write_private(&path, source).map_err(|e| Cannot::start(format!("write the script: {e}")))?;
             Some((source, path.to_string_lossy().into_owned()))
         }
@@ -354,7 +361,7 @@ async fn container(
     let mounts = volumes.mounts(wanted, all, &env, unit)?;
     let (retries, retry_pause_ms) = set_retries(unit, wanted)?;
     let working_dir = match (spec.working_dir.as_str(), config.working_dir.as_str()) {
-        ("", "") if plain => planner.unit_dir.join("work").to_string_lossy().into_owned(),
+        ("", "") if plain => planner.scratch()?.join("work").to_string_lossy().into_owned(),
         ("", image) => image.to_owned(),
         (own, _) => env::expand(own, &env),
     };

@@ -129,7 +129,7 @@ async fn make(
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
         return Err(Cannot::start(format!("{path}.name: {name:?} is not a name of a volume")));
     }
-    let folder = planner.unit_dir.join("volumes").join(name);
+    let folder = planner.scratch()?.join("volumes").join(name);
     let group = unit.template.security_context.as_ref().and_then(|s| s.fs_group).and_then(|g| u32::try_from(g).ok());
     // Without root all files are one user's, who is every user and group inside.
     let group = group.filter(|_| planner.isolation == Isolation::Root);

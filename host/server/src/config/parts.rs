@@ -176,21 +176,64 @@ pub(super) fn egress(reader: &mut Reader<'_>) -> Option<egress::Config> {
     good.then_some(config)
 }
 
+/// Instances, subscriptions and programs together.
+const PLACES_MAX: u64 = 12_000;
+/// What a program may be given (bytes).
+const PROGRAM_MEMORY_MIN: u64 = 1 << 20;
+const PROGRAM_MEMORY_MAX: u64 = 4 << 30;
+
 /// `plugins`.
 pub(super) fn plugins(reader: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<PluginsConfig> {
-    let instances = reader.values.count("plugins.instancesMax");
+    let [instances_max, subscriptions_max, programs_max] = places(reader)?;
+    let program_memory_bytes_max = program_memory(reader)?;
+    let programs_ready = reader.values.count("plugins.programsReadyMax");
     let sources = sources(reader);
     Some(PluginsConfig {
         folder: reader.path("plugins.folder").or_else(|| Some(data_dir?.join(PLUGINS_DIR)))?,
         cache: data_dir?.join(PLUGINS_CACHE_DIR),
         blobs: data_dir?.join(PLUGINS_BLOBS_DIR),
-        instances_max: u32::try_from(instances).unwrap_or(u32::MAX),
+        instances_max,
+        subscriptions_max,
+        programs_max,
+        programs_ready_max: u32::try_from(programs_ready).unwrap_or(u32::MAX),
+        program_memory_bytes_max,
         file_folders: reader.paths("plugins.fileFolders"),
         signatures: super::signatures::signatures(reader)?,
         sources: sources?,
         fetched: data_dir?.join(PLUGINS_FETCHED_DIR),
         fetched_bytes_max: reader.values.count("plugins.fetchCacheSize"),
     })
+}
+
+/// Instances, subscriptions and programs at a time: address space is set apart for all of them together.
+fn places(reader: &mut Reader<'_>) -> Option<[u32; 3]> {
+    let keys = ["plugins.instancesMax", "plugins.subscriptionsMax", "plugins.programsMax"];
+    let counts = keys.map(|key| reader.values.count(key));
+    let all: u64 = counts.iter().sum();
+    if all > PLACES_MAX {
+        let [_, subscriptions, programs] = counts;
+        let reason = format!(
+            "with plugins.subscriptionsMax ({subscriptions}) and plugins.programsMax ({programs}) these are {all}: expected at most {PLACES_MAX} together"
+        );
+        reader.problem(
+            "plugins.instancesMax",
+            reason,
+            "each has a place of its own in the address space of the server",
+        );
+        return None;
+    }
+    Some(counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
+}
+
+/// `plugins.programMemory`: what a memory of WebAssembly can have.
+fn program_memory(reader: &mut Reader<'_>) -> Option<usize> {
+    const KEY: &str = "plugins.programMemory";
+    let bytes = reader.values.count(KEY);
+    if !(PROGRAM_MEMORY_MIN..=PROGRAM_MEMORY_MAX).contains(&bytes) {
+        reader.problem(KEY, format!("{bytes} bytes: expected 1Mi to 4Gi"), "a memory of WebAssembly has at most 4Gi");
+        return None;
+    }
+    usize::try_from(bytes).ok()
 }
 
 /// `plugins.sources`: a map of names, so that one layer of settings adds to another.

@@ -373,6 +373,22 @@ mod tests {
     }
 
     #[test]
+    fn programs_are_bounded() {
+        let loaded =
+            load(&[("plugins.programsMax", "7"), ("plugins.subscriptionsMax", "0"), ("plugins.programMemory", "2Gi")]);
+        let plugins = loaded.config.unwrap().plugins;
+        assert_eq!((plugins.programs_max, plugins.subscriptions_max, plugins.programs_ready_max), (7, 0, 64));
+        assert_eq!(plugins.program_memory_bytes_max, 2 << 30);
+        assert_eq!(
+            problems(&[("plugins.programMemory", "5Gi")]),
+            ["flag --plugins.programMemory: plugins.programMemory: 5368709120 bytes: expected 1Mi to 4Gi"]
+        );
+        let many = problems(&[("plugins.instancesMax", "9000"), ("plugins.programsMax", "4000")]);
+        assert!(many.len() == 1 && many[0].contains("expected at most 12000 together"), "{many:?}");
+        assert!(problems(&[("plugins.programsMax", "0")])[0].contains("plugins.programsMax"));
+    }
+
+    #[test]
     fn halves_are_refused() {
         assert_eq!(problems(&[("tls.cert", "c")]), ["default: tls.key: is missing: tls.cert is set"]);
         assert_eq!(

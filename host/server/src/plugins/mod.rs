@@ -37,6 +37,14 @@ pub struct PluginsConfig {
     pub blobs: PathBuf,
     /// Instances at once (`plugins.instancesMax`).
     pub instances_max: u32,
+    /// Subscriptions at once, beside these (`plugins.subscriptionsMax`).
+    pub subscriptions_max: u32,
+    /// Programs at once, beside these (`plugins.programsMax`).
+    pub programs_max: u32,
+    /// Programs that are kept ready (`plugins.programsReadyMax`).
+    pub programs_ready_max: u32,
+    /// The most memory that a program has (bytes; `plugins.programMemory`).
+    pub program_memory_bytes_max: usize,
     /// Folders that plugins may be granted (`plugins.fileFolders`).
     pub file_folders: Vec<PathBuf>,
     /// Whose components are taken (`plugins.signatures`).
@@ -76,6 +84,10 @@ impl Plugins {
             cache: Some(config.cache.join("compiled")),
             compiler: Some(PathBuf::from("/proc/self/exe")),
             instances_max: config.instances_max,
+            subscriptions_max: config.subscriptions_max,
+            programs_max: config.programs_max,
+            programs_ready_max: config.programs_ready_max,
+            program_memory_bytes_max: config.program_memory_bytes_max,
             ..Settings::default()
         };
         let host = PluginHost::new(settings, services);

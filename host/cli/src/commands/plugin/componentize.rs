@@ -13,20 +13,26 @@ use crate::error::{CliError, CliResult, Exit};
 /// Make a component of the core module that a compiler wrote
 ///
 /// For compilers that know WASI preview 1 alone, as Go's. The module's exports have to be those of the kind's world; it is told which world that is, and what it imports of WASI
-/// preview 1 is given by an adapter. Interfaces and adapter are in this binary: it does what `wasm-tools component embed` and `wasm-tools component new` do.
+/// preview 1 is given by an adapter. With --program it is an ordinary program with a main, which becomes a component that can be the image of a step. Interfaces and adapter are in this binary: it does what `wasm-tools component embed` and `wasm-tools component new` do.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -ldflags='-checklinkname=0 -s -w' -o core.wasm .
-  colchis plugin componentize core.wasm --kind step -o word_count.wasm")]
+  colchis plugin componentize core.wasm --kind step -o word_count.wasm
+  GOOS=wasip1 GOARCH=wasm go build -o core.wasm .
+  colchis plugin componentize core.wasm --program -o report.wasm && colchis image import report.wasm --name report:1")]
 pub struct Componentize {
     /// The core module
     #[arg(value_name = "MODULE.wasm")]
     module: PathBuf,
 
-    /// What it is
-    #[arg(long, value_enum, value_name = "KIND")]
-    kind: Form,
+    /// What it is, of a plugin
+    #[arg(long, value_enum, value_name = "KIND", required_unless_present = "program", conflicts_with = "program")]
+    kind: Option<Form>,
+
+    /// It is no plugin, but a program with a main
+    #[arg(long)]
+    program: bool,
 
     /// Where the component goes
     #[arg(short = 'o', long, value_name = "FILE")]
@@ -43,7 +49,7 @@ impl Componentize {
             Kind::Component => return Err(CliError::usage(format!("{shown} is a component already"))),
             Kind::Neither => {
                 return Err(CliError::usage(format!("{shown} is no module of WebAssembly"))
-                    .hint("Go writes one with GOOS=wasip1 GOARCH=wasm and -buildmode=c-shared"));
+                    .hint("Go writes one with GOOS=wasip1 GOARCH=wasm, and -buildmode=c-shared for a plugin"));
             }
         }
         let component = component(&mut module, self.kind).map_err(|error| {
@@ -51,7 +57,10 @@ impl Componentize {
                 Exit::Failed,
                 anyhow::Error::new(error).context(format!("{shown} cannot be made a component")),
             )
-            .hint(format!("its exports have to be those of a {}: is it of that kind?", self.kind.word()))
+            .hint(match self.kind {
+                Some(kind) => format!("its exports have to be those of a {}: is it of that kind?", kind.word()),
+                None => "a program exports _start: was it built as a library (-buildmode=c-shared)?".to_owned(),
+            })
         })?;
         std::fs::write(&self.output, &component)
             .with_context(|| format!("{} cannot be written", self.output.display()))?;
@@ -60,7 +69,8 @@ impl Componentize {
     }
 }
 
-fn component(module: &mut Vec<u8>, kind: Form) -> Result<Vec<u8>, ComponentError> {
+fn component(module: &mut Vec<u8>, kind: Option<Form>) -> Result<Vec<u8>, ComponentError> {
+    let Some(kind) = kind else { return componentize::encode_program(module) };
     Interfaces::embedded()?.embed(module, kind.world())?;
     componentize::encode(module)
 }

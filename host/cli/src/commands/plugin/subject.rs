@@ -35,7 +35,7 @@ pub(super) struct Subject {
     #[arg(long, value_name = "FILE|JSON")]
     input: Option<String>,
 
-    /// Grant it http=HOST, endpoint=tcp://HOST:PORT, state, blobs, lookup, secret=NAME, secret=NAME@FILE with the value in a file, or reveal=NAME; may be repeated
+    /// Grant it http=HOST, endpoint=tcp://HOST:PORT, state, blobs, lookup, secret=NAME, secret=NAME@FILE with the value in a file, reveal=NAME, files=FOLDER, files=FOLDER:MOUNT or files=FOLDER:MOUNT:rw; may be repeated
     #[arg(long, value_name = "GRANT")]
     grant: Vec<String>,
 
@@ -76,9 +76,10 @@ impl Subject {
                     Grant::Secret(name.to_owned())
                 }
                 ("reveal", name) if !name.is_empty() => Grant::Reveal(name.to_owned()),
+                ("files", folder) if !folder.is_empty() => folder_grant(folder)?,
                 _ => {
                     return Err(CliError::usage(format!("--grant {text}: there is no such grant"))
-                        .hint("write http=HOST, endpoint=tcp://HOST:PORT, state, blobs, lookup, secret=NAME, secret=NAME@FILE or reveal=NAME"));
+                        .hint("write http=HOST, endpoint=tcp://HOST:PORT, state, blobs, lookup, secret=NAME, secret=NAME@FILE, reveal=NAME or files=FOLDER[:MOUNT[:rw]]"));
                 }
             });
         }
@@ -108,6 +109,29 @@ impl Subject {
         let tape = Tape::replaying(&text).map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
         Ok(Some(Arc::new(tape)))
     }
+}
+
+/// `FOLDER[:MOUNT[:rw]]`: seen where it is, or at another place; nothing in it may be changed without `rw`.
+fn folder_grant(text: &str) -> CliResult<Grant> {
+    let wrong = |why: String| CliError::usage(format!("--grant files={text}: {why}"));
+    let mut parts = text.split(':');
+    let (folder, mount, mode, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next(), parts.next());
+    let read_only = match (mode, more) {
+        (None | Some("ro"), None) => true,
+        (Some("rw"), None) => false,
+        _ => return Err(wrong("expected FOLDER, FOLDER:MOUNT or FOLDER:MOUNT:rw".to_owned())),
+    };
+    let path = std::fs::canonicalize(folder).map_err(|error| wrong(format!("{folder}: {error}")))?;
+    if !path.is_dir() {
+        return Err(wrong(format!("{folder} is no folder")));
+    }
+    let mount_path = mount.map_or_else(|| path.to_string_lossy().into_owned(), str::to_owned);
+    if !mount_path.starts_with('/') {
+        return Err(wrong(format!(
+            "{mount_path} is no absolute path: expected one that the plugin finds the folder at"
+        )));
+    }
+    Ok(Grant::Files { path, mount_path, read_only })
 }
 
 /// A kind by its word; the two forms of event sources are one kind.
@@ -157,5 +181,35 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What is left behind is the system's to clean.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_granted_as_they_are_written() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().canonicalize().unwrap();
+        let shown = folder.to_str().unwrap();
+        for (text, mount, only_read) in [
+            (shown.to_owned(), shown, true),
+            (format!("{shown}:/in"), "/in", true),
+            (format!("{shown}:/in:ro"), "/in", true),
+            (format!("{shown}:/in:rw"), "/in", false),
+        ] {
+            let expected = Grant::Files { path: folder.clone(), mount_path: mount.to_owned(), read_only: only_read };
+            assert_eq!(folder_grant(&text).unwrap(), expected, "{text}");
+        }
+        for (text, part) in [
+            (format!("{shown}/none"), "No such file"),
+            (format!("{shown}:in"), "no absolute path"),
+            (format!("{shown}:/in:x"), "FOLDER:MOUNT:rw"),
+            (format!("{shown}:/in:rw:y"), "FOLDER:MOUNT:rw"),
+        ] {
+            let error = folder_grant(&text).unwrap_err().error.unwrap().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
     }
 }
