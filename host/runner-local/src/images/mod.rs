@@ -119,6 +119,7 @@ pub struct ImageStore {
     dir: PathBuf,
     lock: fs::File,
     insecure: Vec<String>,
+    guard: Option<egress::Guard>,
     ready: Mutex<HashMap<String, Arc<RootImage>>>,
     pulling: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     unreachable: Mutex<HashMap<String, (Instant, String)>>,
@@ -155,11 +156,17 @@ impl ImageStore {
             dir,
             lock,
             insecure: insecure.to_vec(),
+            guard: None,
             ready: Mutex::default(),
             pulling: Mutex::default(),
             unreachable: Mutex::default(),
             pulls: Mutex::default(),
         })
+    }
+
+    /// With what its pulls go through.
+    pub fn guarded(self, guard: Option<egress::Guard>) -> Self {
+        Self { guard, ..self }
     }
 
     /// Pulls an image from its registry, whether or not it is there already.
