@@ -259,7 +259,8 @@ mod tests {
             Source::parse("s", json!({"url": "https://h", "plainHttp": true})).unwrap_err().field,
             "s.plainHttp"
         );
-        for with_ca in [json!({"url": "http://h", "ca": "c"}), json!({"url": "https://h", "ca": "c", "insecure": true})] {
+        for with_ca in [json!({"url": "http://h", "ca": "c"}), json!({"url": "https://h", "ca": "c", "insecure": true})]
+        {
             assert_eq!(Source::parse("s", with_ca).unwrap_err().field, "s.ca");
         }
     }
