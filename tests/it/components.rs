@@ -344,7 +344,7 @@ async fn a_component_is_pulled_from_a_registry() {
     let home = tempfile::tempdir().unwrap();
     let Some(registry) = OciRegistry::start(home.path(), test).unwrap() else { return };
     let Some(component) = testkit::tools::guest("program", test) else { return };
-    let server = Server::with(&[("images", "pull")]).await;
+    let server = Server::with(&[("images", "pull"), ("egress.allowPrivate", "127.0.0.0/8")]).await;
     let client = server.client().await;
     let image = format!("{}/team/program:1", registry.address);
     server.cli(&["plugin", "push", &component.display().to_string(), &image, "--insecure"]).ok();
@@ -354,6 +354,28 @@ async fn a_component_is_pulled_from_a_registry() {
     assert_eq!(node(&shown, "pulled")["outputs"]["result"], "program\nargs");
     let images: Value = serde_json::from_str(&server.cli(&["image", "ls", "-o", "json"]).ok()).unwrap();
     assert_eq!((&images[0]["name"], &images[0]["platform"]), (&json!(image), &json!("wasi/wasm")), "{images}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registries_of_images_are_asked_by_the_rules_of_the_server() {
+    let test = "registries_of_images_are_asked_by_the_rules_of_the_server";
+    let home = tempfile::tempdir().unwrap();
+    let Some(registry) = OciRegistry::start(home.path(), test).unwrap() else { return };
+    let image = format!("{}/team/program:1", registry.address);
+    let step = json!({"name": "pulled", "container": {"image": image, "command": ["true"]}});
+    for (settings, why) in [
+        (&[][..], "egress.allowPrivate"),
+        (&[("egress.allowPrivate", "true"), ("egress.allow", "docker.io")], "egress.allow does not name it"),
+        (&[("egress.allowPrivate", "true"), ("egress.deny", "127.0.0.1")], "egress.deny names it"),
+        // Let out, and asked: it has no such image.
+        (&[("egress.allowPrivate", "true"), ("egress.allow", "127.0.0.1")], "manifest unknown"),
+    ] {
+        let server = Server::with(&[&[("images", "pull")], settings].concat()).await;
+        let client = server.client().await;
+        let ended = fails(&server, &client, "pulled", step.clone(), "Error").await;
+        let message = ended["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(&registry.address) && message.contains(why), "{message}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

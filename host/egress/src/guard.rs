@@ -84,6 +84,12 @@ pub struct Guard {
     resolver: Arc<dyn Resolve>,
 }
 
+impl fmt::Debug for Guard {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Guard").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
 impl Guard {
     /// A guard with the machine's resolver.
     pub fn new(policy: Policy) -> Self {
@@ -95,13 +101,19 @@ impl Guard {
         Self { policy: Arc::new(policy), resolver }
     }
 
+    /// That the rules permit this target's name. Whoever connects asks [`Guard::addresses`] instead; this is for what another proxy connects.
+    pub fn permits_name(&self, target: &Target) -> Result<(), EgressError> {
+        match self.policy.refuses_name(target.scheme.as_deref(), &target.host, target.port) {
+            Some(why) => Err(EgressError::Refused { target: target.to_string(), why: why.to_owned(), hint: "" }),
+            None => Ok(()),
+        }
+    }
+
     /// The addresses that may be called for this target, in the order to try; never empty. Whoever connects uses these and does
     /// not resolve the name again.
     pub async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, EgressError> {
         let refused = |why: String, hint| EgressError::Refused { target: target.to_string(), why, hint };
-        if let Some(why) = self.policy.refuses_name(target.scheme.as_deref(), &target.host, target.port) {
-            return Err(refused(why.to_owned(), ""));
-        }
+        self.permits_name(target)?;
         let found = self.resolve(target).await?;
         let mut why = None;
         let mut permitted = Vec::new();

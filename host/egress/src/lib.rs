@@ -37,7 +37,7 @@ pub use guard::{Guard, Target};
 pub use policy::{Config, Policy, Private, Rule, RuleError};
 pub use redirect::{Redirects, shown};
 pub use resolve::{Resolve, SystemResolver};
-pub use socks::Socks;
+pub use socks::{Refused, Socks};
 pub use tls::{Identity, TlsSettings};
 
 #[cfg(test)]

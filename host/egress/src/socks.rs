@@ -19,6 +19,8 @@ use crate::guard::{Guard, Target};
 
 /// Connections of one program at once.
 const CONNECTIONS_MAX: usize = 32;
+/// Random bytes of a password.
+const PASSWORD_BYTES: usize = 32;
 /// How long a greeting may take.
 const GREETING: Duration = Duration::from_secs(10);
 
@@ -27,19 +29,20 @@ pub struct Socks {
     address: SocketAddr,
     user: String,
     password: String,
-    refused: watch::Receiver<Option<String>>,
+    refused: watch::Receiver<Option<Refused>>,
     task: JoinHandle<()>,
 }
 
 impl Socks {
-    /// Starts one. `password` is what the program must know: random bytes, since other users of the machine reach loopback too.
-    pub async fn start(guard: Guard, user: &str, password: &str) -> io::Result<Self> {
+    /// Starts one for a program, which `user` names. The password that its URL has keeps others from it: they reach loopback too.
+    pub async fn start(guard: Guard, user: &str) -> io::Result<Self> {
+        let password = password()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (tell, refused) = watch::channel(None);
-        let credentials: Arc<(Vec<u8>, Vec<u8>)> = Arc::new((user.into(), password.into()));
+        let credentials: Arc<(Vec<u8>, Vec<u8>)> = Arc::new((user.into(), password.clone().into()));
         let task = tokio::spawn(serve(listener, guard, credentials, tell));
-        Ok(Self { address, user: user.to_owned(), password: password.to_owned(), refused, task })
+        Ok(Self { address, user: user.to_owned(), password, refused, task })
     }
 
     /// Where to connect as a proxy URL that resolves names at the proxy. It holds the password.
@@ -48,9 +51,25 @@ impl Socks {
     }
 
     /// What was refused or could not be reached last, since the program itself is told no more than a number.
-    pub fn refused(&self) -> Option<String> {
+    pub fn refused(&self) -> Option<Refused> {
         self.refused.borrow().clone()
     }
+}
+
+/// Why there was no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// In words for people.
+    pub why: String,
+    /// The rules forbid it: it will be the same next time.
+    pub by_rule: bool,
+}
+
+/// Random digits.
+fn password() -> io::Result<String> {
+    let mut bytes = [0_u8; PASSWORD_BYTES];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Drop for Socks {
@@ -63,7 +82,7 @@ async fn serve(
     listener: TcpListener,
     guard: Guard,
     credentials: Arc<(Vec<u8>, Vec<u8>)>,
-    tell: watch::Sender<Option<String>>,
+    tell: watch::Sender<Option<Refused>>,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = tokio::task::JoinSet::new();
@@ -89,7 +108,7 @@ async fn one(
     mut stream: TcpStream,
     guard: &Guard,
     credentials: &(Vec<u8>, Vec<u8>),
-    tell: &watch::Sender<Option<String>>,
+    tell: &watch::Sender<Option<Refused>>,
 ) -> io::Result<()> {
     let target = timeout(GREETING, greet(&mut stream, credentials))
         .await
@@ -105,7 +124,8 @@ async fn one(
                 EgressError::Resolve { .. } => 4,
                 _ => 5,
             };
-            tell.send_replace(Some(error.to_string()));
+            let by_rule = matches!(error, EgressError::Refused { .. });
+            tell.send_replace(Some(Refused { why: error.to_string(), by_rule }));
             reply(&mut stream, code).await
         }
     }

@@ -314,15 +314,21 @@ async fn by_socks(url: &str, password: &str, host: &str, port: u16) -> Result<St
 async fn the_proxy_lets_through_what_the_policy_permits_and_wants_its_password() {
     let (address, _) = serve(|_| ok("through")).await;
     let names: &[(&str, &[&[&str]])] = &[("inside.test", &[&["127.0.0.1"]])];
-    let open = Socks::start(guard(LOCAL, names), "u", "right").await.unwrap();
-    assert!(by_socks(&open.url(), "right", "inside.test", address.port()).await.unwrap().ends_with("through"));
+    let open = Socks::start(guard(LOCAL, names), "u").await.unwrap();
+    let password = |socks: &Socks| socks.url().rsplit_once('@').unwrap().0.rsplit_once(':').unwrap().1.to_owned();
+    let right = password(&open);
+    assert!(by_socks(&open.url(), &right, "inside.test", address.port()).await.unwrap().ends_with("through"));
     assert_eq!(by_socks(&open.url(), "wrong", "inside.test", address.port()).await, Err(255));
-    assert_eq!(by_socks(&open.url(), "right", "169.254.169.254", 80).await, Err(2));
-    assert!(open.refused().unwrap().contains("metadata"), "{:?}", open.refused());
+    assert_eq!(by_socks(&open.url(), &right, "169.254.169.254", 80).await, Err(2));
+    let refused = open.refused().unwrap();
+    assert!(refused.by_rule && refused.why.contains("metadata"), "{refused:?}");
 
-    let closed = Socks::start(guard("{}", names), "u", "right").await.unwrap();
-    assert_eq!(by_socks(&closed.url(), "right", "inside.test", address.port()).await, Err(2));
-    assert_eq!(by_socks(&closed.url(), "right", "nowhere.test", 80).await, Err(4));
+    let closed = Socks::start(guard("{}", names), "u").await.unwrap();
+    let other = password(&closed);
+    assert_ne!(right, other);
+    assert_eq!(by_socks(&closed.url(), &other, "inside.test", address.port()).await, Err(2));
+    assert_eq!(by_socks(&closed.url(), &other, "nowhere.test", 80).await, Err(4));
+    assert!(!closed.refused().unwrap().by_rule);
 }
 
 #[tokio::test]

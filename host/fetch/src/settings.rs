@@ -32,6 +32,8 @@ pub struct Source {
     pub private: Private,
     /// Any certificate of it is taken.
     pub insecure: bool,
+    /// A PEM file with authorities whose certificates count beside those that the machine trusts.
+    pub ca: Option<PathBuf>,
     /// An `oci` source is called without TLS.
     pub plain_http: bool,
     /// Whose Secret signs in.
@@ -66,6 +68,7 @@ struct Written {
     private: Private,
     #[serde(default)]
     insecure: bool,
+    ca: Option<PathBuf>,
     #[serde(default)]
     plain_http: bool,
     secret_ref: Option<SecretRef>,
@@ -104,6 +107,9 @@ impl Source {
             },
             _ => format!("{authority}:{port}"),
         };
+        if written.ca.is_some() && (written.insecure || connection != "https") {
+            return Err(wrong(".ca", "only a source with TLS has it, and not beside insecure".to_owned()));
+        }
         let rule =
             format!("{connection}://{authority}").parse().map_err(|error| bad(&format!("cannot be used: {error}")))?;
         Ok(Self {
@@ -114,6 +120,7 @@ impl Source {
             is_pattern: authority.contains('*'),
             private: written.private,
             insecure: written.insecure,
+            ca: written.ca,
             plain_http: written.plain_http,
             secret: written.secret_ref,
         })
@@ -252,5 +259,9 @@ mod tests {
             Source::parse("s", json!({"url": "https://h", "plainHttp": true})).unwrap_err().field,
             "s.plainHttp"
         );
+        for with_ca in [json!({"url": "http://h", "ca": "c"}), json!({"url": "https://h", "ca": "c", "insecure": true})]
+        {
+            assert_eq!(Source::parse("s", with_ca).unwrap_err().field, "s.ca");
+        }
     }
 }

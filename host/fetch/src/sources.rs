@@ -49,7 +49,11 @@ impl Sources {
                 allow_private: source.private.clone(),
             };
             let guard = Guard::new(Policy::new(config));
-            let tls = TlsSettings { insecure: source.insecure, ..TlsSettings::default() };
+            let extra_roots = source.ca.as_deref().map(std::fs::read).transpose().map_err(|error| {
+                let file = source.ca.as_deref().unwrap_or(std::path::Path::new("")).display();
+                FetchError::Local(format!("plugins.sources.{}.ca: {file}: {error}", source.name))
+            })?;
+            let tls = TlsSettings { insecure: source.insecure, extra_roots, ..TlsSettings::default() };
             ways.push(Way { source: source.clone(), client: Client::new(guard.clone(), &tls)?, guard });
         }
         Ok(Self { ways, surroundings })

@@ -19,8 +19,12 @@ pub const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
 /// `sha256:` and the digest of bytes.
 pub fn digest_of(bytes: &[u8]) -> String {
-    let hash: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-    format!("sha256:{hash}")
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Whether this is `sha256:` and 64 hexadecimal digits in lower case.

@@ -4,10 +4,17 @@
 //! or where a component is kept afterwards.
 
 mod artifact;
+mod bundle;
 mod credentials;
+mod der;
 mod error;
 mod identity;
+mod referrers;
 mod signature;
+mod signing;
+mod statement;
+mod timestamp;
+mod transparency;
 mod trust;
 mod wire;
 

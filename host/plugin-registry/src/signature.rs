@@ -1,4 +1,4 @@
-//! Signatures over manifests, in the form that cosign gives them: a payload that names the manifest, and a signature over the payload.
+//! Keys; and signatures over manifests in the form that cosign gave them before bundles: a payload that names the manifest, and a signature over the payload.
 //!
 //! Decides by keys alone; whose count is the matter of [`crate::Trust`].
 
@@ -8,14 +8,16 @@ use oci_client::Reference;
 use oci_client::manifest::{OciDescriptor, OciImageManifest};
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
 };
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 
 use crate::artifact::{digest_of, is_digest};
+use crate::der::{BIT_STRING, Elements, SEQUENCE, element};
 use crate::error::RegistryError;
 
 /// A payload's media type.
@@ -45,6 +47,7 @@ const RSA: &[u8] = &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
 pub struct PublicKey {
     algorithm: &'static dyn VerificationAlgorithm,
     key: Vec<u8>,
+    digest: Vec<u8>,
     fingerprint: String,
 }
 
@@ -75,7 +78,7 @@ impl PublicKey {
                 "this public key is neither ECDSA P-256, Ed25519, nor RSA of 2048 bits or more".to_owned(),
             )
         })?;
-        Ok(Self { algorithm, key: key.to_vec(), fingerprint: digest_of(der) })
+        Ok(Self { algorithm, key: key.to_vec(), digest: Sha256::digest(der).to_vec(), fingerprint: digest_of(der) })
     }
 
     /// `sha256:` and the digest of the key's DER form.
@@ -83,26 +86,23 @@ impl PublicKey {
         &self.fingerprint
     }
 
-    /// Whether a signature (base64) over a payload is this key's.
-    pub(crate) fn verifies(&self, payload: &[u8], signature: &str) -> bool {
-        STANDARD
-            .decode(signature)
-            .is_ok_and(|bytes| UnparsedPublicKey::new(self.algorithm, &self.key).verify(payload, &bytes).is_ok())
+    /// How bundles point at the key: its digest, in base64.
+    pub(crate) fn hint(&self) -> String {
+        STANDARD.encode(&self.digest)
+    }
+
+    /// Whether a signature over a payload is this key's.
+    pub(crate) fn verifies(&self, payload: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(self.algorithm, &self.key).verify(payload, signature).is_ok()
     }
 }
 
-/// The `RSAPublicKey` in a SubjectPublicKeyInfo. From 2048 bits on, all lengths around it have two bytes.
+/// The `RSAPublicKey` in a SubjectPublicKeyInfo.
 fn rsa(der: &[u8]) -> Option<&[u8]> {
-    let body = long(der, 0x30)?;
-    let bits = long(body.strip_prefix(RSA)?, 0x03)?;
-    bits.strip_prefix(&[0])
-}
-
-/// The content of the one element that these bytes are.
-fn long(der: &[u8], tag: u8) -> Option<&[u8]> {
-    let [first, 0x82, high, low, rest @ ..] = der else { return None };
-    let length = usize::from(u16::from_be_bytes([*high, *low]));
-    (*first == tag && rest.len() == length).then_some(rest)
+    let mut elements = Elements(der);
+    let mut body = elements.within(SEQUENCE).filter(|_| elements.0.is_empty())?;
+    body.one(SEQUENCE).filter(|algorithm| algorithm.whole == RSA)?;
+    body.one(BIT_STRING).filter(|_| body.0.is_empty())?.content.strip_prefix(&[0])
 }
 
 /// A key to sign with. Debug does not show it.
@@ -141,11 +141,21 @@ impl SigningKey {
         })
     }
 
-    /// In base64.
-    pub(crate) fn sign(&self, payload: &[u8]) -> Result<String, RegistryError> {
+    /// The key that verifies.
+    pub(crate) fn public(&self) -> Result<PublicKey, RegistryError> {
+        let der = match &self.0 {
+            Pair::P256(pair) => [P256, pair.public_key().as_ref()].concat(),
+            Pair::Edwards(pair) => [EDWARDS, pair.public_key().as_ref()].concat(),
+            Pair::Rsa(pair) => element(SEQUENCE, &[RSA, &element(BIT_STRING, &[&[0], pair.public_key().as_ref()])]),
+        };
+        PublicKey::from_der(&der)
+    }
+
+    /// The signature over a payload.
+    pub(crate) fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, RegistryError> {
         let failed = |_| RegistryError::Key("signing failed".to_owned());
         let random = SystemRandom::new();
-        let bytes = match &self.0 {
+        Ok(match &self.0 {
             Pair::P256(pair) => pair.sign(&random, payload).map_err(failed)?.as_ref().to_vec(),
             Pair::Edwards(pair) => pair.sign(payload).as_ref().to_vec(),
             Pair::Rsa(pair) => {
@@ -153,8 +163,7 @@ impl SigningKey {
                 pair.sign(&RSA_PKCS1_SHA256, &random, payload, &mut bytes).map_err(failed)?;
                 bytes
             }
-        };
-        Ok(STANDARD.encode(bytes))
+        })
     }
 }
 
@@ -183,8 +192,8 @@ pub(crate) fn names(payload: &[u8], manifest: &str) -> bool {
 
 /// A signature, and what says who made it.
 pub(crate) struct Signature {
-    /// In base64.
-    pub(crate) text: String,
+    /// The signature.
+    pub(crate) bytes: Vec<u8>,
     /// The certificate of who signed, in PEM.
     pub(crate) certificate: Option<String>,
     /// The certificates between it and its authority.
@@ -199,8 +208,8 @@ pub(crate) fn layers(manifest: &[u8]) -> Vec<(OciDescriptor, Signature)> {
     let each = manifest.layers.into_iter().filter_map(|layer| {
         let annotations = layer.annotations.as_ref()?;
         let at = |name: &str| annotations.get(name).cloned();
-        let signature =
-            Signature { text: at(ANNOTATION)?, certificate: at(CERTIFICATE), chain: at(CHAIN), bundle: at(BUNDLE) };
+        let bytes = STANDARD.decode(at(ANNOTATION)?).ok()?;
+        let signature = Signature { bytes, certificate: at(CERTIFICATE), chain: at(CHAIN), bundle: at(BUNDLE) };
         let good =
             layer.media_type == PAYLOAD && is_digest(&layer.digest) && (1..=PAYLOAD_BYTES_MAX).contains(&layer.size);
         good.then_some((layer, signature))
@@ -217,24 +226,15 @@ mod tests {
     }
 
     fn pairs() -> Vec<(SigningKey, PublicKey)> {
-        use ring::signature::KeyPair as _;
         let random = SystemRandom::new();
         let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
         let p256 = SigningKey::from_pem(&pem("PRIVATE KEY", p256.as_ref())).unwrap();
         let edwards = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
         let edwards = SigningKey::from_pem(&pem("PRIVATE KEY", edwards.as_ref())).unwrap();
-        let public = |key: &SigningKey| {
-            let der = match &key.0 {
-                Pair::P256(pair) => [P256, pair.public_key().as_ref()].concat(),
-                Pair::Edwards(pair) => [EDWARDS, pair.public_key().as_ref()].concat(),
-                Pair::Rsa(_) => unreachable!(),
-            };
-            PublicKey::from_pem(&pem("PUBLIC KEY", &der)).unwrap()
-        };
         [p256, edwards]
             .into_iter()
             .map(|key| {
-                let public = public(&key);
+                let public = key.public().unwrap();
                 (key, public)
             })
             .collect()
@@ -253,11 +253,15 @@ mod tests {
             let mut tampered = payload.clone();
             tampered[20] ^= 1;
             assert!(!public.verifies(&tampered, &signature));
-            assert!(!public.verifies(&payload, "") && !public.verifies(&payload, "!"));
+            assert!(!public.verifies(&payload, b"") && !public.verifies(&payload, b"!"));
             assert!(!pairs[1 - at].1.verifies(&payload, &signature));
         }
         let (_, stranger) = super::tests::pairs().remove(0);
         assert!(!stranger.verifies(&payload, &pairs[0].0.sign(&payload).unwrap()));
+        let (private, public) =
+            (include_str!("../tests/it/keys/private.pem"), include_str!("../tests/it/keys/public.pem"));
+        let rsa = SigningKey::from_pem(private).unwrap().public().unwrap();
+        assert_eq!(rsa.fingerprint(), PublicKey::from_pem(public).unwrap().fingerprint());
         assert!(PublicKey::from_pem("x").is_err() && SigningKey::from_pem("x").is_err());
         assert!(PublicKey::from_pem(&pem("PUBLIC KEY", b"x")).is_err());
     }

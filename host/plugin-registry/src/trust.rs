@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::Bundle;
 use crate::error::RegistryError;
 use crate::identity::Authorities;
 use crate::signature::{self, PublicKey, Signature};
@@ -88,13 +89,29 @@ impl Trust {
         if !signature::names(payload, manifest) {
             return Err("a signature is for another manifest".to_owned());
         }
-        if let Some(key) = self.keys.iter().find(|key| key.verifies(payload, &signature.text)) {
+        if let Some(key) = self.keys.iter().find(|key| key.verifies(payload, &signature.bytes)) {
             return Ok(Signer::Key(key.fingerprint().to_owned()));
         }
         let Some(authorities) = self.authorities.as_ref().filter(|_| signature.certificate.is_some()) else {
             return Err("a signature is by none of the keys that are trusted".to_owned());
         };
-        let signer = authorities.signer(payload, signature)?;
+        self.trusted(authorities.signer(payload, signature)?)
+    }
+
+    /// Who of those who are trusted signed these bytes of a manifest in a bundle; or why it does not count.
+    pub(crate) fn signer_of(&self, bundle: &Bundle, manifest: &[u8]) -> Result<Signer, String> {
+        let signed = bundle.signed(manifest)?;
+        // The hint at a key is not asked: what counts is which key it is by.
+        if let Some(key) = self.keys.iter().find(|key| key.verifies(&signed.message, signed.signature)) {
+            return Ok(Signer::Key(key.fingerprint().to_owned()));
+        }
+        let Some(authorities) = self.authorities.as_ref().filter(|_| bundle.certificates().is_some()) else {
+            return Err("a signature is by none of the keys that are trusted".to_owned());
+        };
+        self.trusted(authorities.signer_of(bundle, &signed)?)
+    }
+
+    fn trusted(&self, signer: Signer) -> Result<Signer, String> {
         if self.covers(&signer) { Ok(signer) } else { Err(format!("{signer} signed it, who is not trusted")) }
     }
 }

@@ -15,8 +15,6 @@ use serde_json::json;
 use crate::artifact::{self, MANIFEST_BYTES_MAX, digest_of, is_digest};
 use crate::credentials::{Credentials, auth};
 use crate::error::{RegistryError, told};
-use crate::signature::{self, SigningKey};
-use crate::trust::{Signer, Trust};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two pieces of an answer.
@@ -44,8 +42,8 @@ pub struct Found {
 
 /// One registry, as one user.
 pub struct Registry {
-    client: Client,
-    auth: RegistryAuth,
+    pub(crate) client: Client,
+    pub(crate) auth: RegistryAuth,
 }
 
 impl Registry {
@@ -69,7 +67,7 @@ impl Registry {
     }
 
     /// A manifest, whose bytes are what their digest says.
-    async fn manifest(&self, reference: &Reference) -> Result<(Bytes, String), RegistryError> {
+    pub(crate) async fn manifest(&self, reference: &Reference) -> Result<(Bytes, String), RegistryError> {
         let got = self.client.pull_manifest_raw(reference, &self.auth, &[artifact::MANIFEST]).await;
         let (bytes, _) = got.map_err(|e| told(reference.resolve_registry(), &reference.whole(), e))?;
         let whole = reference.whole();
@@ -102,7 +100,7 @@ impl Registry {
         self.blob(reference, &found.layer, "the component").await
     }
 
-    async fn blob(
+    pub(crate) async fn blob(
         &self,
         reference: &Reference,
         layer: &OciDescriptor,
@@ -153,15 +151,13 @@ impl Registry {
             .await
     }
 
-    async fn push_artifact(
+    pub(crate) async fn push_artifact(
         &self,
         reference: &Reference,
         (config, config_type): (Bytes, &str),
         (layer, layer_type, layer_annotations): (Bytes, &str, serde_json::Value),
         annotations: &BTreeMap<String, String>,
     ) -> Result<String, RegistryError> {
-        let failed = |e| told(reference.resolve_registry(), &reference.whole(), e);
-        self.client.auth(reference, &self.auth, RegistryOperation::Push).await.map_err(failed)?;
         let (config_digest, layer_digest) = (digest_of(&config), digest_of(&layer));
         let mut manifest = json!({
             "schemaVersion": 2,
@@ -176,58 +172,33 @@ impl Registry {
         if let Some(fields) = manifest.as_object_mut().filter(|_| !annotations.is_empty()) {
             fields.insert("annotations".to_owned(), json!(annotations));
         }
-        self.client.push_blob(reference, layer, &layer_digest).await.map_err(failed)?;
-        self.client.push_blob(reference, config, &config_digest).await.map_err(failed)?;
         let body = Bytes::from(manifest.to_string());
         let digest = digest_of(&body);
-        let kind = artifact::MANIFEST.parse().map_err(|_| RegistryError::Answer {
-            registry: reference.resolve_registry().to_owned(),
-            why: "its media type cannot be sent".to_owned(),
-        })?;
-        self.client.push_manifest_raw(reference, body, kind).await.map_err(failed)?;
+        self.push_manifest(reference, artifact::MANIFEST, body, [layer, config]).await?;
         Ok(digest)
     }
 
-    /// Signs a manifest, and puts the signature beside it. Signatures that were there before are replaced.
-    pub async fn sign(&self, reference: &Reference, manifest: &str, key: &SigningKey) -> Result<(), RegistryError> {
-        let payload = signature::payload(reference, manifest);
-        let signature = key.sign(&payload)?;
-        let at = reference_of_signature(reference, manifest)?;
-        let layer = (Bytes::from(payload), signature::PAYLOAD, json!({signature::ANNOTATION: signature}));
-        let config = Bytes::from_static(b"{}");
-        self.push_artifact(&at, (config, "application/vnd.oci.image.config.v1+json"), layer, &BTreeMap::new()).await?;
-        Ok(())
-    }
-
-    /// Who of those who are trusted signed a manifest; or, in words for people, why nobody did. `Err` only when that cannot be found out.
-    pub async fn signer(
+    /// Pushes blobs, then the manifest that names them.
+    pub(crate) async fn push_manifest<const N: usize>(
         &self,
         reference: &Reference,
-        manifest: &str,
-        trust: &Trust,
-    ) -> Result<Result<Signer, String>, RegistryError> {
-        let at = reference_of_signature(reference, manifest)?;
-        let bytes = match self.manifest(&at).await {
-            Ok((bytes, _)) => bytes,
-            Err(RegistryError::NotFound { .. }) => return Ok(Err("nobody signed it".to_owned())),
-            Err(error) => return Err(error),
-        };
-        let mut why = "nobody signed it in a form that is known".to_owned();
-        for (layer, signature) in signature::layers(&bytes) {
-            let payload = self.blob(&at, &layer, "a signature's payload").await?;
-            match trust.signer(&payload, manifest, &signature) {
-                Ok(signer) => return Ok(Ok(signer)),
-                Err(reason) => why = reason,
-            }
+        kind: &str,
+        manifest: Bytes,
+        blobs: [Bytes; N],
+    ) -> Result<(), RegistryError> {
+        let failed = |e| told(reference.resolve_registry(), &reference.whole(), e);
+        self.client.auth(reference, &self.auth, RegistryOperation::Push).await.map_err(failed)?;
+        for blob in blobs {
+            let digest = digest_of(&blob);
+            self.client.push_blob(reference, blob, &digest).await.map_err(failed)?;
         }
-        Ok(Err(why))
+        let kind = kind.parse().map_err(|_| RegistryError::Answer {
+            registry: reference.resolve_registry().to_owned(),
+            why: "its media type cannot be sent".to_owned(),
+        })?;
+        self.client.push_manifest_raw(reference, manifest, kind).await.map_err(failed)?;
+        Ok(())
     }
-}
-
-/// Where signatures of a manifest are.
-fn reference_of_signature(reference: &Reference, manifest: &str) -> Result<Reference, RegistryError> {
-    let tag = format!("{}.sig", manifest.replace(':', "-"));
-    parse_reference(&format!("{}/{}:{tag}", reference.registry(), reference.repository()))
 }
 
 #[cfg(test)]
@@ -248,7 +219,5 @@ mod tests {
         for bad in ["", "r.example/UPPER", "r.example/a@sha256:12", "https://r.example/a", "r.example/a:b:c"] {
             assert!(parse_reference(bad).is_err(), "{bad}");
         }
-        let at = reference_of_signature(&parse_reference("r.example/b:1").unwrap(), &digest).unwrap();
-        assert_eq!(at.tag(), Some(&*format!("{}.sig", digest.replace(':', "-"))));
     }
 }

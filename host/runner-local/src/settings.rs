@@ -102,6 +102,8 @@ pub struct Settings {
     pub image_store: Option<PathBuf>,
     /// Registries spoken to without TLS, as `host:port`; those on this machine always are.
     pub insecure_registries: Vec<String>,
+    /// What the pulls of images go through; without one they go where they like.
+    pub guard: Option<egress::Guard>,
 }
 
 impl Default for Settings {
@@ -128,6 +130,7 @@ impl Default for Settings {
             tied: false,
             image_store: None,
             insecure_registries: Vec::new(),
+            guard: None,
         }
     }
 }

@@ -133,6 +133,11 @@ const TOOLS: &[Tool] = &[
         from: From::Go { package: "sigs.k8s.io/kustomize/kustomize/v5", version: "v5.8.1" },
     },
     Tool {
+        name: "cosign",
+        needed_by: "signatures of plugins that cosign makes or verifies",
+        from: From::Go { package: "github.com/sigstore/cosign/v3/cmd/cosign", version: "v3.1.3" },
+    },
+    Tool {
         name: "kubetest",
         needed_by: "the Kubernetes API server (store-kube)",
         from: From::Folder("tests/kubetest"),

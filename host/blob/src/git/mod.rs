@@ -103,7 +103,7 @@ impl Drivers {
     }
 
     async fn socks(&self) -> Result<Socks, Failure> {
-        let started = Socks::start(self.guard.clone(), "git", &program::random()).await;
+        let started = Socks::start(self.guard.clone(), "git").await;
         started.map_err(|error| Failure::file("start the proxy for git", error))
     }
 }

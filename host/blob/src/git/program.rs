@@ -1,8 +1,6 @@
 //! The program `git`, with nothing of the machine's own configuration.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -210,8 +208,8 @@ impl Program {
     fn judged(&self, arguments: &[&str], complaint: &str) -> Failure {
         let doing = arguments.first().unwrap_or(&"");
         if let Some(refused) = self.network.socks.refused() {
-            let class = if refused.contains("egress policy") { ErrorClass::Permanent } else { ErrorClass::Transient };
-            return Failure::new(class, refused);
+            let class = if refused.by_rule { ErrorClass::Permanent } else { ErrorClass::Transient };
+            return Failure::new(class, refused.why);
         }
         let lower = complaint.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -336,13 +334,4 @@ async fn version() -> Result<(), Failure> {
 fn parse_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split_whitespace().nth(2)?.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-/// Something nobody can guess: the keys of hashers are random.
-pub(super) fn random() -> String {
-    let mut text = String::new();
-    for _ in 0..4 {
-        write!(text, "{:016x}", RandomState::new().build_hasher().finish()).ok();
-    }
-    text
 }

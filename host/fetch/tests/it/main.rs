@@ -13,3 +13,4 @@ mod git;
 mod helm;
 mod oci;
 mod support;
+mod tls;

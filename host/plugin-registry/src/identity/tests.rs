@@ -3,9 +3,14 @@ use rcgen::{
     SanType, date_time_ymd,
 };
 
+use serde_json::json;
+
 use super::*;
+use crate::artifact::digest_of;
 use crate::signature::{self, SigningKey};
 use crate::trust::Trust;
+
+mod bundles;
 
 const GITHUB: &str = "https://token.actions.githubusercontent.com";
 const WORKFLOW: &str = "https://github.com/acme/tools/.github/workflows/release.yaml@refs/tags/v1";
@@ -47,11 +52,16 @@ impl World {
     }
 
     fn certificate(&self, wanted: &Wanted) -> String {
+        self.certificate_of(wanted, (2026, 1, 2))
+    }
+
+    /// One for a day.
+    fn certificate_of(&self, wanted: &Wanted, (year, month, day): (i32, u8, u8)) -> String {
         let mut params = CertificateParams::default();
         params.subject_alt_names = vec![SanType::URI(wanted.subject.try_into().unwrap())];
         params.extended_key_usages = vec![wanted.usage.clone()];
-        params.not_before = date_time_ymd(2026, 1, 2);
-        params.not_after = date_time_ymd(2026, 1, 3);
+        params.not_before = date_time_ymd(year, month, day);
+        params.not_after = date_time_ymd(year, month, day + 1);
         let issuer = [&[UTF8_STRING, u8::try_from(wanted.issuer.len()).unwrap()], wanted.issuer.as_bytes()].concat();
         params.custom_extensions = vec![CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, 8], issuer)];
         params.signed_by(&self.key, &self.authority).unwrap().pem()
@@ -59,21 +69,21 @@ impl World {
 
     /// A signature over a payload, with the log's entry for it, of that time.
     fn signature(&self, payload: &[u8], certificate: String, time: i64) -> Signature {
-        let text = signing(&self.key).sign(payload).unwrap();
+        let bytes = signing(&self.key).sign(payload).unwrap();
         let body = json!({
             "apiVersion": "0.0.1", "kind": "hashedrekord",
             "spec": {
                 "data": {"hash": {"algorithm": "sha256", "value": digest_of(payload).replace("sha256:", "")}},
-                "signature": {"content": text, "publicKey": {"content": STANDARD.encode(&certificate)}},
+                "signature": {"content": STANDARD.encode(&bytes), "publicKey": {"content": STANDARD.encode(&certificate)}},
             },
         });
         let log = PublicKey::from_pem(&self.log.public_key_pem()).unwrap().fingerprint().replace("sha256:", "");
         let entry =
             json!({"body": STANDARD.encode(body.to_string()), "integratedTime": time, "logID": log, "logIndex": 7});
         // `serde_json` writes names in order.
-        let seen = signing(&self.log).sign(entry.to_string().as_bytes()).unwrap();
+        let seen = STANDARD.encode(signing(&self.log).sign(entry.to_string().as_bytes()).unwrap());
         let bundle = json!({"SignedEntryTimestamp": seen, "Payload": entry}).to_string();
-        Signature { text, certificate: Some(certificate), chain: None, bundle: Some(bundle) }
+        Signature { bytes, certificate: Some(certificate), chain: None, bundle: Some(bundle) }
     }
 }
 
@@ -121,7 +131,7 @@ fn what_does_not_hold_together_does_not_count() {
     for time in [WITHIN - DAY, WITHIN + DAY] {
         refused(&world.signature(&payload, world.certificate(&GOOD), time), "vouches");
     }
-    refused(&world.signature(&payload, world.certificate(&GOOD), -1), "another signature");
+    refused(&world.signature(&payload, world.certificate(&GOOD), -1), "cannot be read");
     // For another purpose, by another authority, known to another issuer.
     let server = Wanted { usage: ExtendedKeyUsagePurpose::ServerAuth, ..GOOD };
     refused(&world.signature(&payload, world.certificate(&server), WITHIN), "vouches");

@@ -122,6 +122,7 @@ pub struct ImageStore {
     dir: PathBuf,
     lock: fs::File,
     insecure: Vec<String>,
+    guard: Option<egress::Guard>,
     ready: Mutex<HashMap<String, Arc<RootImage>>>,
     /// Whole names by names as steps have them.
     names: Mutex<HashMap<String, String>>,
@@ -160,12 +161,18 @@ impl ImageStore {
             dir,
             lock,
             insecure: insecure.to_vec(),
+            guard: None,
             ready: Mutex::default(),
             names: Mutex::default(),
             pulling: Mutex::default(),
             unreachable: Mutex::default(),
             pulls: Mutex::default(),
         })
+    }
+
+    /// With what its pulls go through.
+    pub fn guarded(self, guard: Option<egress::Guard>) -> Self {
+        Self { guard, ..self }
     }
 
     /// Pulls an image from its registry, whether or not it is there already.

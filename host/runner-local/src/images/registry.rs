@@ -6,6 +6,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use base64::Engine as _;
+use egress::{Socks, Target};
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::OciDescriptor;
@@ -110,7 +111,68 @@ fn is_local(registry: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
 }
 
-fn client(store: &ImageStore, registry: &str) -> Client {
+/// How the client of a registry leaves this machine.
+enum Way {
+    /// Where it likes: by the environment's proxy, if it names one.
+    Free,
+    /// Each connection by the rules of the server, redirects and the places of tokens among them.
+    Guarded(Socks),
+}
+
+impl Way {
+    async fn to(store: &ImageStore, registry: &str) -> Result<Self, ImageError> {
+        let Some(guard) = &store.guard else { return Ok(Self::Free) };
+        if by_proxy() {
+            // The proxy connects, and rules where to; only what the registry is called can be judged here.
+            let (host, port) = place(registry);
+            let target = Target::new(None, host, port);
+            guard.permits_name(&target).map_err(|error| refused(registry, &error.to_string(), true))?;
+            return Ok(Self::Free);
+        }
+        let started = Socks::start(guard.clone(), "images").await;
+        started.map(Self::Guarded).map_err(|error| ImageError::io("start the guarded way to registries", error))
+    }
+
+    fn url(&self) -> Option<String> {
+        match self {
+            Self::Free => None,
+            Self::Guarded(socks) => Some(socks.url()),
+        }
+    }
+
+    /// The guard's reason instead of the client's, which is told no more than a number.
+    fn explained(&self, registry: &str, error: ImageError) -> ImageError {
+        match self {
+            Self::Guarded(socks) if error.unreachable => match socks.refused() {
+                Some(why) => refused(registry, &why.why, why.by_rule),
+                None => error,
+            },
+            _ => error,
+        }
+    }
+}
+
+fn refused(registry: &str, why: &str, by_rule: bool) -> ImageError {
+    ImageError { unreachable: !by_rule, ..ImageError::new(format!("registry {registry} cannot be reached: {why}")) }
+}
+
+/// Whether the environment names a proxy for what clients of HTTP call.
+fn by_proxy() -> bool {
+    ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"]
+        .into_iter()
+        .flat_map(|name| [name.to_owned(), name.to_lowercase()])
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Host and port of a registry's name.
+fn place(registry: &str) -> (&str, u16) {
+    match registry.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => (host, port.parse().unwrap_or(443)),
+        _ => (registry, 443),
+    }
+}
+
+fn client(store: &ImageStore, registry: &str, way: &Way) -> Client {
     static PROVIDER: Once = Once::new();
     // The whole server uses one; whoever comes first sets it.
     PROVIDER.call_once(|| {
@@ -122,6 +184,8 @@ fn client(store: &ImageStore, registry: &str) -> Client {
         connect_timeout: Some(CONNECT_TIMEOUT),
         read_timeout: Some(READ_TIMEOUT),
         user_agent: "colchis",
+        http_proxy: way.url(),
+        https_proxy: way.url(),
         ..ClientConfig::default()
     })
 }
@@ -133,14 +197,25 @@ pub(super) async fn pull(
     credentials: &[Credentials],
 ) -> Result<ImageRecord, ImageError> {
     let registry = reference.resolve_registry().to_owned();
+    let way = Way::to(store, &registry).await?;
+    let client = client(store, &registry, &way);
+    pull_by(store, &client, reference, credentials, &registry).await.map_err(|error| way.explained(&registry, error))
+}
+
+async fn pull_by(
+    store: &ImageStore,
+    client: &Client,
+    reference: &Reference,
+    credentials: &[Credentials],
+    registry: &str,
+) -> Result<ImageRecord, ImageError> {
     let own = own_credentials();
-    let auth = credentials.iter().chain(&own).find(|c| c.fit(&registry) || c.fit(reference.registry()));
+    let auth = credentials.iter().chain(&own).find(|c| c.fit(registry) || c.fit(reference.registry()));
     let auth = auth.map_or(RegistryAuth::Anonymous, |c| RegistryAuth::Basic(c.username.clone(), c.password.clone()));
-    let client = client(store, &registry);
     let (manifest, digest, config) =
-        client.pull_manifest_and_config(reference, &auth).await.map_err(|e| told(&registry, e))?;
+        client.pull_manifest_and_config(reference, &auth).await.map_err(|e| told(registry, e))?;
     if let Some(layer) = component::layer_of(&manifest)? {
-        return pull_component(store, &client, reference, layer, digest, &registry).await;
+        return pull_component(store, client, reference, layer, digest, registry).await;
     }
     let (config, diff_ids, platform) = read_config(config.as_bytes())?;
     if diff_ids.len() != manifest.layers.len() {
@@ -163,7 +238,7 @@ pub(super) async fn pull(
                 layer.digest
             )));
         }
-        let blob = download(store, &client, reference, layer, &registry).await?;
+        let blob = download(store, client, reference, layer, registry).await?;
         let at = blob.clone();
         let (diff_id, dir) = (diff_id.clone(), store.dir.clone());
         let unpacked = tokio::task::spawn_blocking(move || unpack::layer(&dir, &at, &diff_id)).await;
@@ -282,6 +357,18 @@ mod tests {
         assert_eq!((hub.username.as_str(), hub.password.as_str()), ("me", "pw:1"));
         assert!(all.iter().any(|c| c.fit("r.example:5000")) && !all.iter().any(|c| c.fit("r.example")));
         assert!(!format!("{hub:?}").contains("pw"));
+    }
+
+    #[test]
+    fn names_have_a_host_and_a_port() {
+        for (registry, expected) in [
+            ("docker.io", ("docker.io", 443)),
+            ("r.example:5000", ("r.example", 5000)),
+            ("[::1]:5000", ("[::1]", 5000)),
+            ("[::1]", ("[::1]", 443)),
+        ] {
+            assert_eq!(place(registry), expected);
+        }
     }
 
     #[test]

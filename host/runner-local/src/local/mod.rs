@@ -80,7 +80,8 @@ impl LocalRunner {
         let settings = Arc::new(settings);
         let store = settings.image_store.as_deref().unwrap_or(&environment.data_dir);
         let images = ImageStore::open(store, &settings.insecure_registries)
-            .map_err(|e| trouble(format!("image store of {}: {e}", store.display())))?;
+            .map_err(|e| trouble(format!("image store of {}: {e}", store.display())))?
+            .guarded(settings.guard.clone());
         let slots =
             Slots::open(units_dir(&environment.data_dir)).map_err(|e| trouble(format!("scratch folders: {e}")))?;
         let link = AgentLink::new(&environment.data_dir, settings.clone());

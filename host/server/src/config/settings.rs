@@ -212,7 +212,7 @@ pub static SETTINGS: &[Setting] = &[
         Kind::List,
         "",
         "",
-        "PEM files with the public keys whose signatures count, in the form that `cosign sign --key` and `colchis plugin push --sign` write.",
+        "PEM files with the public keys whose signatures count, in the forms that `cosign sign --key` and `colchis plugin push --sign` write.",
     ),
     setting(
         "plugins.signatures.identities",
@@ -233,7 +233,14 @@ pub static SETTINGS: &[Setting] = &[
         Kind::List,
         "",
         "",
-        "PEM files with the public keys of the logs that say when an identity signed (Rekor's).",
+        "PEM files with the public keys of the logs that say that, and maybe when, an identity signed (Rekor's).",
+    ),
+    setting(
+        "plugins.signatures.timestampAuthorities",
+        Kind::Path,
+        "",
+        "",
+        "PEM file with the certificates of the authorities whose timestamps (RFC 3161) say when an identity signed, for logs that say no time (Rekor's second version).",
     ),
     setting(
         "plugins.signatures.files",
@@ -247,7 +254,7 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Document,
         "",
         "",
-        "Places that charts, remote bases and value files of renderers may be fetched from, by a name: `url` (`https://charts.example.com/stable`, `oci://registry.example.com/charts`, `ssh://git.example.com`; `*.` and `*` stand for hosts), `private` (true or networks: it may have addresses that are not public), `secretRef` (`namespace` and `name` of a Secret with `username` and `password`, `token`, or `ssh-privatekey`), `insecure` (any certificate is taken), `plainHttp` (an `oci` source without TLS). Nothing is fetched from elsewhere.",
+        "Places that charts, remote bases and value files of renderers may be fetched from, by a name: `url` (`https://charts.example.com/stable`, `oci://registry.example.com/charts`, `ssh://git.example.com`; `*.` and `*` stand for hosts), `private` (true or networks: it may have addresses that are not public), `secretRef` (`namespace` and `name` of a Secret with `username` and `password`, `token`, or `ssh-privatekey`), `ca` (a PEM file with further authorities for its certificate; not for git), `insecure` (any certificate is taken), `plainHttp` (an `oci` source without TLS). Nothing is fetched from elsewhere.",
     ),
     setting(
         "plugins.fetchCacheSize",
@@ -297,7 +304,7 @@ pub static SETTINGS: &[Setting] = &[
         Kind::List,
         "",
         "",
-        "What `http` steps, artifacts and registries of plugins may call, as `[scheme://]host[:port]` or `*.example.com`; empty: every name.",
+        "What `http` steps, artifacts and registries (of plugins and of images) may call, as `[scheme://]host[:port]` or `*.example.com`; empty: every name.",
     ),
     setting(
         "egress.deny",

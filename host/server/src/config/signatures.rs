@@ -13,6 +13,7 @@ const KEYS: &str = "plugins.signatures.keys";
 const IDENTITIES: &str = "plugins.signatures.identities";
 const AUTHORITIES: &str = "plugins.signatures.authorities";
 const LOG_KEYS: &str = "plugins.signatures.logKeys";
+const STAMPERS: &str = "plugins.signatures.timestampAuthorities";
 
 /// Reads the policy, and the files that it names.
 pub(super) fn signatures(reader: &mut Reader<'_>) -> Option<Arc<SignaturePolicy>> {
@@ -46,10 +47,19 @@ pub(super) fn signatures(reader: &mut Reader<'_>) -> Option<Arc<SignaturePolicy>
         (false, Some(path)) => {
             let read = read(&path).and_then(|pem| Authorities::new(&pem, logs));
             let read = read.map_err(|error| format!("{}: {error}", path.display()));
-            Some(good(reader, AUTHORITIES, read)?)
+            let read = good(reader, AUTHORITIES, read)?;
+            Some(with_timestamps(reader, read)?)
         }
     };
     Some(Arc::new(SignaturePolicy { mode, files_count, trust: Trust { keys, identities, authorities } }))
+}
+
+/// With those who say when, where the log does not.
+fn with_timestamps(reader: &mut Reader<'_>, authorities: Authorities) -> Option<Authorities> {
+    let Some(path) = reader.path(STAMPERS) else { return Some(authorities) };
+    let read = read(&path).and_then(|pem| authorities.with_timestamps(&pem));
+    let read = read.map_err(|error| format!("{}: {error}", path.display()));
+    good(reader, STAMPERS, read)
 }
 
 fn keys(reader: &mut Reader<'_>, setting: &'static str) -> Option<Vec<PublicKey>> {

@@ -42,29 +42,23 @@ impl Registries {
             Some(secret) => Some(credentials(&self.objects, secret, reference.registry()).await?),
             None => None,
         };
-        let proxy = self.proxy().await?;
+        let proxy = Socks::start(self.guard.clone(), "registry").await;
+        let proxy = proxy.map_err(|error| SourceError::Egress(format!("no guarded way out: {error}")))?;
         let registry = Registry::new(credentials.as_ref(), oci.insecure == Some(true), Some(&proxy.url()));
         let (bytes, signed) =
             self.ask(&registry, &reference, interval).await.map_err(|error| match (proxy.refused(), error) {
                 // The library is told no more than that the proxy did not connect.
                 (
-                    Some(why),
+                    Some(refused),
                     SourceError::Registry { source: RegistryError::Unreachable { registry, .. }, field, fix },
                 ) => {
-                    let source = RegistryError::Unreachable { registry, why };
+                    let source = RegistryError::Unreachable { registry, why: refused.why };
                     SourceError::Registry { source, field, fix }
                 }
                 (_, error) => error,
             })?;
         let next = if reference.digest().is_some() { Again::No } else { Again::After(interval) };
         Ok(Got { bytes, signed, next })
-    }
-
-    /// The guarded way out. Its password keeps others on this machine from it.
-    async fn proxy(&self) -> Result<Socks, SourceError> {
-        let failed = |error: &dyn std::fmt::Display| SourceError::Egress(format!("no guarded way out: {error}"));
-        let password = crate::token::random_token().map_err(|error| failed(&error))?;
-        Socks::start(self.guard.clone(), "registry", &password).await.map_err(|error| failed(&error))
     }
 
     async fn ask(

@@ -129,7 +129,7 @@ impl Server {
             }
             Ground::Virtual(ground) => (ground.requests.clone(), Arc::new(jq::InnerJq)),
         };
-        let artifacts = Arc::new(Measured::new(Arc::new(blob::Drivers::new(config.artifacts.clone(), guard)?)));
+        let artifacts = Arc::new(Measured::new(Arc::new(blob::Drivers::new(config.artifacts.clone(), guard.clone())?)));
         let (events, unit_events) = mpsc::channel::<UnitEvent>(UNIT_EVENTS_MAX);
         let environment = Environment {
             references: Arc::new(StoreReferences(stores.objects.clone())),
@@ -137,7 +137,7 @@ impl Server {
             events,
             data_dir: config.data_dir.clone(),
         };
-        let (runner, local, clock) = make_runner(config, ground, environment).await?;
+        let (runner, local, clock) = make_runner(config, ground, environment, guard).await?;
         let plugins = stores
             .sqlite
             .as_ref()
@@ -344,7 +344,12 @@ async fn open_stores(config: &Config, ground: &Ground) -> anyhow::Result<Stores>
 
 type Made = (Arc<dyn Runner>, Option<Arc<LocalRunner>>, SharedClock);
 
-async fn make_runner(config: &Config, ground: Ground, environment: Environment) -> anyhow::Result<Made> {
+async fn make_runner(
+    config: &Config,
+    ground: Ground,
+    environment: Environment,
+    guard: egress::Guard,
+) -> anyhow::Result<Made> {
     match ground {
         Ground::Virtual(ground) => {
             let runner = VirtualRunner::new(environment.events, ground.time, ground.decide);
@@ -356,7 +361,8 @@ async fn make_runner(config: &Config, ground: Ground, environment: Environment) 
             Ok((Arc::new(runner), None, Arc::new(SystemClock)))
         }
         Ground::Machine => {
-            let local = Arc::new(LocalRunner::new(config.local.clone(), environment).await?);
+            let settings = runner_local::Settings { guard: Some(guard), ..config.local.clone() };
+            let local = Arc::new(LocalRunner::new(settings, environment).await?);
             Ok((local.clone(), Some(local), Arc::new(SystemClock)))
         }
     }
