@@ -9,23 +9,26 @@ use crate::{cargo, scripts, shell};
 
 /// Asks `guests`, which owns both: it needs the encoder of components, and this program compiles in seconds.
 pub(crate) fn command(args: &[String]) -> Result<()> {
-    shell::run(shell::cargo().args(["run", "--quiet", "--package", "guests", "--"]).args(args))
+    shell::run(program()?.args(args))
+}
+
+/// `guests`, built as a member of the workspace: alone it would ask for fewer features of some dependencies, wasmtime among them, and those would be compiled once more.
+fn program() -> Result<Command> {
+    shell::run(shell::cargo().args(["build", "--quiet", "--workspace", "--bin", "guests"]).args(cargo::locked()))?;
+    let mut command = Command::new(shell::target_dir().join("debug").join("guests"));
+    command.current_dir(shell::root());
+    Ok(command)
 }
 
 /// Builds all components for the tests, where something can compile them.
 pub(crate) fn provide() -> Result<()> {
-    let guests = || {
-        let mut command = shell::cargo();
-        command.args(["run", "--quiet", "--package", "guests"]).args(cargo::locked()).arg("--");
-        command
-    };
-    let found = guests().arg("--toolchain").output()?;
+    let found = program()?.arg("--toolchain").output()?;
     if !found.status.success() {
         let why = String::from_utf8_lossy(&found.stderr);
         let why = why.trim().trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
         return Err(Skipped(format!("nothing here compiles to WebAssembly: {why}")).into());
     }
-    shell::run(&mut guests())
+    shell::run(&mut program()?)
 }
 
 /// Formatting and lints of the workspace in `plugins/`, which is compiled natively for that, of its Go modules, and the tests of what is in Python and JavaScript.

@@ -92,7 +92,7 @@ fn perform(title: &str, run: impl FnOnce() -> Result<()>) -> Outcome {
 }
 
 fn provide_tools(skips: &mut Vec<String>) {
-    for tool in tools::provide(|name| !tools::is_of_the_bench(name)) {
+    for tool in tools::provide_for_tests() {
         match tool.place {
             Ok(place) => println!("  {:<16}{}", tool.name, shell::relative(&place)),
             Err(reason) => {

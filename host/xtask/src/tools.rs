@@ -184,18 +184,32 @@ pub(crate) fn is_of_the_bench(name: &str) -> bool {
     matches!(name, "helm" | "kustomize")
 }
 
-/// Finds or makes the wanted tools and links each into [`folder`].
-pub(crate) fn provide(wanted: impl Fn(&str) -> bool) -> Vec<Provided> {
-    TOOLS.iter().filter(|tool| wanted(tool.name)).map(provide_one).collect()
+/// Whether a tool takes so long to make that a test run does not do it unasked.
+fn is_slow_to_make(name: &str) -> bool {
+    name == "cosign"
 }
 
-fn provide_one(tool: &Tool) -> Provided {
+/// Finds or makes the wanted tools and links each into [`folder`].
+pub(crate) fn provide(wanted: impl Fn(&str) -> bool) -> Vec<Provided> {
+    TOOLS.iter().filter(|tool| wanted(tool.name)).map(|tool| provide_one(tool, true)).collect()
+}
+
+/// [`provide`] of what the tests want, without what is slow to make.
+pub(crate) fn provide_for_tests() -> Vec<Provided> {
+    let wanted = TOOLS.iter().filter(|tool| !is_of_the_bench(tool.name));
+    wanted.map(|tool| provide_one(tool, !is_slow_to_make(tool.name))).collect()
+}
+
+fn provide_one(tool: &Tool, may_make: bool) -> Provided {
     let begun = Instant::now();
     let mut took = None;
     let place = in_path(tool).map_or_else(
         || {
             let kept = shell::cache_dir().join("tools").join(key(tool)?).join("bin").join(tool.name);
             if !shell::is_executable(&kept) {
+                if !may_make {
+                    bail!("it takes minutes to make; `cargo xtask tools {}` does", tool.name);
+                }
                 println!("  {}: making it, this is done once …", tool.name);
                 make(tool, &kept)?;
                 took = Some(begun.elapsed());
