@@ -10,6 +10,9 @@ import (
 	"colchis/sdk/renderer"
 )
 
-func init() { renderer.Register(render.Helm{}) }
+func init() {
+	renderer.Register(render.Helm{})
+	renderer.Ahead(render.Ahead)
+}
 
 func main() {}

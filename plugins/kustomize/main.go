@@ -8,6 +8,9 @@ import (
 	"colchis/sdk/renderer"
 )
 
-func init() { renderer.Register(render.Kustomize{}) }
+func init() {
+	renderer.Register(render.Kustomize{})
+	renderer.Ahead(render.Ahead)
+}
 
 func main() {}

@@ -7,6 +7,9 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllo
 /// How often running code is looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
+/// How large a memory may be, with the zeros in it, that instances share until they write to it (bytes); each has a copy of what is larger and mostly zeros. Components that began
+/// ahead (`preinit`) have large ones.
+const IMAGE_BYTES_MAX: u64 = 64 << 20;
 /// How far the stack of a component may grow (bytes).
 const STACK_BYTES: usize = 512 << 10;
 /// The stack that it runs on, with room for the host's own functions (bytes).
@@ -48,6 +51,7 @@ pub(crate) fn config(pool: Option<Pool>) -> Config {
         .wasm_component_model(true)
         .wasm_memory64(false)
         .cranelift_opt_level(OptLevel::Speed)
+        .memory_guaranteed_dense_image_size(IMAGE_BYTES_MAX)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(FIBER_BYTES);
     if let Some(pool) = pool {

@@ -11,6 +11,8 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
 /// 2000-01-01T00:00:00Z: late enough for those who check that a clock was set.
 const NOW: Duration = Duration::from_secs(946_684_800);
+/// What the clock that measures shows first (ns): two hours.
+const BEGIN_NS: u64 = 7_200_000_000_000;
 /// How far the clock that measures goes on with each look at it (ns): who waits for it to move does not wait for ever.
 const LOOK_NS: u64 = 1_000;
 /// Blocks of 32 bytes before randomness comes again.
@@ -101,9 +103,9 @@ impl HostWallClock for Standing {
 struct Looked(AtomicU64);
 
 impl Default for Looked {
-    /// Never nothing: Go takes that for a clock that was not looked at, and what began ahead (`preinit`) has seen the first moments.
+    /// Never nothing, which Go takes for a clock that was not looked at; and later than what a component saw that began ahead (`preinit`), as its clock may not go back.
     fn default() -> Self {
-        Self(AtomicU64::new(LOOK_NS))
+        Self(AtomicU64::new(BEGIN_NS))
     }
 }
 

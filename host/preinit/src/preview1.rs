@@ -13,8 +13,10 @@ const FAULT: i32 = 21;
 
 /// 2000-01-01T00:00:00Z (ns), which is what instances of renderers see, too.
 const NOW_NS: u64 = 946_684_800_000_000_000;
-/// What the clock that measures shows (ns): more than nothing, and less than what an instance sees at its first look.
-const MEASURED_NS: u64 = 1;
+/// How far the clock that measures goes on with each look at it (ns).
+const LOOK_NS: u64 = 1_000;
+/// What it shows at most (ns): less than what an instance of a renderer sees at its first look.
+const MEASURED_NS_MAX: u64 = 3_600_000_000_000;
 /// Number of the clock that measures.
 const MONOTONIC: i32 = 1;
 
@@ -27,12 +29,23 @@ pub(crate) struct World {
     said: Vec<u8>,
     /// Blocks of randomness that were given.
     random: u64,
+    /// What the clock that measures showed last (ns).
+    measured_ns: u64,
 }
 
 impl World {
     /// What was written to the standard streams.
     pub(crate) fn said(&self) -> String {
         String::from_utf8_lossy(&self.said).trim().to_owned()
+    }
+
+    /// Lets time pass, and says what the clock that measures shows then.
+    fn wait(&mut self, time_ns: u64) -> wasmtime::Result<u64> {
+        self.measured_ns = self.measured_ns.saturating_add(time_ns);
+        if self.measured_ns > MEASURED_NS_MAX {
+            return Err(wasmtime::Error::msg("it waits for more than an hour"));
+        }
+        Ok(self.measured_ns)
     }
 
     /// Bytes that look random and are the same each time.
@@ -57,14 +70,15 @@ pub(crate) fn add(linker: &mut Linker<World>) -> wasmtime::Result<()> {
     linker.func_wrap(NAME, "fd_prestat_get", |_: i32, _: i32| BADF)?;
     linker.func_wrap(NAME, "fd_fdstat_get", |_: i32, _: i32| BADF)?;
     linker.func_wrap(NAME, "clock_time_get", |mut caller: Caller<'_, World>, clock: i32, _: i64, to: i32| {
-        let shown = if clock == MONOTONIC { MEASURED_NS } else { NOW_NS };
-        write(&mut caller, to, &shown.to_le_bytes())
+        let shown = if clock == MONOTONIC { caller.data_mut().wait(LOOK_NS)? } else { NOW_NS };
+        Ok(write(&mut caller, to, &shown.to_le_bytes()))
     })?;
     linker.func_wrap(NAME, "random_get", |mut caller: Caller<'_, World>, to: i32, count: i32| {
         let bytes = caller.data_mut().random(usize::try_from(count).unwrap_or(0));
         write(&mut caller, to, &bytes)
     })?;
     linker.func_wrap(NAME, "fd_write", say)?;
+    linker.func_wrap(NAME, "poll_oneoff", wait)?;
     Ok(())
 }
 
@@ -91,6 +105,31 @@ fn say(mut caller: Caller<'_, World>, _: i32, parts: i32, count: i32, written: i
     let room = SAID_BYTES_MAX.saturating_sub(said.len());
     said.extend(text.into_iter().take(room));
     write(&mut caller, written, &length.to_le_bytes())
+}
+
+/// Who waits for a clock has waited at once. Nothing else can be waited for.
+fn wait(mut caller: Caller<'_, World>, asked: i32, told: i32, count: i32, number_told: i32) -> wasmtime::Result<i32> {
+    /// Sizes of what is asked for and what is told.
+    const ASKED: usize = 48;
+    const TOLD: usize = 32;
+    let Ok(asked) = usize::try_from(asked) else { return Ok(FAULT) };
+    let first: Option<[u8; ASKED]> = memory(&mut caller)
+        .and_then(|all| all.get(asked..asked.checked_add(ASKED)?))
+        .and_then(|bytes| bytes.try_into().ok());
+    let Some(first) = first else { return Ok(FAULT) };
+    let [.., kind, _, _, _, _, _, _, _] = first[..16] else { return Ok(FAULT) };
+    if count < 1 || kind != 0 {
+        return Ok(BADF);
+    }
+    let at = |from: usize| first.get(from..from + 8).and_then(|part| part.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let (timeout_ns, absolute) = (at(24), first.get(40).is_some_and(|flags| flags & 1 == 1));
+    let now_ns = caller.data().measured_ns;
+    caller.data_mut().wait(if absolute { timeout_ns.saturating_sub(now_ns) } else { timeout_ns })?;
+    let mut event = [0; TOLD];
+    if let (Some(to), Some(from)) = (event.get_mut(..8), first.get(..8)) {
+        to.copy_from_slice(from);
+    }
+    Ok(write(&mut caller, told, &event) | write(&mut caller, number_told, &1_u32.to_le_bytes()))
 }
 
 fn number(caller: &mut Caller<'_, World>, at: i32) -> Option<usize> {

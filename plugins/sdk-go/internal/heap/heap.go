@@ -14,10 +14,12 @@ import (
 )
 
 // How much may be in use, in bytes, before the end of a call collects: twice what the last collection left, within these. Below the first, a warm instance never pays for a
-// collection; above the second, the next call would have too little of the 64 MiB that a plugin has by default.
+// collection; above the second, the next call would have too little of the 64 MiB that a plugin has by default, unless so much is
+// left that there would be no room.
 const (
 	keptMin = 24 << 20
 	keptMax = 40 << 20
+	roomMin = 12 << 20
 )
 
 var (
@@ -35,11 +37,35 @@ func Settle() {
 	if stats.HeapAlloc <= kept {
 		return
 	}
+	collect()
+}
+
+// Ahead does something in an `init` and cleans up behind it: what it left that nobody needs is nothing but zeros, which a component that begins ahead does not carry along.
+func Ahead(do func()) {
+	// Room is used again before there is more of it.
+	debug.SetGCPercent(5)
+	do()
+	collect()
+	var taken [][]byte
+	// What is new is zeros already.
+	for size := stats.HeapSys; stats.HeapSys == size && stats.HeapIdle > piece; runtime.ReadMemStats(&stats) {
+		taken = append(taken, make([]byte, piece))
+	}
+	runtime.KeepAlive(taken)
+	taken = nil
+	collect()
+}
+
+// piece is how much is cleared at once, in bytes: whole pages of the heap.
+const piece = 64 << 10
+
+// collect collects now, which may be done where the component may call the host.
+func collect() {
 	// A goal for the heap while it is collected, and none afterwards: else the runtime goes on to keep the heap near its former size, and each growth of it asks for the time,
 	// which is forbidden where the host allocates.
 	debug.SetGCPercent(100)
 	runtime.GC()
 	debug.SetGCPercent(-1)
 	runtime.ReadMemStats(&stats)
-	kept = min(max(2*stats.HeapAlloc, keptMin), keptMax)
+	kept = max(min(2*stats.HeapAlloc, keptMax), stats.HeapAlloc+roomMin, keptMin)
 }
