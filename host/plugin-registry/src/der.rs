@@ -62,7 +62,8 @@ impl<'a> Iterator for Elements<'a> {
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let bytes = content.len().to_be_bytes();
-    let used = &bytes[bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len() - 1)..];
+    let from = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len().saturating_sub(1));
+    let used = bytes.get(from..).unwrap_or_default();
     let mut whole = vec![tag];
     match used {
         [short] if *short < 0x80 => whole.push(*short),

@@ -121,7 +121,8 @@ fn wait(mut caller: Caller<'_, World>, asked: i32, told: i32, count: i32, number
     if count < 1 || kind != 0 {
         return Ok(BADF);
     }
-    let at = |from: usize| first.get(from..from + 8).and_then(|part| part.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let at =
+        |from: usize| first.get(from..from + 8).and_then(|part| part.try_into().ok()).map_or(0, u64::from_le_bytes);
     let (timeout_ns, absolute) = (at(24), first.get(40).is_some_and(|flags| flags & 1 == 1));
     let now_ns = caller.data().measured_ns;
     caller.data_mut().wait(if absolute { timeout_ns.saturating_sub(now_ns) } else { timeout_ns })?;

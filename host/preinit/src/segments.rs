@@ -29,7 +29,11 @@ pub(crate) fn joined(module: &[u8]) -> wasmparser::Result<Option<Vec<u8>>> {
             Payload::DataSection(_) => {
                 let mut section = DataSection::new();
                 for part in &parts {
-                    section.active(0, &wasm_encoder::ConstExpr::i32_const(part.at.cast_signed()), part.bytes.iter().copied());
+                    section.active(
+                        0,
+                        &wasm_encoder::ConstExpr::i32_const(part.at.cast_signed()),
+                        part.bytes.iter().copied(),
+                    );
                 }
                 made.section(&section);
             }

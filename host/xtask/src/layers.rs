@@ -24,7 +24,10 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "engine-workload",
         ],
     ),
-    (Layer::Ports, &["store", "plugin", "plugin-registry", "componentize", "preinit", "runner", "source", "artifact", "egress"]),
+    (
+        Layer::Ports,
+        &["store", "plugin", "plugin-registry", "componentize", "preinit", "runner", "source", "artifact", "egress"],
+    ),
     (
         Layer::Adapters,
         &[
@@ -126,7 +129,11 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("rusqlite", &["store-sqlite"], "SQL is an adapter's matter"),
     ("libsqlite3-sys", &["store-sqlite"], "SQL is an adapter's matter"),
     ("sqlx*", &["store-postgres"], "SQL is an adapter's matter"),
-    ("wasmtime*", &["plugin-host", "preinit"], "Wasm is an adapter; preinit runs a compiler's output while guests are built"),
+    (
+        "wasmtime*",
+        &["plugin-host", "preinit"],
+        "Wasm is an adapter; preinit runs a compiler's output while guests are built",
+    ),
     ("wit-*", &["plugin-host", "componentize", "guests"], "Wasm is an adapter"),
     ("wasi-preview1-component-adapter-provider", &["plugin-host", "componentize"], "Wasm is an adapter"),
     ("aws-sdk-*", &["blob"], "S3 is an artifact driver"),
