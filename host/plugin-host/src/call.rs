@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plugin::{CallContext, ErrorClass, Kind, PluginError, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -41,7 +41,7 @@ pub(crate) struct Ground {
     /// How many of those there are.
     pub(crate) places_max: usize,
     /// Whether instances of renderers are made ahead.
-    pub(crate) prepares: bool,
+    pub(crate) prepares: Option<Duration>,
     /// What renderers made.
     pub(crate) renders: Arc<Renders>,
 }

@@ -65,8 +65,8 @@ pub struct Settings {
     pub component_bytes_max: usize,
     /// Results of renderers that are kept, in bytes of manifests as text (`renders_bytes_max`); none for 0.
     pub renders_bytes_max: usize,
-    /// Whether the next instance of a renderer that takes long to begin is made while nobody waits for it.
-    pub prepares_renderers: bool,
+    /// How long an instance of a renderer has to take to begin for the next to be made while nobody waits for it; none is, without a time.
+    pub prepares_renderers: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -82,7 +82,8 @@ impl Default for Settings {
             program_memory_bytes_max: 1 << 30,
             component_bytes_max: 64 << 20,
             renders_bytes_max: 32 << 20,
-            prepares_renderers: true,
+            // What begins sooner has nothing to gain.
+            prepares_renderers: Some(Duration::from_millis(2)),
         }
     }
 }

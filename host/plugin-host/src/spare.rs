@@ -23,8 +23,6 @@ use crate::instance::State;
 use crate::loaded::Loaded;
 use crate::told::Told;
 
-/// What takes less to begin is not made ahead: there is nothing to gain.
-const SLOW: Duration = Duration::from_millis(2);
 /// How long one may take to begin.
 const BEGIN_MAX: Duration = Duration::from_secs(5);
 /// How long one waits for a call.
@@ -81,7 +79,7 @@ impl Ground {
                     export(store, instance).await
                 });
             let answer = answer.await;
-            if began >= SLOW {
+            if self.prepares.is_some_and(|slow| began >= slow) {
                 self.prepare(loaded);
             }
             return answer;
@@ -101,7 +99,7 @@ impl Ground {
     /// Has another made, unless places are scarce or nobody wants one.
     fn prepare(&self, loaded: &Arc<Loaded>) {
         let scarce = self.pool.available_permits() < self.places_max / 2;
-        if !self.prepares || scarce || loaded.superseded.load(Ordering::Relaxed) {
+        if self.prepares.is_none() || scarce || loaded.superseded.load(Ordering::Relaxed) {
             return;
         }
         let Ok(place) = self.pool.clone().try_acquire_owned() else { return };

@@ -67,7 +67,7 @@ impl Workbench {
             // What is tried is the component.
             renders_bytes_max: 0,
             // A call's time has its instance's beginning in it.
-            prepares_renderers: false,
+            prepares_renderers: None,
             ..Settings::default()
         };
         let sources = order.sources.iter().map(|url| {

@@ -96,7 +96,7 @@ async fn measure(subject: &Subject, component: &[u8], tool: &Path) -> Vec<Row> {
     let host = async |prepares: bool, kept: usize, pool_size: u32| {
         let settings = Settings {
             cache: Some(cache.clone()),
-            prepares_renderers: prepares,
+            prepares_renderers: prepares.then_some(Duration::ZERO),
             renders_bytes_max: kept,
             ..Settings::default()
         };

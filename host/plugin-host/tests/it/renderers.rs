@@ -188,7 +188,7 @@ async fn until_there_are(world: &World, count: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_was_made_ahead_gives_the_same() {
-    let settings = Settings { renders_bytes_max: 0, ..Settings::default() };
+    let settings = Settings { renders_bytes_max: 0, prepares_renderers: Some(Duration::ZERO), ..Settings::default() };
     let test = "an_instance_that_was_made_ahead_gives_the_same";
     let Some(world) = of_settings("helm", test, settings).await else { return };
     let request = functions();
