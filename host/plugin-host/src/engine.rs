@@ -51,6 +51,8 @@ pub(crate) fn config(pool: Option<Pool>) -> Config {
         .wasm_component_model(true)
         .wasm_memory64(false)
         .cranelift_opt_level(OptLevel::Speed)
+        // The system's own unwinder would have it; registering it takes longer the more plugins there are.
+        .native_unwind_info(false)
         .memory_guaranteed_dense_image_size(IMAGE_BYTES_MAX)
         .max_wasm_stack(STACK_BYTES)
         .async_stack_size(FIBER_BYTES);
