@@ -16,6 +16,9 @@ const FILE_LINES_MAX: usize = 600;
 /// Files that are longer, each with its reason. Generated code is not looked at.
 const LONG_FILES: &[(&str, &str)] = &[];
 
+/// How large a file may be that everybody clones (bytes). What is larger is usually something that a compiler left behind.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
 /// Checks all rules.
 pub(crate) fn command(_: &[String]) -> Result<()> {
     let mut problems = Vec::new();
@@ -27,6 +30,7 @@ pub(crate) fn command(_: &[String]) -> Result<()> {
     readme::check(&mut problems);
     dashboards::check(&mut problems);
     papers(&mut problems);
+    sizes(&mut problems);
     shell::verdict("source files", sources.len(), &problems)
 }
 
@@ -44,6 +48,22 @@ fn lengths(sources: &[std::path::PathBuf], problems: &mut Vec<String>) {
             ));
         } else if lines <= FILE_LINES_MAX && listed {
             problems.push(format!("{shown}: {lines} lines; take it out of LONG_FILES"));
+        }
+    }
+}
+
+/// Files that git has, or would take.
+fn sizes(problems: &mut Vec<String>) {
+    let mut git = std::process::Command::new("git");
+    git.current_dir(shell::root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    // An archive of the sources has no git about it.
+    let Ok(listed) = git.output() else { return };
+    for name in String::from_utf8_lossy(&listed.stdout).split_terminator('\0') {
+        let bytes = shell::root().join(name).symlink_metadata().map_or(0, |found| found.len());
+        if bytes > FILE_BYTES_MAX {
+            problems.push(format!(
+                "{name}: {bytes} bytes; remove it, or have it made when it is wanted (limit {FILE_BYTES_MAX})"
+            ));
         }
     }
 }
