@@ -106,14 +106,17 @@ impl Registry {
         let at = parse_reference(&format!("{}/{}:{tag}", reference.registry(), reference.repository()))?;
         let failed = |error| told(at.resolve_registry(), &at.whole(), error);
         self.client.auth(&at, &self.auth, RegistryOperation::Push).await.map_err(failed)?;
-        let before = match self.client.pull_manifest_raw(&at, &self.auth, &[INDEX]).await.map_err(failed) {
-            Ok((bytes, _)) => serde_json::from_slice::<Value>(&bytes).ok(),
-            Err(RegistryError::NotFound { .. }) => None,
+        let mut index = match self.client.pull_manifest_raw(&at, &self.auth, &[INDEX]).await.map_err(failed) {
+            Ok((bytes, _)) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(RegistryError::NotFound { .. }) => json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}),
             Err(error) => return Err(error),
         };
-        let before = before.and_then(|index| index.get("manifests").and_then(Value::as_array).cloned());
-        let manifests: Vec<Value> = before.unwrap_or_default().into_iter().chain([entry]).collect();
-        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+        // What others put there stays; what is no index is not written over.
+        let Some(manifests) = index.get_mut("manifests").and_then(Value::as_array_mut) else {
+            let why = "it should be the index of what refers to a manifest, and is none".to_owned();
+            return Err(RegistryError::Artifact { reference: at.whole(), why });
+        };
+        manifests.push(entry);
         self.push_manifest(&at, INDEX, index.to_string().into(), []).await
     }
 }

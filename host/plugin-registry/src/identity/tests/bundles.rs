@@ -100,6 +100,15 @@ impl Made {
         }}})
     }
 
+    /// As a log of the second version has an envelope.
+    fn second_envelope_entry(&self) -> Value {
+        let verifier = json!({"x509Certificate": {"rawBytes": STANDARD.encode(self.der())}});
+        json!({"apiVersion": "0.0.2", "kind": "dsse", "spec": {"dsseV002": {
+            "payloadHash": {"algorithm": "SHA2_256", "digest": STANDARD.encode(Sha256::digest(&self.payload))},
+            "signatures": [{"content": STANDARD.encode(&self.signature), "verifier": verifier}],
+        }}})
+    }
+
     fn bundle(&self, entries: &[Value], stamps: &[&[u8]]) -> Value {
         let stamps: Vec<_> = stamps.iter().map(|one| json!({"signedTimestamp": STANDARD.encode(one)})).collect();
         json!({
@@ -198,7 +207,9 @@ fn in_a_log_without_time_with_a_timestamp() {
     let entry = world.entry(&made.second_entry(), None);
     let good = made.bundle(std::slice::from_ref(&entry), &[STAMP]);
     let by = Signer::Identity { issuer: GITHUB.into(), subject: WORKFLOW.into() };
-    assert_eq!(signer(&trust, &good, MANIFEST), Ok(by));
+    assert_eq!(signer(&trust, &good, MANIFEST), Ok(by.clone()));
+    let enveloped = made.bundle(&[world.entry(&made.second_envelope_entry(), None)], &[STAMP]);
+    assert_eq!(signer(&trust, &enveloped, MANIFEST), Ok(by));
 
     refused(&world.trust("*"), &good, "and none is trusted");
     refused(&trust, &made.bundle(std::slice::from_ref(&entry), &[]), "nothing says when");
@@ -212,6 +223,8 @@ fn in_a_log_without_time_with_a_timestamp() {
     let theirs = other.made(MANIFEST, DAY_OF_STAMPS);
     let theirs = theirs.bundle(&[other.entry(&theirs.second_entry(), None)], &[STAMP]);
     refused(&trust, &theirs, "another signature");
+    let of_theirs = other.made(b"another manifest", DAY_OF_STAMPS).second_envelope_entry();
+    refused(&trust, &made.bundle(&[world.entry(&of_theirs, None)], &[STAMP]), "another signature");
     assert!(world.trust("*").authorities.unwrap().with_timestamps("").is_err());
 }
 
