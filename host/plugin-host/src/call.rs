@@ -40,7 +40,7 @@ pub(crate) struct Ground {
     pub(crate) instantiated: Arc<Times>,
     /// How many of those there are.
     pub(crate) places_max: usize,
-    /// Whether instances of renderers are made ahead.
+    /// How long an instance of a renderer has to take to begin for the next to be made ahead; none is, without a time.
     pub(crate) prepares: Option<Duration>,
     /// What renderers made.
     pub(crate) renders: Arc<Renders>,

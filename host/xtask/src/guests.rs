@@ -22,13 +22,14 @@ fn program() -> Result<Command> {
 
 /// Builds all components for the tests, where something can compile them.
 pub(crate) fn provide() -> Result<()> {
-    let found = program()?.arg("--toolchain").output()?;
+    let mut program = program()?;
+    let found = Command::new(program.get_program()).current_dir(shell::root()).arg("--toolchain").output()?;
     if !found.status.success() {
         let why = String::from_utf8_lossy(&found.stderr);
         let why = why.trim().trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
         return Err(Skipped(format!("nothing here compiles to WebAssembly: {why}")).into());
     }
-    shell::run(&mut program()?)
+    shell::run(&mut program)
 }
 
 /// Formatting and lints of the workspace in `plugins/`, which is compiled natively for that, of its Go modules, and the tests of what is in Python and JavaScript.

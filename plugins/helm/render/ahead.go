@@ -1,6 +1,8 @@
 package render
 
 import (
+	"fmt"
+
 	"colchis/sdk"
 	"colchis/sdk/renderer"
 )
@@ -53,6 +55,6 @@ func Ahead() {
 		panic(err)
 	}
 	if len(made.Manifests) != 3 {
-		panic(len(made.Manifests))
+		panic(fmt.Sprintf("%d objects", len(made.Manifests)))
 	}
 }
