@@ -68,7 +68,8 @@ fn projects_in_go_build_and_keep_every_promise() {
         };
         assert_eq!(go("gofmt", &["-l", "main.go", "main_test.go"]), "", "{kind}");
         go("go", &["test", "./..."]);
-        go("go", &["generate"]);
+        let made = go("go", &["generate"]);
+        assert_eq!(made.contains("instances begin where"), kind == "manifest-renderer", "{kind}: {made}");
         let component = project.join("queue_lag.wasm").display().to_string();
         let config = project.join("config.json").display().to_string();
         let (failed, verdicts) = tested(&[&[component.as_str(), "-f", &config], input.as_slice()].concat());

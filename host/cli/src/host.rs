@@ -253,6 +253,9 @@ pub trait Host: Send + Sync + 'static {
     /// Sets up a host for one component, without a server.
     fn workbench(&self, order: plugin_check::Order) -> anyhow::Result<Box<dyn plugin_check::Workbench>>;
 
+    /// Runs the beginning of a core module of a renderer, and makes one whose instances begin where that ended.
+    fn begun(&self, module: &[u8]) -> anyhow::Result<Vec<u8>>;
+
     /// Works on the image store of the data folder.
     async fn images(&self, request: &ConfigRequest, action: ImageAction) -> anyhow::Result<ImageOutcome>;
 

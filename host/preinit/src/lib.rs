@@ -11,6 +11,8 @@
 //! - The beginning sees a clock that stands, randomness that is the same each time, no arguments, no variables and no files. It asks for nothing else, or nothing is made.
 //! - The same module gives the same module.
 //!
+//! Waiting for a clock takes no time, an hour of it at most.
+//!
 //! So it is for modules alone whose instances would see the same clock and randomness anyway: renderers. Others would all have the same seeds.
 //!
 //! Must not know: components, interfaces, which languages there are.

@@ -117,8 +117,8 @@ fn wait(mut caller: Caller<'_, World>, asked: i32, told: i32, count: i32, number
         .and_then(|all| all.get(asked..asked.checked_add(ASKED)?))
         .and_then(|bytes| bytes.try_into().ok());
     let Some(first) = first else { return Ok(FAULT) };
-    let [.., kind, _, _, _, _, _, _, _] = first[..16] else { return Ok(FAULT) };
-    if count < 1 || kind != 0 {
+    // What is waited for: 0 is a clock.
+    if count < 1 || first.get(8) != Some(&0) {
         return Ok(BADF);
     }
     let at =

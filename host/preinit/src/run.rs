@@ -83,8 +83,13 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 mod tests {
     use super::*;
 
-    /// The value of `look` of an instance, without anything being imported.
+    /// What `look` gives.
     fn look(module: &[u8]) -> i64 {
+        called(module, "look")
+    }
+
+    /// What an export of an instance gives, without anything being imported.
+    fn called(module: &[u8], export: &str) -> i64 {
         let engine = Engine::default();
         let module = Module::new(&engine, module).unwrap();
         assert!(module.get_export(BEGIN).is_none());
@@ -92,7 +97,7 @@ mod tests {
         let mut linker = Linker::new(&engine);
         linker.define_unknown_imports_as_traps(&module).unwrap();
         let instance = linker.instantiate(&mut store, &module).unwrap();
-        instance.get_typed_func::<(), i64>(&mut store, "look").unwrap().call(&mut store, ()).unwrap()
+        instance.get_typed_func::<(), i64>(&mut store, export).unwrap().call(&mut store, ()).unwrap()
     }
 
     fn made(text: &str) -> Result<Vec<u8>, PreinitError> {
@@ -150,6 +155,33 @@ mod tests {
         let error = made(text).unwrap_err().to_string();
         assert!(error.contains("path_open"), "{error}");
         assert!(preinitialize(b"\0asm\x01\0\0\0\xff").is_err());
+    }
+
+    /// A module that waits for so long by the clock that measures, and looks at it afterwards.
+    fn waiting(nanoseconds: u64) -> String {
+        format!(
+            r#"(module
+            (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "poll_oneoff" (func $wait (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "_initialize")
+                (i64.store (i32.const 0) (i64.const 77))
+                (i32.store (i32.const 16) (i32.const 1))
+                (i64.store (i32.const 24) (i64.const {nanoseconds}))
+                (drop (call $wait (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+                (drop (call $clock (i32.const 1) (i64.const 1) (i32.const 136))))
+            (func (export "told") (result i64) (i64.add (i64.load (i32.const 64)) (i64.load (i32.const 128))))
+            (func (export "look") (result i64) (i64.load (i32.const 136))))"#
+        )
+    }
+
+    #[test]
+    fn waiting_takes_no_time_and_an_hour_at_most() {
+        let module = made(&waiting(5_000_000)).unwrap();
+        assert!((5_000_000..5_100_000).contains(&look(&module)));
+        assert_eq!(called(&module, "told"), 77 + 1, "whose wait is over, and how many are");
+        let error = made(&waiting(4_000_000_000_000)).unwrap_err().to_string();
+        assert!(error.contains("more than an hour"), "{error}");
     }
 
     #[test]

@@ -155,6 +155,10 @@ impl Host for BinaryHost {
         Ok(Box::new(crate::workbench::Workbench::new(order)?))
     }
 
+    fn begun(&self, module: &[u8]) -> anyhow::Result<Vec<u8>> {
+        Ok(preinit::preinitialize(module)?)
+    }
+
     async fn images(&self, asked: &ConfigRequest, action: ImageAction) -> anyhow::Result<ImageOutcome> {
         images::act(&load(&request(asked))?, action).await
     }

@@ -132,7 +132,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     (
         "wasmtime*",
         &["plugin-host", "preinit"],
-        "Wasm is an adapter; preinit runs a compiler's output while guests are built",
+        "Wasm is an adapter; preinit runs a compiler's output while it becomes a component",
     ),
     ("wit-*", &["plugin-host", "componentize", "guests"], "Wasm is an adapter"),
     ("wasi-preview1-component-adapter-provider", &["plugin-host", "componentize"], "Wasm is an adapter"),

@@ -6,6 +6,6 @@ import "colchis/sdk/internal/heap"
 
 // Ahead does something before the first call: reading tables, compiling expressions, a rendering for nothing. Called in an `init`, after Register.
 //
-// `cargo xtask guests` runs a renderer's `init` while it builds the component and keeps what that left in memory, so that it costs a call nothing. Elsewhere each
-// instance does it. Nothing of the host is there.
+// `colchis plugin componentize` runs a renderer's `init` while it makes the component and keeps what that left in memory, so that it costs a call nothing.
+// Nothing of the host is there.
 func Ahead(do func()) { heap.Ahead(do) }

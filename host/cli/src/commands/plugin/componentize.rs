@@ -13,7 +13,7 @@ use crate::error::{CliError, CliResult, Exit};
 /// Make a component of the core module that a compiler wrote
 ///
 /// For compilers that know WASI preview 1 alone, as Go's. The module's exports have to be those of the kind's world; it is told which world that is, and what it imports of WASI
-/// preview 1 is given by an adapter. With --program it is an ordinary program with a main, which becomes a component that can be the image of a step. Interfaces and adapter are in this binary: it does what `wasm-tools component embed` and `wasm-tools component new` do.
+/// preview 1 is given by an adapter. With --program it is an ordinary program with a main, which becomes a component that can be the image of a step. Of a renderer, `_initialize` is run here, once, with a clock that stands and the same randomness each time, and each instance begins with the memory that it left. Interfaces and adapter are in this binary: it does what `wasm-tools component embed` and `wasm-tools component new` do.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,6 +52,17 @@ impl Componentize {
                     .hint("Go writes one with GOOS=wasip1 GOARCH=wasm, and -buildmode=c-shared for a plugin"));
             }
         }
+        let mut begins = String::new();
+        if self.kind == Some(Form::ManifestRenderer) {
+            match ctx.host.begun(&module) {
+                Ok(begun) => {
+                    module = begun;
+                    begins = ", whose instances begin where its `_initialize` ended".to_owned();
+                }
+                // It is as good without, and takes longer.
+                Err(error) => begins = format!(", whose instances run its `_initialize` each: {error:#}"),
+            }
+        }
         let component = component(&mut module, self.kind).map_err(|error| {
             CliError::new(
                 Exit::Failed,
@@ -64,7 +75,7 @@ impl Componentize {
         })?;
         std::fs::write(&self.output, &component)
             .with_context(|| format!("{} cannot be written", self.output.display()))?;
-        ctx.out.line(format!("{} is made: {} KiB", self.output.display(), component.len().div_ceil(1024)))?;
+        ctx.out.line(format!("{} is made: {} KiB{begins}", self.output.display(), component.len().div_ceil(1024)))?;
         Ok(Exit::Done)
     }
 }
